@@ -1,0 +1,110 @@
+// swift-tools-version:6.2
+// The target list is the architecture: arrows point only downwards (docs/ARCHITECTURE.md shows the same picture in words).
+import PackageDescription
+
+/// Settings of every Swift target of this package: no exceptions, so that a rule read here holds everywhere.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+
+func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ subject: String, _ extra: [Target.Dependency] = []) -> Target {
+    .testTarget(name: "\(subject)Tests", dependencies: [.byName(name: subject)] + extra, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "daybook",
+    products: [
+        .executable(name: "daybook", targets: ["daybook"]),
+        .library(name: "EventStore", targets: ["EventStore"]),
+        .library(name: "EventStoreTesting", targets: ["EventStoreTesting"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    ],
+    targets: [
+        // The ground: C shims, bytes and files. Knows nothing of events.
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .target(name: "CPOSIX"),
+        library("CanonicalJSON", []),
+        library("DurableFiles", ["CPOSIX"]),
+
+        // The log: the only truth. Knows no domain.
+        library("EventStore", ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", crypto, logging]),
+        library("EventStoreTesting", ["EventStore"]),
+
+        // What may happen: pure events, commands, deciders; and the one place that appends them.
+        library("RoutingDomain", ["CanonicalJSON"]),
+        library("CommandHandling", ["EventStore", "RoutingDomain", "CanonicalJSON", crypto]),
+
+        // What can be read: rows, documents, queries. All of it can be deleted and comes back.
+        library(
+            "Projecting",
+            [
+                "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, sqlite, yams, mustache, crypto,
+                logging,
+            ],
+            resources: [.copy("../../projections"), .copy("../../migrations"), .copy("Templates")]
+        ),
+        library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
+        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", mustache, crypto]),
+
+        // Model folders on disk, and the people who act.
+        library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+        library("Accounts", ["RoutingDomain", grdb]),
+
+        .executableTarget(
+            name: "daybook",
+            dependencies: [
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+                "ModelFolders",
+                "Projecting", "ReadModels", "RoutingDomain", arguments, logging,
+            ],
+            swiftSettings: strict
+        ),
+
+        tests("CanonicalJSON"),
+        tests("DurableFiles"),
+        tests("EventStore", ["EventStoreTesting", "CanonicalJSON", "DurableFiles", crypto]),
+        tests("RoutingDomain", ["CanonicalJSON"]),
+        tests("CommandHandling", ["EventStore", "EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
+        tests(
+            "Projecting",
+            [
+                "EventStore", "EventStoreTesting", "CommandHandling", "RoutingDomain", "ReadModels", "CanonicalJSON",
+                grdb,
+            ]
+        ),
+        tests("ReadModels", ["RoutingDomain", grdb]),
+        tests("Exporting", ["ReadModels", grdb]),
+        tests("ModelFolders", ["EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
+        tests("Accounts", ["EventStoreTesting"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["daybook", "EventStore", "EventStoreTesting", "CanonicalJSON"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c17
+)

@@ -1,0 +1,52 @@
+#define _GNU_SOURCE
+#include "cposix.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+int cposix_open_beneath(int dirfd, const char *path, int flags, uint32_t mode) {
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC),
+        .mode = mode,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
+int cposix_file_system_type(const char *path, int64_t *type) {
+    struct statfs buffer;
+    if (statfs(path, &buffer) != 0) return -1;
+    *type = (int64_t)buffer.f_type;
+    return 0;
+}
+
+int cposix_flock(int fd, int exclusive, int wait) {
+    return flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB));
+}
+
+int cposix_rename_new(const char *from, const char *to) {
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+static int64_t microseconds(struct timespec time) {
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+int cposix_read_clock(struct cposix_clock *reading) {
+    struct timespec wall, boot;
+    if (clock_gettime(CLOCK_REALTIME, &wall) != 0 || clock_gettime(CLOCK_BOOTTIME, &boot) != 0) return -1;
+    reading->wall_us = microseconds(wall);
+    reading->boot_us = microseconds(boot);
+    struct timex state = {.modes = 0};
+    int status = adjtimex(&state);
+    reading->synchronised = status != TIME_ERROR && status >= 0 && !(state.status & STA_UNSYNC);
+    reading->estimated_error_ms = status < 0 || state.esterror < 0 ? UINT32_MAX : (uint32_t)(state.esterror / 1000);
+    return 0;
+}

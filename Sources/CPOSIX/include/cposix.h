@@ -1,0 +1,30 @@
+// Linux calls that Swift's Glibc overlay does not offer, or offers only as variadic macros.
+// Every function returns -1 and sets errno on failure, as the call it wraps does.
+#ifndef DAYBOOK_CPOSIX_H
+#define DAYBOOK_CPOSIX_H
+
+#include <stdint.h>
+
+/// Opens `path` beneath the directory `dirfd`: no absolute path, no "..", no symbolic or magic link on the way.
+int cposix_open_beneath(int dirfd, const char *path, int flags, uint32_t mode);
+
+/// The f_type of the file system that holds `path`.
+int cposix_file_system_type(const char *path, int64_t *type);
+
+/// flock(2): exclusive when `exclusive` is not 0, without waiting when `wait` is 0 (EWOULDBLOCK when held).
+int cposix_flock(int fd, int exclusive, int wait);
+
+/// renameat2(2) with RENAME_NOREPLACE: EEXIST when `to` exists.
+int cposix_rename_new(const char *from, const char *to);
+
+struct cposix_clock {
+    int64_t wall_us;            // CLOCK_REALTIME, microseconds since 1970
+    int64_t boot_us;            // CLOCK_BOOTTIME, microseconds since the machine started, sleep included
+    int32_t synchronised;       // 1 when the kernel's clock is disciplined by NTP or PTP
+    uint32_t estimated_error_ms;
+};
+
+/// One reading of the wall clock, the boot clock and the clock's state.
+int cposix_read_clock(struct cposix_clock *reading);
+
+#endif

@@ -1,0 +1,106 @@
+internal import CPOSIX
+package import Glibc
+
+/// Whole files that are either there with all their bytes on disk, or not there.
+package enum DurableFile {
+    /// Replaces or creates a file: temporary file beside it, fsync, rename, fsync of the directory.
+    ///
+    /// After a return the new bytes survive a power cut; after a throw or a crash the old file stands untouched, and at
+    /// most a `.<name>.tmp-…` file is left over, which the next write of the same name replaces.
+    package static func write(_ bytes: some Collection<UInt8>, to path: String, mode: mode_t = 0o644) throws(FileFault)
+    {
+        let temporary = try prepare(bytes, for: path, mode: mode)
+        guard rename(temporary, path) == 0 else {
+            let fault = FileFault("rename to", path: path)
+            unlink(temporary)
+            throw fault
+        }
+        try synchroniseDirectory(parent(of: path))
+    }
+
+    /// Creates a file as ``write(_:to:mode:)`` does, but throws `EEXIST` and changes nothing if the name is taken.
+    package static func create(_ bytes: some Collection<UInt8>, at path: String, mode: mode_t = 0o644) throws(FileFault)
+    {
+        let temporary = try prepare(bytes, for: path, mode: mode)
+        guard cposix_rename_new(temporary, path) == 0 else {
+            let fault = FileFault("create", path: path)
+            unlink(temporary)
+            throw fault
+        }
+        try synchroniseDirectory(parent(of: path))
+    }
+
+    /// Renames a file or folder to a name that must be free, and puts both directories on disk.
+    package static func moveToNewName(_ from: String, to path: String) throws(FileFault) {
+        guard cposix_rename_new(from, path) == 0 else { throw FileFault("rename \(from) to", path: path) }
+        try synchroniseDirectory(parent(of: path))
+        try synchroniseDirectory(parent(of: from))
+    }
+
+    /// All bytes of a file; refuses one above `limit` bytes with `EFBIG` before reading it.
+    package static func read(_ path: String, limit: Int = 64 << 20) throws(FileFault) -> [UInt8] {
+        let file = try FileDescriptor.open(path, O_RDONLY)
+        return try contents(of: file, path: path, limit: limit)
+    }
+
+    /// All bytes of an open file from its start; refuses one above `limit` bytes with `EFBIG`.
+    package static func contents(
+        of file: borrowing FileDescriptor,
+        path: String,
+        limit: Int = 64 << 20
+    ) throws(FileFault) -> [UInt8] {
+        guard try file.status().st_size <= limit else { throw FileFault("read", path: path, errorNumber: EFBIG) }
+        var bytes: [UInt8] = []
+        while true {
+            let part = try file.read(limit: 1 << 20)
+            guard !part.isEmpty else { return bytes }
+            bytes += part
+            guard bytes.count <= limit else { throw FileFault("read", path: path, errorNumber: EFBIG) }
+        }
+    }
+
+    /// Puts a directory's entries on disk, so that a created, renamed or removed name survives a power cut.
+    package static func synchroniseDirectory(_ path: String) throws(FileFault) {
+        try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY).synchronise()
+    }
+
+    /// Makes a directory and every missing one above it, each on disk before the next is made.
+    package static func makeDirectory(_ path: String, mode: mode_t = 0o755) throws(FileFault) {
+        if mkdir(path, mode) == 0 { return try synchroniseDirectory(parent(of: path)) }
+        switch errno {
+        case EEXIST:
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw FileFault("make the folder", path: path, errorNumber: ENOTDIR)
+            }
+        case ENOENT where parent(of: path) != path:
+            try makeDirectory(parent(of: path), mode: mode)
+            try makeDirectory(path, mode: mode)
+        default: throw FileFault("make the folder", path: path)
+        }
+    }
+
+    /// The path of the folder that holds `path`: `"."` for a bare name.
+    package static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func prepare(
+        _ bytes: some Collection<UInt8>,
+        for path: String,
+        mode: mode_t
+    ) throws(FileFault) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        let temporary = "\(parent(of: path))/.\(name).tmp-\(getpid())"
+        do {
+            let file = try FileDescriptor.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
+            try file.write(bytes)
+            try file.synchronise()
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        return temporary
+    }
+}

@@ -1,0 +1,47 @@
+internal import CPOSIX
+import Glibc
+
+/// An exclusive `flock` on a file, held for as long as this object lives or until the end of the process; a crash frees it.
+package final class FileLock: Sendable {
+    private let descriptor: Int32
+    /// The file that is locked.
+    package let path: String
+
+    private init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { _ = close(descriptor) }
+
+    /// Takes the lock at once, or returns nil if another process (or another holder in this one) has it.
+    ///
+    /// The file is made if it is missing and then holds the owner's process id, for ``owner(of:)``.
+    package static func take(_ path: String) throws(FileFault) -> FileLock? {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileFault("open the lock", path: path) }
+        let lock = FileLock(descriptor: descriptor, path: path)
+        guard cposix_flock(descriptor, 1, 0) == 0 else {
+            guard errno == EWOULDBLOCK else { throw FileFault("lock", path: path) }
+            return nil
+        }
+        let owner = "\(getpid())\n"
+        _ = ftruncate(descriptor, 0)
+        _ = owner.withCString { pwrite(descriptor, $0, strlen($0), 0) }
+        return lock
+    }
+
+    /// The process id that the present or last holder wrote, for messages only: it may have ended since.
+    package static func owner(of path: String) -> Int32? {
+        guard let bytes = try? DurableFile.read(path, limit: 64) else { return nil }
+        return Int32(String(decoding: bytes, as: UTF8.self).trimmingSuffix { $0.isWhitespace })
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ isTrimmed: (Character) -> Bool) -> String {
+        var text = self[...]
+        while let last = text.last, isTrimmed(last) { text.removeLast() }
+        return String(text)
+    }
+}
