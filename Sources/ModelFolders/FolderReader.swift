@@ -106,9 +106,19 @@ final class FolderReader {
     }
 
     /// Opens an entry of the folder by the kernel's rule; see ``FileDescriptor/open(_:beneath:_:mode:)``.
-    func openBeneath(_ name: String, _ flags: Int32, mode: mode_t = 0o600) throws(ModelFolderFault) -> FileDescriptor {
+    ///
+    /// The kernel refuses a mode unless the flags create a file.
+    func openBeneath(_ name: String, _ flags: Int32, mode: mode_t = 0) throws(ModelFolderFault) -> FileDescriptor {
         try ModelFolderFault.wrapping { () throws(FileFault) in
             try FileDescriptor.open(name, beneath: directory, flags, mode: mode)
+        }
+    }
+
+    /// Refuses the first of these entries that is not a plain file with one name, before any is read.
+    func refuseUnlessAllPlain(_ names: [String]) throws(ModelFolderFault) {
+        for name in names {
+            guard let status = try status(of: name) else { throw ModelFolder.changed("\(path)/\(name)") }
+            try refuseUnlessPlain(status, name)
         }
     }
 

@@ -53,6 +53,7 @@ package struct ModelFolder: Sendable {
         guard !isInside || SafeName.isAllowed(name) else { throw badName(name, in: "\(home)/models") }
         let before = try ModelFolderFault.wrapping { () throws(FileFault) in try folder.directory.status() }
         let names = try folder.artefactNames(isInsideHome: isInside)
+        try folder.refuseUnlessAllPlain(names)
         if !isInside { try folder.refuseUnlessRested(names, now: now) }
 
         let roles = try FileRole.assign(names: names, overrides: overrides, folder: folder.path)
