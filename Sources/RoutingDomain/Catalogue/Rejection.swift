@@ -1,5 +1,3 @@
-package import CanonicalJSON
-
 /// Why a command may not happen: a value, not a fault. Nothing was changed.
 package struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
     /// What a caller can do about it; decides exit codes and HTTP statuses.
