@@ -15,7 +15,10 @@ fail() {
 # Shows a command as a person would type it, then runs it.
 daybook() {
     printf '\n$ daybook'
-    printf ' %q' "$@"
+    local word
+    for word in "$@"; do
+        if [[ $word =~ ^[A-Za-z0-9_./:=-]+$ ]]; then printf ' %s' "$word"; else printf ' %s' "${word@Q}"; fi
+    done
     printf '\n'
     "$program" --home "$home" "$@"
 }

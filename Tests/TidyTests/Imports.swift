@@ -25,8 +25,11 @@ enum Imports {
     ]
 
     /// Modules of the system and the toolchain; a pure target knows none of them.
+    ///
+    /// `Testing` has a rule of its own, ``testingInSources(_:)``.
     static let system: Set<String> = [
         "Glibc", "Foundation", "FoundationEssentials", "Synchronization", "Dispatch", "Swift", "_StringProcessing",
+        "Testing",
     ]
     static let pure: Set<String> = ["CanonicalJSON", "RoutingDomain"]
     /// C targets have no Swift sources to check.
