@@ -90,7 +90,12 @@ let package = Package(
         tests("CanonicalJSON"),
         tests("DurableFiles"),
         tests("EventStore", ["EventStoreTesting", "CanonicalJSON", "DurableFiles", crypto]),
-        tests("RoutingDomain", ["CanonicalJSON"]),
+        .testTarget(
+            name: "RoutingDomainTests",
+            dependencies: ["RoutingDomain", "CanonicalJSON"],
+            exclude: ["Golden"],
+            swiftSettings: strict
+        ),
         tests("CommandHandling", ["EventStore", "EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
         tests(
             "Projecting",

@@ -1,0 +1,93 @@
+package import CanonicalJSON
+
+/// The one list of everything that can happen.
+///
+/// An event type exists exactly if its struct stands in ``all``. The reference pages, the JSON Schemas, the fields that SQL
+/// may bind and the check of every append are printed or read from here.
+package enum EventCatalog {
+    /// Every event type, in the order of the reference.
+    package static let all: [any DomainEvent.Type] = [
+        LogCreated.self, LogBootSeen.self, LogClockStepped.self, LogClockAccepted.self,
+        ProjectionDefined.self, ProjectionEventParked.self, ProjectionEventSkipped.self, ReadModelRepaired.self,
+        DocumentEditFound.self, DocumentExported.self,
+        PersonAdded.self, SystemTimeZoneSet.self,
+        ModelRegistered.self, ModelActivated.self,
+        ConfigPatched.self, ConfigKept.self, ConfigRestored.self,
+        SnapshotCreated.self,
+        ApprovalRequested.self, ApprovalGranted.self, ApprovalRejected.self, ApprovalWithdrawn.self,
+        TaskOpened.self, TaskLogged.self, TaskCorrected.self, TaskClosed.self,
+        SprintOpened.self, SprintTaskAdded.self, SprintClosed.self,
+    ]
+
+    /// The schemas of ``all`` by wire name.
+    package static let schemas: [String: EventSchema] = Dictionary(
+        uniqueKeysWithValues: all.map { ($0.about.type, EventSchema($0)) }
+    )
+
+    /// The payload of an event as its struct, at any schema version ever released.
+    ///
+    /// An older payload is upcast first; the stored bytes stay as they are. Throws ``PayloadError`` for a type or version
+    /// that this program does not know, and for a payload that does not fit.
+    package static func decode(type: String, version: Int, payload: JSONValue) throws -> any DomainEvent {
+        let (schema, members) = try current(type: type, version: version, payload: payload)
+        return try schema.decode(members)
+    }
+
+    /// The members of a payload brought to today's schema version, not yet checked field by field.
+    ///
+    /// Throws ``PayloadError`` for an unknown type or version.
+    package static func current(
+        type: String,
+        version: Int,
+        payload: JSONValue
+    ) throws -> (schema: EventSchema, members: [String: JSONValue]) {
+        guard let schema = schemas[type] else {
+            throw PayloadError("unknown event type \"\(type)\"; `daybook reference` lists the known ones")
+        }
+        guard case .object(let members) = payload else {
+            throw PayloadError("a payload is a JSON object, not \(payload.kind)")
+        }
+        guard 1...schema.about.version ~= version else {
+            throw PayloadError("\(type) version \(version) is unknown; this program knows 1 to \(schema.about.version)")
+        }
+        return (schema, try Upcasting.upcast(type: type, from: version, to: schema.about.version, members))
+    }
+}
+
+/// What lies between the payload shapes of earlier releases and today's: pure functions, one per step.
+package enum Upcasting {
+    /// One step from a schema version to the next of the same type.
+    package struct Step: Sendable {
+        package let type: String
+        /// The version it reads; it writes the next one.
+        package let from: Int
+        package let transform: @Sendable ([String: JSONValue]) -> [String: JSONValue]
+    }
+
+    /// Every step ever needed; `(type, from)` occurs once. A step is never changed after its release.
+    package static let steps: [Step] = [
+        // model.activated 1 told a rollback by a flag; 2 names the kind, because a restoration is neither.
+        Step(type: ModelActivated.about.type, from: 1) { old in
+            var new = old
+            let wasRollback = new.removeValue(forKey: "rollback")?.truth ?? false
+            new["kind"] = .string(wasRollback ? ActivationKind.rollback.rawValue : ActivationKind.activation.rawValue)
+            return new
+        }
+    ]
+
+    static func upcast(
+        type: String,
+        from version: Int,
+        to current: Int,
+        _ members: [String: JSONValue]
+    ) throws -> [String: JSONValue] {
+        var members = members
+        for from in version..<max(version, current) {
+            guard let step = steps.first(where: { $0.type == type && $0.from == from }) else {
+                throw PayloadError("no upcaster from \(type) version \(from)")
+            }
+            members = step.transform(members)
+        }
+        return members
+    }
+}
