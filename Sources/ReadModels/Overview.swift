@@ -1,6 +1,6 @@
 package import CanonicalJSON
 package import GRDB
-package import RoutingDomain
+import RoutingDomain
 
 /// One configuration at a glance.
 package struct ConfigOverview: Equatable, Sendable {
