@@ -60,13 +60,13 @@ let package = Package(
         library(
             "Projecting",
             [
-                "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, sqlite, yams, mustache, crypto,
-                logging,
+                "EventStore", "RoutingDomain", "ReadModels", "CanonicalJSON", "DurableFiles", grdb, sqlite, yams,
+                mustache, crypto, logging,
             ],
             resources: [.copy("../../projections"), .copy("../../migrations"), .copy("Templates")]
         ),
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
-        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", mustache, crypto]),
+        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto]),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -91,11 +91,11 @@ let package = Package(
             "Projecting",
             [
                 "EventStore", "EventStoreTesting", "CommandHandling", "RoutingDomain", "ReadModels", "CanonicalJSON",
-                grdb,
+                "DurableFiles", grdb, yams,
             ]
         ),
-        tests("ReadModels", ["RoutingDomain", grdb]),
-        tests("Exporting", ["ReadModels", grdb]),
+        tests("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
+        tests("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]),
         tests("ModelFolders", ["EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
         tests("Accounts", ["EventStoreTesting"]),
         .testTarget(

@@ -72,7 +72,7 @@ package enum Documents {
         try RenderedDocumentRow.fetchAll(
             db,
             sql:
-                "SELECT path, sha256, position, size_bytes FROM rendered_document WHERE sha256 IS NOT NULL ORDER BY path"
+                "SELECT path, sha256, position, size_bytes FROM rendered_document WHERE sha256 <> '' ORDER BY path"
         )
     }
 }
