@@ -98,11 +98,7 @@ package struct CommandHandler: Sendable {
                 expected: versions.mapValues { .exactly($0) },
                 idempotencyKey: key
             )
-            do {
-                return CommandOutcome(appended: try await log.append(request), decided: decided)
-            } catch let error where error.code == .wrongExpectedVersion {
-                continue
-            }
+            if let result = try await append(request) { return CommandOutcome(appended: result, decided: decided) }
         }
         throw Rejection(
             "command.busy",
@@ -110,6 +106,16 @@ package struct CommandHandler: Sendable {
             "\(Sent.name) lost \(Self.attempts) races for its streams",
             hint: "send it again"
         )
+    }
+
+    /// The result of an append, or nil if another command was faster on one of the streams.
+    private func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult? {
+        do {
+            return try await log.append(request)
+        } catch {
+            guard error.code == .wrongExpectedVersion else { throw error }
+            return nil
+        }
     }
 
     /// What a command would append now, without appending: for previews and confirmations.

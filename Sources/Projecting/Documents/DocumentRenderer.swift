@@ -1,6 +1,5 @@
-internal import Crypto
+internal import CanonicalJSON
 internal import DurableFiles
-internal import Foundation
 package import GRDB
 internal import ReadModels
 package import RoutingDomain
