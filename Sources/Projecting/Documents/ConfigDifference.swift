@@ -119,7 +119,7 @@ enum YAMLReader {
         switch scalar.string {
         case "true", "True", "TRUE": return true
         case "false", "False", "FALSE": return false
-        case "null", "~", "": return nil
+        case "null", "~", "": return .null
         default:
             if let number = try? JSONReader.plain(scalar.string) {
                 switch number {
