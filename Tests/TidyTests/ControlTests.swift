@@ -67,7 +67,7 @@ struct ControlTests {
         "What only looks like a banned call passes",
         arguments: [
             "try f()", "b as? C", "preconditionFailure(\"x\")", "let asleep = 1", "TaskGroup { }", "group.addTask { }",
-            "let sharedState = 1", "withTaskGroup { }",
+            "let sharedState = 1", "withTaskGroup { }", "func open() -> Task {", "extension Task {",
         ]
     )
     func allowedCalls(line: String) throws {
@@ -93,17 +93,24 @@ struct ControlTests {
 
     @Test("A visible declaration without a documentation comment is found")
     func documentation() throws {
-        let bad = ["package struct A {", "public func a() {}", "package static var b: Int { 1 }", "public init() {}"]
+        let protocols = file("/// A thing.\npackage protocol P {\n    /// Reads.\n    func read() -> Int\n}")
+        let rule = DocumentationRule(protocolsIn: [protocols])
+        let bad = [
+            "package struct A {", "public func a() {}", "package static var b: Int { 1 }", "public init() {}",
+            "public let a: Int", "package init(a: Int) throws { self.a = try f(a) }", "package final class B {",
+            "package init?(_ a: String) { nil }", "package func write() {}", "package static func f() {}",
+        ]
         for line in bad {
-            #expect(lines(try Rules.documentation(file("\n    \(line)"))) == [2], "\(line)")
-            #expect(try Rules.documentation(file("    /// What it is.\n    \(line)")).isEmpty, "\(line)")
-            #expect(try Rules.documentation(file("/// What it is.\n@discardableResult\n\(line)")).isEmpty, "\(line)")
+            #expect(lines(rule.findings(file("\n    \(line)"))) == [2], "\(line)")
+            #expect(rule.findings(file("    /// What it is.\n    \(line)")).isEmpty, "\(line)")
+            #expect(rule.findings(file("/// What it is.\n@discardableResult\n\(line)")).isEmpty, "\(line)")
         }
-        for line in [
+        let good = [
             "package var description: String { a }", "struct A {}", "package import Glibc", "private let a = 1",
-        ] {
-            #expect(try Rules.documentation(file(line)).isEmpty, "\(line)")
-        }
+            "package let reason: String?", "package init(a: Int) { self.a = a }", "package func read() -> Int { 1 }",
+            "package static func < (a: Self, b: Self) -> Bool { true }", "package init(stringLiteral a: String) {}",
+        ]
+        for line in good { #expect(rule.findings(file(line)).isEmpty, "\(line)") }
     }
 
     @Test("A path of one machine is found, a path beneath something is not")

@@ -11,11 +11,11 @@ enum Imports {
         "RoutingDomain": ["CanonicalJSON"],
         "CommandHandling": ["EventStore", "RoutingDomain", "CanonicalJSON", "Crypto"],
         "Projecting": [
-            "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "GRDBSQLite", "Yams", "Mustache",
-            "Crypto", "Logging",
+            "EventStore", "RoutingDomain", "ReadModels", "CanonicalJSON", "DurableFiles", "GRDB", "GRDBSQLite", "Yams",
+            "Mustache", "Crypto", "Logging",
         ],
         "ReadModels": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Mustache", "Crypto"],
+        "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Mustache", "Crypto"],
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         "Accounts": ["RoutingDomain", "GRDB"],
         "daybook": [
