@@ -14,7 +14,7 @@
 int cposix_open_beneath(int dirfd, const char *path, int flags, uint32_t mode) {
     struct open_how how = {
         .flags = (uint64_t)(flags | O_CLOEXEC),
-        .mode = mode,
+        .mode = flags & O_CREAT ? mode : 0,  // openat2 refuses a mode that it has no use for
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);

@@ -33,6 +33,24 @@ package struct ConfigPatched: DomainEvent {
     package var revertsPosition: Int?
     package var words: String
 
+    package init(
+        config: ConfigName,
+        kind: ConfigChangeKind,
+        settingsVersion: Int,
+        changes: JSONValue,
+        expiresAt: Timestamp? = nil,
+        revertsPosition: Int? = nil,
+        words: String
+    ) {
+        self.config = config
+        self.kind = kind
+        self.settingsVersion = settingsVersion
+        self.changes = changes
+        self.expiresAt = expiresAt
+        self.revertsPosition = revertsPosition
+        self.words = words
+    }
+
     package static let about = EventAbout(
         "config.patched",
         summary: "{config} config, {kind}: {words}",
@@ -54,6 +72,11 @@ package struct ConfigKept: DomainEvent {
     package var config: ConfigName
     package var keptPosition: Int
 
+    package init(config: ConfigName, keptPosition: Int) {
+        self.config = config
+        self.keptPosition = keptPosition
+    }
+
     package static let about = EventAbout(
         "config.kept",
         summary: "the temporary change of the {config} config at {kept_position} stays",
@@ -73,6 +96,14 @@ package struct ConfigRestored: DomainEvent {
     package var fromCheckpoint: Int
     package var words: String
 
+    package init(config: ConfigName, settingsVersion: Int, changes: JSONValue, fromCheckpoint: Int, words: String) {
+        self.config = config
+        self.settingsVersion = settingsVersion
+        self.changes = changes
+        self.fromCheckpoint = fromCheckpoint
+        self.words = words
+    }
+
     package static let about = EventAbout(
         "config.restored",
         summary: "{config} config restored as of position {from_checkpoint}: {words}",
@@ -91,6 +122,11 @@ package struct ConfigRestored: DomainEvent {
 package struct SnapshotCreated: DomainEvent {
     package var name: String
     package var atCheckpoint: Int
+
+    package init(name: String, atCheckpoint: Int) {
+        self.name = name
+        self.atCheckpoint = atCheckpoint
+    }
 
     package static let about = EventAbout(
         "snapshot.created",

@@ -5,6 +5,13 @@ package struct ApprovalRequested: DomainEvent {
     package var statement: String
     package var sprint: String?
 
+    package init(approval: String, subject: String, statement: String, sprint: String? = nil) {
+        self.approval = approval
+        self.subject = subject
+        self.statement = statement
+        self.sprint = sprint
+    }
+
     package static let about = EventAbout(
         "approval.requested",
         summary: "approval {approval} requested for {subject}: {statement}",
@@ -25,6 +32,12 @@ package struct ApprovalGranted: DomainEvent {
     package var subject: String
     package var sprint: String?
 
+    package init(approval: String, subject: String, sprint: String? = nil) {
+        self.approval = approval
+        self.subject = subject
+        self.sprint = sprint
+    }
+
     package static let about = EventAbout(
         "approval.granted",
         summary: "approval {approval} for {subject} granted",
@@ -38,6 +51,12 @@ package struct ApprovalRejected: DomainEvent {
     package var approval: String
     package var subject: String
     package var sprint: String?
+
+    package init(approval: String, subject: String, sprint: String? = nil) {
+        self.approval = approval
+        self.subject = subject
+        self.sprint = sprint
+    }
 
     package static let about = EventAbout(
         "approval.rejected",
@@ -53,6 +72,12 @@ package struct ApprovalWithdrawn: DomainEvent {
     package var subject: String
     package var sprint: String?
 
+    package init(approval: String, subject: String, sprint: String? = nil) {
+        self.approval = approval
+        self.subject = subject
+        self.sprint = sprint
+    }
+
     package static let about = EventAbout(
         "approval.withdrawn",
         summary: "approval {approval} for {subject} withdrawn",
@@ -66,6 +91,12 @@ package struct TaskOpened: DomainEvent {
     package var task: String
     package var title: String
     package var sprint: String?
+
+    package init(task: String, title: String, sprint: String? = nil) {
+        self.task = task
+        self.title = title
+        self.sprint = sprint
+    }
 
     package static let about = EventAbout(
         "task.opened",
@@ -91,6 +122,30 @@ package struct TaskLogged: DomainEvent {
     package var remaining: Int
     package var claimedAt: Timestamp?
 
+    package init(
+        task: String,
+        entry: Int,
+        sprint: String? = nil,
+        directive: String,
+        response: String,
+        evidence: String? = nil,
+        evidenceSha256: String? = nil,
+        evidenceBytes: Int? = nil,
+        remaining: Int,
+        claimedAt: Timestamp? = nil
+    ) {
+        self.task = task
+        self.entry = entry
+        self.sprint = sprint
+        self.directive = directive
+        self.response = response
+        self.evidence = evidence
+        self.evidenceSha256 = evidenceSha256
+        self.evidenceBytes = evidenceBytes
+        self.remaining = remaining
+        self.claimedAt = claimedAt
+    }
+
     package static let about = EventAbout(
         "task.logged",
         summary: "task {task}, entry {entry}: {directive} -> {response} ({remaining} remaining)",
@@ -113,6 +168,32 @@ package struct TaskCorrected: DomainEvent {
     package var evidenceBytes: Int?
     package var remaining: Int
     package var claimedAt: Timestamp?
+
+    package init(
+        task: String,
+        entry: Int,
+        correctsPosition: Int,
+        sprint: String? = nil,
+        directive: String,
+        response: String,
+        evidence: String? = nil,
+        evidenceSha256: String? = nil,
+        evidenceBytes: Int? = nil,
+        remaining: Int,
+        claimedAt: Timestamp? = nil
+    ) {
+        self.task = task
+        self.entry = entry
+        self.correctsPosition = correctsPosition
+        self.sprint = sprint
+        self.directive = directive
+        self.response = response
+        self.evidence = evidence
+        self.evidenceSha256 = evidenceSha256
+        self.evidenceBytes = evidenceBytes
+        self.remaining = remaining
+        self.claimedAt = claimedAt
+    }
 
     package static let about = EventAbout(
         "task.corrected",
@@ -146,6 +227,11 @@ package struct TaskClosed: DomainEvent {
     package var task: String
     package var sprint: String?
 
+    package init(task: String, sprint: String? = nil) {
+        self.task = task
+        self.sprint = sprint
+    }
+
     package static let about = EventAbout(
         "task.closed",
         summary: "task {task} closed",
@@ -166,6 +252,12 @@ package struct SprintOpened: DomainEvent {
     package var kind: SprintKind
     package var title: String
 
+    package init(sprint: String, kind: SprintKind, title: String) {
+        self.sprint = sprint
+        self.kind = kind
+        self.title = title
+    }
+
     package static let about = EventAbout(
         "sprint.opened",
         summary: "{kind} {sprint} opened: {title}",
@@ -180,6 +272,11 @@ package struct SprintTaskAdded: DomainEvent {
     package var sprint: String
     package var task: String
 
+    package init(sprint: String, task: String) {
+        self.sprint = sprint
+        self.task = task
+    }
+
     package static let about = EventAbout(
         "sprint.task_added",
         summary: "task {task} belongs to {sprint}",
@@ -193,6 +290,12 @@ package struct SprintClosed: DomainEvent {
     package var sprint: String
     package var approval: String
     package var outstanding: Int
+
+    package init(sprint: String, approval: String, outstanding: Int) {
+        self.sprint = sprint
+        self.approval = approval
+        self.outstanding = outstanding
+    }
 
     package static let about = EventAbout(
         "sprint.closed",

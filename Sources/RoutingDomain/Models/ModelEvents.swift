@@ -27,6 +27,34 @@ package struct ModelRegistered: DomainEvent {
     package var unknownFields: String?
     package var facts: JSONValue
 
+    package init(
+        version: String,
+        buildDate: String,
+        build: Int,
+        sourceName: String? = nil,
+        manifestPath: String,
+        manifestSha256: String,
+        files: Int,
+        sizeBytes: Int,
+        changeScopes: String,
+        notes: String? = nil,
+        unknownFields: String? = nil,
+        facts: JSONValue
+    ) {
+        self.version = version
+        self.buildDate = buildDate
+        self.build = build
+        self.sourceName = sourceName
+        self.manifestPath = manifestPath
+        self.manifestSha256 = manifestSha256
+        self.files = files
+        self.sizeBytes = sizeBytes
+        self.changeScopes = changeScopes
+        self.notes = notes
+        self.unknownFields = unknownFields
+        self.facts = facts
+    }
+
     package static let about = EventAbout(
         "model.registered",
         summary: "model {version} was registered ({files} files, {size_bytes} bytes; scopes: {change_scopes})",
@@ -64,6 +92,12 @@ package struct ModelActivated: DomainEvent {
     package var version: String
     package var previousVersion: String?
     package var kind: ActivationKind
+
+    package init(version: String, previousVersion: String? = nil, kind: ActivationKind) {
+        self.version = version
+        self.previousVersion = previousVersion
+        self.kind = kind
+    }
 
     package static let about = EventAbout(
         "model.activated",

@@ -8,6 +8,14 @@ package struct LogCreated: DomainEvent {
     package var timeZone: String
     package var format: Int
 
+    package init(install: String, origin: String, verifierKey: String, timeZone: String, format: Int) {
+        self.install = install
+        self.origin = origin
+        self.verifierKey = verifierKey
+        self.timeZone = timeZone
+        self.format = format
+    }
+
     package static let about = EventAbout(
         "log.created",
         summary: "the log {origin} was created",
@@ -26,6 +34,10 @@ package struct LogCreated: DomainEvent {
 package struct LogBootSeen: DomainEvent {
     package var bootId: String
 
+    package init(bootId: String) {
+        self.bootId = bootId
+    }
+
     package static let about = EventAbout(
         "log.boot_seen",
         summary: "first entry after a start of the machine",
@@ -38,6 +50,10 @@ package struct LogBootSeen: DomainEvent {
 package struct LogClockStepped: DomainEvent {
     package var backMs: Int
 
+    package init(backMs: Int) {
+        self.backMs = backMs
+    }
+
     package static let about = EventAbout(
         "log.clock_stepped",
         summary: "the clock went back by {back_ms} ms",
@@ -48,6 +64,10 @@ package struct LogClockStepped: DomainEvent {
 /// An operator confirmed a forward step of the clock that the log had refused.
 package struct LogClockAccepted: DomainEvent {
     package var forwardMs: Int
+
+    package init(forwardMs: Int) {
+        self.forwardMs = forwardMs
+    }
 
     package static let about = EventAbout(
         "log.clock_accepted",
@@ -61,6 +81,12 @@ package struct ProjectionDefined: DomainEvent {
     package var name: String
     package var digest: String
     package var previousDigest: String?
+
+    package init(name: String, digest: String, previousDigest: String? = nil) {
+        self.name = name
+        self.digest = digest
+        self.previousDigest = previousDigest
+    }
 
     package static let about = EventAbout(
         "projection.defined",
@@ -82,6 +108,14 @@ package struct ProjectionEventParked: DomainEvent {
     package var parkedType: String
     package var error: String
 
+    package init(name: String, digest: String, parkedPosition: Int, parkedType: String, error: String) {
+        self.name = name
+        self.digest = digest
+        self.parkedPosition = parkedPosition
+        self.parkedType = parkedType
+        self.error = error
+    }
+
     package static let about = EventAbout(
         "projection.event_parked",
         summary: "projection {name} stopped before {parked_type} at {parked_position}: {error}",
@@ -102,6 +136,12 @@ package struct ProjectionEventSkipped: DomainEvent {
     package var digest: String
     package var skippedPosition: Int
 
+    package init(name: String, digest: String, skippedPosition: Int) {
+        self.name = name
+        self.digest = digest
+        self.skippedPosition = skippedPosition
+    }
+
     package static let about = EventAbout(
         "projection.event_skipped",
         summary: "projection {name} passes over position {skipped_position}",
@@ -120,6 +160,13 @@ package struct ReadModelRepaired: DomainEvent {
     package var rowsMissing: Int
     package var rowsExtra: Int
     package var rows: JSONValue
+
+    package init(name: String, rowsMissing: Int, rowsExtra: Int, rows: JSONValue) {
+        self.name = name
+        self.rowsMissing = rowsMissing
+        self.rowsExtra = rowsExtra
+        self.rows = rows
+    }
 
     package static let about = EventAbout(
         "read_model.repaired",
@@ -140,6 +187,13 @@ package struct DocumentEditFound: DomainEvent {
     package var keptAs: String
     package var expectedSha256: String
     package var foundSha256: String
+
+    package init(path: String, keptAs: String, expectedSha256: String, foundSha256: String) {
+        self.path = path
+        self.keptAs = keptAs
+        self.expectedSha256 = expectedSha256
+        self.foundSha256 = foundSha256
+    }
 
     package static let about = EventAbout(
         "document.edit_found",
@@ -165,6 +219,28 @@ package struct DocumentExported: DomainEvent {
     package var toPosition: Int
     package var filter: String?
     package var entries: Int
+
+    package init(
+        file: String,
+        kind: String,
+        format: String,
+        sha256: String,
+        sizeBytes: Int,
+        fromPosition: Int,
+        toPosition: Int,
+        filter: String? = nil,
+        entries: Int
+    ) {
+        self.file = file
+        self.kind = kind
+        self.format = format
+        self.sha256 = sha256
+        self.sizeBytes = sizeBytes
+        self.fromPosition = fromPosition
+        self.toPosition = toPosition
+        self.filter = filter
+        self.entries = entries
+    }
 
     package static let about = EventAbout(
         "document.exported",
@@ -197,6 +273,11 @@ package struct PersonAdded: DomainEvent {
     package var subject: String
     package var origin: PersonOrigin
 
+    package init(subject: String, origin: PersonOrigin) {
+        self.subject = subject
+        self.origin = origin
+    }
+
     package static let about = EventAbout(
         "person.added",
         summary: "a person became known ({origin})",
@@ -212,6 +293,11 @@ package struct PersonAdded: DomainEvent {
 package struct SystemTimeZoneSet: DomainEvent {
     package var timeZone: String
     package var previousTimeZone: String
+
+    package init(timeZone: String, previousTimeZone: String) {
+        self.timeZone = timeZone
+        self.previousTimeZone = previousTimeZone
+    }
 
     package static let about = EventAbout(
         "system.time_zone_set",

@@ -1,0 +1,210 @@
+internal import CanonicalJSON
+internal import Crypto
+package import EventStore
+package import Foundation
+package import RoutingDomain
+
+/// Who sends a command, and how the envelope of its events is to say so.
+package struct Sender: Sendable {
+    /// The pseudonym of the actor.
+    package var actor: UUID
+    /// `<how>/<door>`, for example `local-uid/cli`.
+    package var auth: String
+    /// Why, in the actor's words.
+    package var reason: String?
+    /// What a signature means.
+    package var meaning: String?
+    /// The request that brought the command.
+    package var requestID: String?
+    /// The first command of the chain this one belongs to.
+    package var correlation: UUID?
+
+    package init(
+        actor: UUID,
+        auth: String,
+        reason: String? = nil,
+        meaning: String? = nil,
+        requestID: String? = nil,
+        correlation: UUID? = nil
+    ) {
+        self.actor = actor
+        self.auth = auth
+        self.reason = reason
+        self.meaning = meaning
+        self.requestID = requestID
+        self.correlation = correlation
+    }
+
+    /// Daybook itself, doing what nobody asked for at the moment: ending a temporary change, defining a projection.
+    package static func system(reason: String? = nil) -> Sender {
+        Sender(actor: .system, auth: "system/job", reason: reason)
+    }
+}
+
+/// What became of a command.
+package struct CommandOutcome: Sendable {
+    /// Where its events stand on disk; nil if the command had nothing to append.
+    package let appended: AppendResult?
+    /// What was decided; empty when an earlier arrival with the same idempotency key had done it.
+    package let decided: [Decided]
+}
+
+/// The one way to change anything: load the command's streams, decide, append under the versions that were read.
+///
+/// A lost race is decided again on what the winner wrote, so a caller sees a conflict only where the decision itself changes
+/// or where it named a version it expects.
+package struct CommandHandler: Sendable {
+    package let log: any EventLog
+    package let clock: any LogClock
+
+    /// How often a command is decided anew after lost races before it answers "try again".
+    package static let attempts = 100
+
+    package init(log: any EventLog, clock: any LogClock) {
+        self.log = log
+        self.clock = clock
+    }
+
+    /// Decides and appends; returns after the events are on disk.
+    ///
+    /// `expecting` names stream versions that must hold (an ETag, `--expect`). With an idempotency key the same command sent
+    /// again returns its first result. Throws ``RoutingDomain/Rejection`` or ``EventStore/EventStoreError``; then nothing
+    /// was appended.
+    package func handle<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        expecting: [String: UInt64] = [:],
+        idempotencyKey: String? = nil
+    ) async throws -> CommandOutcome {
+        let key = try idempotencyKey.map {
+            IdempotencyKey(text: $0, commandDigest: Array(SHA256.hash(data: try command.canonicalBytes())))
+        }
+        if let key, let earlier = try log.outcome(of: key, actor: sender.actor) {
+            return CommandOutcome(appended: earlier, decided: [])
+        }
+        for _ in 0..<Self.attempts {
+            let (decided, versions) = try decide(command, by: sender, expecting: expecting)
+            guard !decided.isEmpty else { return CommandOutcome(appended: nil, decided: []) }
+            let request = AppendRequest(
+                actor: sender.actor,
+                metadata: EventMetadata(
+                    auth: sender.auth,
+                    reason: sender.reason,
+                    meaning: sender.meaning,
+                    correlation: sender.correlation,
+                    requestID: sender.requestID
+                ),
+                events: try decided.map(Self.proposed),
+                expected: versions.mapValues { .exactly($0) },
+                idempotencyKey: key
+            )
+            if let result = try await append(request) { return CommandOutcome(appended: result, decided: decided) }
+        }
+        throw Rejection(
+            "command.busy",
+            .tryAgain,
+            "\(Sent.name) lost \(Self.attempts) races for its streams",
+            hint: "send it again"
+        )
+    }
+
+    /// The result of an append, or nil if another command was faster on one of the streams.
+    private func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult? {
+        do {
+            return try await log.append(request)
+        } catch {
+            guard error.code == .wrongExpectedVersion else { throw error }
+            return nil
+        }
+    }
+
+    /// What a command would append now, without appending: for previews and confirmations.
+    package func preview<Sent: Command>(_ command: Sent, by sender: Sender) throws -> [Decided] {
+        try decide(command, by: sender, expecting: [:]).decided
+    }
+
+    /// The state that a command's decision would rest on now.
+    package func state<Sent: Command>(for command: Sent) throws -> Sent.State {
+        try load(command).state
+    }
+
+    private func decide<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        expecting: [String: UInt64]
+    ) throws -> (decided: [Decided], versions: [StreamName: UInt64]) {
+        let (state, versions) = try load(command)
+        for (stream, expected) in expecting {
+            let current = try versions.first { $0.key.text == stream }?.value ?? log.version(of: try Self.name(stream))
+            guard current == expected else {
+                throw Rejection(
+                    "version.expected",
+                    .conflict,
+                    "\(stream) is at version \(current), not at the expected \(expected)",
+                    hint: "look at what changed, then send the command with the current version",
+                    field: "expected_version",
+                    limit: String(expected),
+                    actual: String(current)
+                )
+            }
+        }
+        let now = Timestamp(microseconds: clock.reading().wall)
+        let context = CommandContext(actor: sender.actor.text, reason: sender.reason, now: now)
+        return (try command.decide(state, in: context), versions)
+    }
+
+    private func load<Sent: Command>(_ command: Sent) throws -> (state: Sent.State, versions: [StreamName: UInt64]) {
+        var state = Sent.State()
+        var history: [HistoricEvent] = []
+        var versions: [StreamName: UInt64] = [:]
+        while true {
+            let missing = try command.streams(state).map(Self.name).filter { versions[$0] == nil }
+            guard !missing.isEmpty else { return (state, versions) }
+            for stream in missing where versions[stream] == nil {
+                let events = try log.events(in: stream)
+                versions[stream] = events.last?.streamVersion ?? 0
+                history += try events.map(Self.historic)
+            }
+            history.sort { $0.position < $1.position }
+            state = history.reduce(into: Sent.State()) { $0.apply($1) }
+        }
+    }
+
+    private static func name(_ stream: String) throws -> StreamName {
+        guard let name = StreamName(stream) else {
+            throw Rejection(
+                "stream.syntax",
+                .invalid,
+                "\"\(stream.prefix(120))\" cannot name a stream",
+                hint: "names have 1 to 100 characters of a-z, 0-9, '.', '_', '-'"
+            )
+        }
+        return name
+    }
+
+    /// A stored event as deciders see it, upcast to today's shape.
+    package static func historic(_ recorded: RecordedEvent) throws -> HistoricEvent {
+        HistoricEvent(
+            position: recorded.position,
+            stream: recorded.stream.text,
+            recordedAt: Timestamp(microseconds: recorded.recordedAt),
+            actor: recorded.actor.text,
+            event: try EventCatalog.decode(
+                type: recorded.type,
+                version: Int(recorded.schemaVersion),
+                payload: try JSONReader.canonical(recorded.data)
+            )
+        )
+    }
+
+    private static func proposed(_ decided: Decided) throws -> ProposedEvent {
+        let about = Swift.type(of: decided.event).about
+        return ProposedEvent(
+            stream: try name(decided.stream),
+            type: about.type,
+            schemaVersion: UInt16(about.version),
+            data: try JSONValue.object(try PayloadCoding.members(of: decided.event)).canonicalBytes(),
+            holdsFreeText: !about.freeText.isEmpty
+        )
+    }
+}

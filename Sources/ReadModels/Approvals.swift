@@ -1,0 +1,57 @@
+package import GRDB
+
+/// A request for another person's agreement and its outcome.
+package struct ApprovalRow: ReadModelRow {
+    package let approval: String
+    package let subject: String
+    package let statement: String
+    package let sprint: String?
+    /// waiting, granted, rejected or withdrawn.
+    package let status: String
+    package let requestedPosition: Int
+    package let requestedAt: String
+    package let requestedBy: String
+    package let requestReason: String?
+    package let decidedAt: String?
+    package let decidedBy: String?
+    package let decisionReason: String?
+    package let meaning: String?
+    package let position: Int
+}
+
+/// What waits for approval, and what was decided.
+package enum Approvals {
+    /// The approvals: waiting ones first (oldest first, as they wait longest), then the decided ones, latest first.
+    package static func list(
+        _ db: Database,
+        sprint: String? = nil,
+        status: String? = nil,
+        limit: Int? = nil
+    ) throws -> [ApprovalRow] {
+        var conditions = Conditions()
+        conditions.add("sprint = ?", sprint)
+        conditions.add("status = ?", status)
+        return try ApprovalRow.fetchAll(
+            db,
+            sql: """
+                SELECT * FROM approvals\(conditions.sql)
+                ORDER BY status <> 'waiting', iif(status = 'waiting', requested_position, -position)
+                LIMIT \(limit ?? -1)
+                """,
+            arguments: conditions.statementArguments
+        )
+    }
+
+    /// The approvals that wait, oldest first.
+    package static func waiting(_ db: Database) throws -> [ApprovalRow] {
+        try ApprovalRow.fetchAll(
+            db,
+            sql: "SELECT * FROM approvals WHERE status = 'waiting' ORDER BY requested_position"
+        )
+    }
+
+    /// One approval; nil if there is none of that name.
+    package static func show(_ db: Database, _ approval: String) throws -> ApprovalRow? {
+        try ApprovalRow.fetchOne(db, sql: "SELECT * FROM approvals WHERE approval = ?", arguments: [approval])
+    }
+}

@@ -1,0 +1,188 @@
+package import CanonicalJSON
+
+/// One field of a change: what it was and what it became, in stored form.
+package struct FieldChange: Hashable, Sendable {
+    package let field: String
+    /// nil when the field had no value before.
+    package let old: JSONValue?
+    package let new: JSONValue
+
+    package init(field: String, old: JSONValue?, new: JSONValue) {
+        self.field = field
+        self.old = old
+        self.new = new
+    }
+
+    /// `ef_search 128 -> 256`.
+    package var words: String { "\(field) \(old.map(SettingsSchema.words) ?? "-") -> \(SettingsSchema.words(new))" }
+}
+
+extension [FieldChange] {
+    /// The list as the document of an event, by field.
+    package var document: JSONValue {
+        .array(
+            map { change in
+                var members: [String: JSONValue] = ["field": .string(change.field), "new": change.new]
+                members["old"] = change.old
+                return .object(members)
+            }
+        )
+    }
+
+    /// Reads the document of an event; an entry without a field or a new value is passed over.
+    package init(document: JSONValue) {
+        self = (document.elements ?? []).compactMap { entry in
+            guard let field = entry["field"]?.text, let new = entry["new"] else { return nil }
+            return FieldChange(field: field, old: entry["old"], new: new)
+        }
+    }
+
+    /// The changes in one line.
+    package var words: String { isEmpty ? "nothing" : map(\.words).joined(separator: ", ") }
+
+    /// What turns one set of values into another, by field.
+    package static func between(_ old: [String: JSONValue], _ new: [String: JSONValue]) -> [FieldChange] {
+        new.keys.sorted().compactMap { field in
+            guard let value = new[field], old[field] != value else { return nil }
+            return FieldChange(field: field, old: old[field], new: value)
+        }
+    }
+}
+
+/// The history of one configuration, folded from its stream.
+package struct ConfigHistory: Sendable {
+    /// One change as it happened.
+    package struct Change: Sendable {
+        package let position: UInt64
+        package let at: Timestamp
+        package let actor: String
+        package let fields: [FieldChange]
+        /// The end of a temporary change that was neither kept nor taken back.
+        package var expiresAt: Timestamp?
+    }
+
+    package let config: ConfigName
+    /// Every change, oldest first.
+    package private(set) var changes: [Change] = []
+    /// The values in force, in stored form; keys that the schema no longer knows are among them.
+    package private(set) var values: [String: JSONValue] = [:]
+    /// The position of each field's last change.
+    package private(set) var lastChange: [String: UInt64] = [:]
+
+    package init(_ config: ConfigName) { self.config = config }
+
+    package mutating func apply(_ past: HistoricEvent) {
+        switch past.event {
+        case let event as ConfigPatched where event.config == config:
+            if let reverted = event.revertsPosition { end(UInt64(reverted)) }
+            take(past, [FieldChange](document: event.changes), expiresAt: event.expiresAt)
+        case let event as ConfigRestored where event.config == config:
+            take(past, [FieldChange](document: event.changes), expiresAt: nil)
+        case let event as ConfigKept where event.config == config:
+            end(UInt64(event.keptPosition))
+        default: break
+        }
+    }
+
+    private mutating func take(_ past: HistoricEvent, _ fields: [FieldChange], expiresAt: Timestamp?) {
+        changes.append(
+            Change(
+                position: past.position,
+                at: past.recordedAt,
+                actor: past.actor,
+                fields: fields,
+                expiresAt: expiresAt
+            )
+        )
+        for change in fields {
+            values[change.field] = change.new
+            lastChange[change.field] = past.position
+        }
+    }
+
+    private mutating func end(_ position: UInt64) {
+        if let index = changes.firstIndex(where: { $0.position == position }) { changes[index].expiresAt = nil }
+    }
+
+    /// The schema of today's program.
+    package var schema: SettingsSchema { .of(config) }
+
+    /// A value for every setting of today's schema: the stored one, or the default of a setting that is new.
+    package var effective: [String: JSONValue] { Self.effective(values, schema) }
+
+    private static func effective(_ values: [String: JSONValue], _ schema: SettingsSchema) -> [String: JSONValue] {
+        let known = Set(schema.settings.map(\.name))
+        return schema.initialValues.merging(values.filter { known.contains($0.key) }) { $1 }
+    }
+
+    /// Values whose keys today's schema no longer knows: kept and shown, never rendered.
+    package var retired: [String: JSONValue] {
+        let known = Set(schema.settings.map(\.name))
+        return values.filter { !known.contains($0.key) }
+    }
+
+    /// The values just before a position.
+    package func values(before checkpoint: UInt64) -> [String: JSONValue] {
+        var past: [String: JSONValue] = [:]
+        for change in changes where change.position < checkpoint {
+            for field in change.fields { past[field.field] = field.new }
+        }
+        return past
+    }
+
+    /// The event that sets this configuration to what it was before a position; nil if nothing differs.
+    ///
+    /// Throws a rejection with the reasons if those values break a rule that holds today.
+    package func restoration(to checkpoint: UInt64) throws(Rejection) -> ConfigRestored? {
+        let past = Self.effective(values(before: checkpoint), schema)
+        try schema.check(past)
+        let fields = [FieldChange].between(effective, past)
+        guard !fields.isEmpty else { return nil }
+        return ConfigRestored(
+            config: config,
+            settingsVersion: schema.version,
+            changes: fields.document,
+            fromCheckpoint: Int(checkpoint),
+            words: fields.words
+        )
+    }
+
+    /// The event that writes a change, with the defaults of settings that have no stored value yet.
+    func patched(
+        to new: [String: JSONValue],
+        kind: ConfigChangeKind,
+        expiresAt: Timestamp? = nil,
+        reverts: UInt64? = nil
+    ) -> ConfigPatched {
+        let fields = [FieldChange].between(values, new)
+        return ConfigPatched(
+            config: config,
+            kind: kind,
+            settingsVersion: schema.version,
+            changes: fields.document,
+            expiresAt: expiresAt,
+            revertsPosition: reverts.map { Int($0) },
+            words: fields.words
+        )
+    }
+}
+
+/// Both configurations, as far as a command asked for their streams.
+package struct ConfigurationState: CommandState {
+    private var runtime = ConfigHistory(.runtime)
+    private var trainer = ConfigHistory(.trainer)
+
+    package init() {}
+
+    package subscript(_ config: ConfigName) -> ConfigHistory {
+        switch config {
+        case .runtime: runtime
+        case .trainer: trainer
+        }
+    }
+
+    package mutating func apply(_ past: HistoricEvent) {
+        runtime.apply(past)
+        trainer.apply(past)
+    }
+}

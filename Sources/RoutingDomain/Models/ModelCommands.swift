@@ -1,0 +1,205 @@
+package import CanonicalJSON
+
+/// Registers a complete model folder as an inactive version.
+package struct RegisterModel: Command {
+    package static let name = "register-model"
+    package var version: String
+    package var sourceName: String?
+    package var manifestPath: String
+    package var manifestSha256: String
+    package var files: Int
+    package var sizeBytes: Int
+    package var changeScopes: [String]
+    package var notes: String?
+    package var unknownFields: [String]
+    package var facts: JSONValue
+
+    package init(
+        version: String,
+        sourceName: String?,
+        manifestPath: String,
+        manifestSha256: String,
+        files: Int,
+        sizeBytes: Int,
+        changeScopes: [String],
+        notes: String?,
+        unknownFields: [String],
+        facts: JSONValue
+    ) {
+        self.version = version
+        self.sourceName = sourceName
+        self.manifestPath = manifestPath
+        self.manifestSha256 = manifestSha256
+        self.files = files
+        self.sizeBytes = sizeBytes
+        self.changeScopes = changeScopes
+        self.notes = notes
+        self.unknownFields = unknownFields
+        self.facts = facts
+    }
+
+    package func streams(_ known: ModelState) -> [String] { [ModelState.stream(version)] }
+
+    package func decide(_ state: ModelState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        let parsed = try ModelVersion.checked(version)
+        guard state.registered[version] == nil else {
+            throw Rejection(
+                "model.duplicate",
+                .conflict,
+                "version \(version) is registered already",
+                hint: "a version never changes; give the new folder another with --version, the next is "
+                    + "\(parsed.next.map(\.description) ?? "none of that day")",
+                field: "version",
+                actual: version
+            )
+        }
+        for scope in changeScopes where ChangeScope(rawValue: scope) == nil {
+            throw Rejection(
+                "model.scope",
+                .invalid,
+                "\"\(scope)\" is not a change scope",
+                hint: "the scopes are \(ChangeScope.texts.joined(separator: ", "))",
+                field: "change_scopes",
+                limit: ChangeScope.texts.joined(separator: " | "),
+                actual: scope
+            )
+        }
+        let words = notes ?? ""
+        let checkedNotes = words.isEmpty ? nil : try FreeText.checked(words, field: "notes", maximumBytes: 2000)
+        let event = ModelRegistered(
+            version: version,
+            buildDate: String(version.prefix(10)).replacing(".", with: "-"),
+            build: parsed.build,
+            sourceName: sourceName,
+            manifestPath: manifestPath,
+            manifestSha256: manifestSha256,
+            files: files,
+            sizeBytes: sizeBytes,
+            changeScopes: changeScopes.joined(separator: ", "),
+            notes: checkedNotes,
+            unknownFields: unknownFields.isEmpty ? nil : unknownFields.joined(separator: ", "),
+            facts: facts
+        )
+        return [Decided(event, on: ModelState.stream(version))]
+    }
+}
+
+extension ModelVersion {
+    /// The version of a text, or the rejection that explains the syntax.
+    package static func checked(_ text: String) throws(Rejection) -> ModelVersion {
+        guard let version = ModelVersion(text) else {
+            throw Rejection(
+                "model.version-syntax",
+                .invalid,
+                "\"\(text.prefix(80))\" is not a version",
+                hint: "a version is YYYY.MM.DD_build with a date that exists and a build from 1 to 999999, "
+                    + "for example 2025.09.15_1",
+                field: "version",
+                limit: "YYYY.MM.DD_build",
+                actual: String(text.prefix(80))
+            )
+        }
+        return version
+    }
+}
+
+/// Makes a registered version the active one.
+package struct ActivateModel: Command {
+    /// The activation stack and the registration of the version in question.
+    package struct State: CommandState {
+        package var activation = ActivationState()
+        package var models = ModelState()
+        package init() {}
+        package mutating func apply(_ past: HistoricEvent) {
+            activation.apply(past)
+            models.apply(past)
+        }
+    }
+
+    package static let name = "activate-model"
+    package var version: String
+
+    package init(version: String) { self.version = version }
+
+    package func streams(_ known: State) -> [String] { [ActivationState.stream, ModelState.stream(version)] }
+
+    package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
+        _ = try ModelVersion.checked(version)
+        _ = try context.requireReason(for: "an activation")
+        guard state.models.registered[version] != nil else { throw Self.unknown(version) }
+        guard state.activation.active != version else {
+            throw Rejection(
+                "activation.already-active",
+                .conflict,
+                "version \(version) is the active one already",
+                hint: "`daybook model history` shows since when",
+                field: "version",
+                actual: version
+            )
+        }
+        let event = ModelActivated(
+            version: version,
+            previousVersion: state.activation.active,
+            kind: .activation
+        )
+        return [Decided(event, on: ActivationState.stream)]
+    }
+
+    /// The rejection for a version that was never registered.
+    package static func unknown(_ version: String) -> Rejection {
+        Rejection(
+            "model.unknown",
+            .notFound,
+            "version \(version) is not registered",
+            hint: "`daybook model list` shows the registered versions",
+            field: "version",
+            actual: version
+        )
+    }
+}
+
+/// Goes back to the version that was active before, or to a named one below it on the stack.
+package struct RollBackModel: Command {
+    /// The activation stack, and the configurations for going back with them.
+    package struct State: CommandState {
+        package var activation = ActivationState()
+        package var configs = ConfigurationState()
+        package init() {}
+        package mutating func apply(_ past: HistoricEvent) {
+            activation.apply(past)
+            configs.apply(past)
+        }
+    }
+
+    package static let name = "roll-back-model"
+    /// The version to go back to; nil means the one active before.
+    package var to: String?
+    /// Whether the runtime config of that version's last active moment comes back with it.
+    package var withConfig: Bool
+
+    package init(to: String? = nil, withConfig: Bool = false) {
+        self.to = to
+        self.withConfig = withConfig
+    }
+
+    package func streams(_ known: State) -> [String] {
+        [ActivationState.stream] + (withConfig ? [ConfigName.runtime.stream] : [])
+    }
+
+    package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
+        _ = try context.requireReason(for: "a rollback")
+        let target = try state.activation.target(of: to)
+        let event = ModelActivated(
+            version: target,
+            previousVersion: state.activation.active,
+            kind: .rollback
+        )
+        var decided = [Decided(event, on: ActivationState.stream)]
+        if withConfig, let moment = state.activation.endOfLastActivity(of: target),
+            let restored = try state.configs[.runtime].restoration(to: moment)
+        {
+            decided.append(Decided(restored, on: ConfigName.runtime.stream))
+        }
+        return decided
+    }
+}

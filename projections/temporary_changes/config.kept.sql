@@ -1,0 +1,2 @@
+DELETE FROM temporary_changes
+WHERE position = :kept_position;
