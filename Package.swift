@@ -55,7 +55,7 @@ let package = Package(
 
         // The log: the only truth. Knows no domain.
         library("EventStore", ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", crypto, logging]),
-        library("EventStoreTesting", ["EventStore"]),
+        library("EventStoreTesting", ["EventStore", "CanonicalJSON", "DurableFiles"]),
 
         // What may happen: pure events, commands, deciders; and the one place that appends them.
         library("RoutingDomain", ["CanonicalJSON"]),
@@ -87,8 +87,8 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        tests("CanonicalJSON"),
-        tests("DurableFiles"),
+        tests("CanonicalJSON", ["EventStoreTesting"]),
+        tests("DurableFiles", ["EventStoreTesting"]),
         tests("EventStore", ["EventStoreTesting", "CanonicalJSON", "DurableFiles", crypto]),
         .testTarget(
             name: "RoutingDomainTests",

@@ -9,7 +9,7 @@ package enum FileSystemKind: Equatable, Sendable {
     /// NFS, CIFS, SMB, 9p, FUSE, AFS, Ceph: locks and mmap are not coherent between hosts.
     case network(String)
 
-    /// The kind under an existing path, from `statfs`. Throws ``FileFault``.
+    /// The kind under an existing path, from `statfs`.
     package static func of(_ path: String) throws(FileFault) -> FileSystemKind {
         var type: Int64 = 0
         guard cposix_file_system_type(path, &type) == 0 else {
