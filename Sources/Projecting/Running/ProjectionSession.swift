@@ -48,7 +48,7 @@ final class ProjectionSession: @unchecked Sendable {
     /// Definitions that the log does not know yet, as events to append.
     func newDefinitions() throws -> [ProposedEvent] {
         try system.refresh(log)
-        return try set.projections.compactMap { projection in
+        return try set.projections.compactMap { (projection) -> ProposedEvent? in
             let previous = system.definitions[projection.name]
             guard previous != projection.digest else { return nil }
             return try SystemStream.proposed(
@@ -60,7 +60,7 @@ final class ProjectionSession: @unchecked Sendable {
     /// Parked projections whose stop the log does not know yet, as events to append.
     func newStops() throws -> [ProposedEvent] {
         try system.refresh(log)
-        return try checkpoints().compactMap { name, checkpoint in
+        return try checkpoints().compactMap { (name, checkpoint) -> ProposedEvent? in
             guard let parked = checkpoint.parked else { return nil }
             let mark = SystemStream.Mark(name: name, digest: checkpoint.digest, position: parked.position)
             guard !system.parked.contains(mark) else { return nil }

@@ -1,7 +1,7 @@
 internal import CanonicalJSON
 package import EventStore
 package import Foundation
-package import RoutingDomain
+internal import RoutingDomain
 internal import Synchronization
 
 /// What a check found.

@@ -2,8 +2,8 @@ package import EventStore
 internal import Dispatch
 internal import DurableFiles
 internal import Foundation
-package import GRDB
-package import RoutingDomain
+internal import GRDB
+internal import RoutingDomain
 internal import Synchronization
 
 /// Where the projections stand after a call.
