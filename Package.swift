@@ -65,13 +65,13 @@ let package = Package(
         library(
             "Projecting",
             [
-                "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, sqlite, yams, mustache, crypto,
-                logging,
+                "EventStore", "RoutingDomain", "ReadModels", "CanonicalJSON", "DurableFiles", grdb, sqlite, yams,
+                mustache, crypto, logging,
             ],
             resources: [.copy("../../projections"), .copy("../../migrations"), .copy("Templates")]
         ),
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
-        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", mustache, crypto]),
+        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto]),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -101,11 +101,12 @@ let package = Package(
             "Projecting",
             [
                 "EventStore", "EventStoreTesting", "CommandHandling", "RoutingDomain", "ReadModels", "CanonicalJSON",
-                grdb,
-            ]
+                "DurableFiles", grdb, yams,
+            ],
+            exclude: ["Documents/Golden"]
         ),
-        tests("ReadModels", ["RoutingDomain", grdb]),
-        tests("Exporting", ["ReadModels", grdb]),
+        tests("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
+        tests("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests("Accounts", ["EventStoreTesting"]),
         .testTarget(

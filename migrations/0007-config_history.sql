@@ -1,5 +1,5 @@
 -- Every change of every setting: one row per changed field, in the order of the event's list.
--- A kept temporary change has one row without a field.
+-- A kept temporary change, and an expiry that had nothing to take back, have one row without a field.
 CREATE TABLE config_history (
     position INTEGER NOT NULL,
     ordinal INTEGER NOT NULL,

@@ -5,7 +5,9 @@ package import RoutingDomain
 /// One setting in force.
 package struct SettingRow: ReadModelRow {
     package let field: String
-    /// The stored value: decimals are strings with fixed digits. Nil for a field that lost its value.
+    /// The stored value: decimals are strings with fixed digits.
+    ///
+    /// Nil for a field that lost its value.
     package let value: JSONValue?
     /// What the last change was: initial, patch, undo, expiry or restore; `default` if nobody ever said anything.
     package let kind: String

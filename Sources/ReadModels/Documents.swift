@@ -71,7 +71,8 @@ package enum Documents {
     package static func rendered(_ db: Database) throws -> [RenderedDocumentRow] {
         try RenderedDocumentRow.fetchAll(
             db,
-            sql: "SELECT path, sha256, position, size_bytes FROM rendered_document WHERE sha256 IS NOT NULL ORDER BY path"
+            sql:
+                "SELECT path, sha256, position, size_bytes FROM rendered_document WHERE sha256 <> '' ORDER BY path"
         )
     }
 }

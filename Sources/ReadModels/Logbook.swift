@@ -1,4 +1,3 @@
-package import CanonicalJSON
 package import GRDB
 
 /// One entry of the logbook.

@@ -1,6 +1,6 @@
 package import CanonicalJSON
 package import GRDB
-package import RoutingDomain
+import RoutingDomain
 
 /// One configuration at a glance.
 package struct ConfigOverview: Equatable, Sendable {
@@ -30,7 +30,9 @@ package struct Overview: Equatable, Sendable {
     package let temporaryChanges: [TemporaryChangeRow]
     package let openTasks: Int
     package let parked: [ProjectionState]
-    /// The least checkpoint of all projections: everything before it is in every table. Nil before the first run.
+    /// The least checkpoint of all projections: everything before it is in every table.
+    ///
+    /// Nil before the first run.
     package let checkpoint: Int?
 
     /// Reads everything from one connection; call it inside one read, so that all parts are of the same moment.
