@@ -13,6 +13,8 @@ final class ProjectionSession: @unchecked Sendable {
     let keyframes: KeyframeStore
     private(set) var system = SystemStream()
     private var applier: PageApplier?
+    /// Whether rows were replaced since the documents were last rendered.
+    private var isRebuilt = false
     private let place: RegistryPlace
 
     /// How many events one transaction of live projecting takes.
@@ -97,6 +99,7 @@ final class ProjectionSession: @unchecked Sendable {
         } catch let fault as ProjectingFault where fault.code == .damaged && !(fault.cause is EventStoreError) {
             // The rows can be had again, so a damaged file is no reason to stop. A second failure is the disk's.
             applier = nil
+            isRebuilt = true
             try file.startAnew(why: fault.message, set: set, log: log)
             try advance(to: head, isCancelled)
         }
@@ -186,6 +189,14 @@ final class ProjectionSession: @unchecked Sendable {
         }
     }
 
+    /// Lets the documents follow the rows; returns the edits from outside that were found.
+    func refresh(_ documents: (any DocumentRefreshing)?) throws -> [DocumentEdit] {
+        guard let documents else { return [] }
+        let edits = try file.write { database, _ in try documents.refresh(database, everything: isRebuilt) }
+        isRebuilt = false
+        return edits
+    }
+
     // MARK: - Rebuilding
 
     /// A filler of scratch databases with what the log says of clocks and skips.
@@ -209,6 +220,7 @@ final class ProjectionSession: @unchecked Sendable {
         let filled = try scratchFill(keepsKeyframes: true, isCancelled).fill(projections, upTo: head)
         defer { for scratch in filled { ScratchFill.remove(scratch.path) } }
         applier = nil
+        isRebuilt = true
         for scratch in filled {
             if isCancelled() {
                 throw ProjectingFault(.cancelled, "the rebuild was cancelled", hint: "run it again; each table is whole")
@@ -272,6 +284,7 @@ final class ProjectionSession: @unchecked Sendable {
     /// Sets the registry aside and fills a new one.
     func startAnew(why: String, _ isCancelled: @escaping @Sendable () -> Bool) throws {
         applier = nil
+        isRebuilt = true
         try file.startAnew(why: why, set: set, log: log)
         try advance(isCancelled: isCancelled)
     }

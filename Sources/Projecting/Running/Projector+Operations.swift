@@ -110,11 +110,7 @@ extension Projector {
             let event = try SystemStream.proposed(
                 ProjectionEventSkipped(name: name, digest: projection.digest, skippedPosition: Int(position))
             )
-            do {
-                _ = try await log.append(AppendRequest(actor: actor, metadata: metadata, events: [event]))
-            } catch {
-                throw Self.fault(of: error)
-            }
+            try await append([event], actor: actor, metadata: metadata)
             return try await bringUp(session)
         }
     }

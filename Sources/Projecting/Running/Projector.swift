@@ -14,6 +14,8 @@ package struct CatchUp: Sendable {
     package let head: Position
     /// The projections that stand in front of an event they could not take.
     package let parked: [String]
+    /// The documents that were found edited from outside on the way; the edits are kept and recorded.
+    package var edits: [DocumentEdit] = []
 
     /// Whether the rows lack events, because another process projects and was not done in time.
     package var isStale: Bool { checkpoint < head }
@@ -79,27 +81,28 @@ package final class Projector: Sendable {
     /// The whole way: definitions, rows, stops, documents, until nothing more is to be said.
     func bringUp(_ session: ProjectionSession) async throws -> CatchUp {
         try await append(try await perform { try session.newDefinitions() })
+        var edits: [DocumentEdit] = []
         while true {
-            let (head, news) = try await perform { [documents] in
+            let (head, news, found) = try await perform { [documents] in
                 let head = try session.advance(isCancelled: { false })
                 var news = try session.newStops()
-                if let documents {
-                    let edits = try session.file.write { database, _ in try documents.refresh(database, at: head) }
-                    news += try edits.map { try SystemStream.proposed($0) }
-                }
-                return (head, news)
+                let found = try session.refresh(documents)
+                news += try found.map { try SystemStream.proposed($0.event) }
+                return (head, news, found)
             }
+            edits += found
             guard news.isEmpty else {
                 try await append(news)
                 continue
             }
-            return try await perform {
+            return try await perform { [edits] in
                 let checkpoints = try session.checkpoints()
                 let running = checkpoints.filter { $0.checkpoint.parked == nil }
                 return CatchUp(
                     checkpoint: running.map(\.checkpoint.next).min() ?? head,
                     head: head,
-                    parked: checkpoints.filter { $0.checkpoint.parked != nil }.map(\.name)
+                    parked: checkpoints.filter { $0.checkpoint.parked != nil }.map(\.name),
+                    edits: edits
                 )
             }
         }
@@ -186,12 +189,15 @@ package final class Projector: Sendable {
         )
     }
 
-    /// Appends events of ours to the stream `system`.
-    func append(_ events: [ProposedEvent]) async throws {
+    /// Appends events of ours to the stream `system`; nothing for an empty list.
+    func append(
+        _ events: [ProposedEvent],
+        actor: UUID = .system,
+        metadata: EventMetadata = EventMetadata(auth: "system/job")
+    ) async throws {
         guard !events.isEmpty else { return }
-        let request = AppendRequest(actor: .system, metadata: EventMetadata(auth: "system/job"), events: events)
-        do {
-            _ = try await log.append(request)
+        do throws(EventStoreError) {
+            _ = try await log.append(AppendRequest(actor: actor, metadata: metadata, events: events))
         } catch {
             throw Self.fault(of: error)
         }
