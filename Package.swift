@@ -84,7 +84,22 @@ let package = Package(
 
         tests("CanonicalJSON", ["EventStoreTesting"]),
         tests("DurableFiles", ["EventStoreTesting"]),
-        tests("EventStore", ["EventStoreTesting", "CanonicalJSON", "DurableFiles", crypto]),
+        .testTarget(
+            name: "EventStoreTests",
+            dependencies: [
+                "EventStore", "EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles",
+                crypto,
+            ],
+            exclude: ["Golden"],
+            swiftSettings: strict
+        ),
+        // A process of its own for the tests that kill, race or follow one.
+        .executableTarget(
+            name: "EventStoreTestWriter",
+            dependencies: ["EventStore", "EventStoreTesting", "CLMDB"],
+            path: "Tests/EventStoreTestWriter",
+            swiftSettings: strict
+        ),
         tests("RoutingDomain", ["CanonicalJSON"]),
         tests("CommandHandling", ["EventStore", "EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
         tests(
