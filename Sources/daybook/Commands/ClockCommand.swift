@@ -1,5 +1,7 @@
+import Accounts
 import ArgumentParser
 import CanonicalJSON
+import CommandHandling
 import EventStore
 import Foundation
 import RoutingDomain

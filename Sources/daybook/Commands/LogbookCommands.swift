@@ -1,5 +1,7 @@
+import Accounts
 import ArgumentParser
 import CanonicalJSON
+import CommandHandling
 import Crypto
 import DurableFiles
 import EventStore

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CanonicalJSON
 import DurableFiles
 import Foundation
 import Projecting

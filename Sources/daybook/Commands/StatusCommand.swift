@@ -2,6 +2,8 @@ import ArgumentParser
 import CanonicalJSON
 import EventStore
 import Foundation
+import GRDB
+import Projecting
 import ReadModels
 import RoutingDomain
 

@@ -5,6 +5,7 @@ import DurableFiles
 import EventStore
 import Foundation
 import ModelFolders
+import Projecting
 import RoutingDomain
 
 /// Checks everything there is against the log.

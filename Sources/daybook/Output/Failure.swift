@@ -71,6 +71,8 @@ struct Failure: Error {
             self.init(fault.code.rawValue, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as ProjectingFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as ExportFault:
+            self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as PeopleFault:
             self.init(
                 "person-\(fault.code.rawValue)",
@@ -154,6 +156,15 @@ struct Failure: Error {
         switch code {
         case .projectionRefused, .schemaTooNew, .missing: ExitStatus.configuration
         case .unknownName, .notParked, .damaged: ExitStatus.badData
+        default: ExitStatus.tryAgain
+        }
+    }
+
+    private static func status(of code: ExportFault.Code) -> Int32 {
+        switch code {
+        case .exists: ExitStatus.cannotCreate
+        case .programMissing: ExitStatus.configuration
+        case .tooManyRows: ExitStatus.badData
         default: ExitStatus.tryAgain
         }
     }
