@@ -71,7 +71,10 @@ struct GlobalOptions: ParsableArguments {
 
 /// Options of every command that changes something.
 struct WriteOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("Why; stays in the audit trail. No names of persons here.", valueName: "words"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Why; stays in the audit trail. No names of persons here.", valueName: "words")
+    )
     var reason: String?
 
     @Option(
@@ -82,7 +85,10 @@ struct WriteOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Only if the stream is at this version, for example config-runtime@17.", valueName: "stream@n")
+        help: ArgumentHelp(
+            "Only if the stream is at this version, for example config-runtime@17.",
+            valueName: "stream@n"
+        )
     )
     var expect: [String] = []
 

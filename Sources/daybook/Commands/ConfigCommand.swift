@@ -73,7 +73,10 @@ struct ConfigCommand: AsyncParsableCommand {
         var patch: String?
         @Option(name: .long, help: "Set ef_search by name: conservative, standard or aggressive.")
         var preset: String?
-        @Option(name: .customLong("for"), help: ArgumentHelp("End the change by itself after this time.", valueName: "30m"))
+        @Option(
+            name: .customLong("for"),
+            help: ArgumentHelp("End the change by itself after this time.", valueName: "30m")
+        )
         var duration: String?
 
         func run(in home: OpenHome) async throws {
@@ -210,7 +213,9 @@ struct ConfigCommand: AsyncParsableCommand {
     }
 
     struct Restore: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "Set a config to what it was at a moment; a new event.")
+        static let configuration = CommandConfiguration(
+            abstract: "Set a config to what it was at a moment; a new event."
+        )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
         @Argument(help: "runtime or trainer.")
@@ -251,7 +256,9 @@ struct ConfigCommand: AsyncParsableCommand {
         case .decimal(let literal): return literal
         case .object(let members) where members.isEmpty: return "{}"
         case .object(let members):
-            return members.sorted { $0.key < $1.key }.map { "\($0.key)=\(words($0.value, config, ""))" }.joined(separator: " ")
+            return members.sorted { $0.key < $1.key }.map { "\($0.key)=\(words($0.value, config, ""))" }.joined(
+                separator: " "
+            )
         default: return (try? rendered.canonicalText()) ?? rendered.prettyText
         }
     }

@@ -166,7 +166,8 @@ enum EventJSON {
     static func line(_ event: RecordedEvent, _ home: OpenHome) -> String {
         let when = Words.instant(Timestamp(microseconds: event.recordedAt).description)
         let reason = (try? event.metadata().reason).flatMap { $0 }.map { "  -- \(Words.short($0))" } ?? ""
-        return "\(event.position)  \(when)  \(home.name(of: event.actor.text))  \(event.type)  \(Words.short(summary(event), 120))\(reason)"
+        return
+            "\(event.position)  \(when)  \(home.name(of: event.actor.text))  \(event.type)  \(Words.short(summary(event), 120))\(reason)"
     }
 
     /// The catalogue's sentence; the type's name where this program does not know it.

@@ -97,7 +97,8 @@ struct ApprovalCommand: AsyncParsableCommand {
             let approvals = try await home.read(asOf: try home.checkpoint(asOf)) { try Approvals.list($0) }
             let rows = approvals.map { row in
                 [
-                    row.approval, row.status, row.subject, Words.instant(row.requestedAt), home.name(of: row.requestedBy),
+                    row.approval, row.status, row.subject, Words.instant(row.requestedAt),
+                    home.name(of: row.requestedBy),
                     home.name(of: row.decidedBy), Words.short(row.statement),
                 ]
             }
@@ -121,7 +122,8 @@ struct ApprovalCommand: AsyncParsableCommand {
     ) async throws {
         let command = AnswerApproval(approval: approval, answer: answer, signer: home.actor.id.text)
         let outcome = try await home.send(command, write, meaning: meaning)
-        let words = ["grant": "granted", "reject": "rejected", "withdraw": "withdrawn"][answer.rawValue] ?? answer.rawValue
+        let words =
+            ["grant": "granted", "reject": "rejected", "withdraw": "withdrawn"][answer.rawValue] ?? answer.rawValue
         home.printer.show(
             "approval \(approval) is \(words)",
             ["approval": .string(approval), "status": .string(words), "position": .position(outcome.appended?.first)]
@@ -240,13 +242,19 @@ struct TaskCommand: AsyncParsableCommand {
         var directive: String
         @Option(name: .long, help: "What was done.")
         var response: String
-        @Option(name: .long, help: ArgumentHelp("What proves it; a file is taken in by digest.", valueName: "file|event:n|url"))
+        @Option(
+            name: .long,
+            help: ArgumentHelp("What proves it; a file is taken in by digest.", valueName: "file|event:n|url")
+        )
         var evidence: String?
         @Option(name: .long, help: "How many items remain.")
         var remaining: Int
         @Option(name: .long, help: ArgumentHelp("When it was done, as you claim.", valueName: "time"))
         var at: String?
-        @Option(name: .long, help: ArgumentHelp("Correct the entry whose words stand at this position.", valueName: "position"))
+        @Option(
+            name: .long,
+            help: ArgumentHelp("Correct the entry whose words stand at this position.", valueName: "position")
+        )
         var corrects: Int?
 
         func run(in home: OpenHome) async throws {

@@ -66,15 +66,25 @@ struct ModelCommand: AsyncParsableCommand {
             else { throw ActivateModel.unknown(version) }
             let lines = [
                 ("version", model.version + (model.isActive ? "  (active)" : "")),
-                ("registered", "\(Words.instant(model.createdAt)) by \(home.name(of: model.registeredBy)), position \(model.registeredPosition)"),
+                (
+                    "registered",
+                    "\(Words.instant(model.createdAt)) by \(home.name(of: model.registeredBy)), position \(model.registeredPosition)"
+                ),
                 ("source", model.sourceName ?? "-"), ("notes", model.notes), ("scopes", model.changeScopes),
                 ("files", "\(model.files), \(Words.size(model.sizeBytes))"), ("manifest", model.manifestPath),
                 ("sha256", model.manifestSha256), ("unknown", model.unknownFields ?? "-"),
-                ("activated", model.activatedAt.map { "\(Words.instant($0)) by \(home.name(of: model.activatedBy)): \(model.activationReason ?? "-")" } ?? "never"),
+                (
+                    "activated",
+                    model.activatedAt.map {
+                        "\(Words.instant($0)) by \(home.name(of: model.activatedBy)): \(model.activationReason ?? "-")"
+                    } ?? "never"
+                ),
                 ("facts", model.facts.prettyText),
             ]
             home.printer.show(
-                lines.map { "\($0.0.padding(toLength: 11, withPad: " ", startingAt: 0))\($0.1)" }.joined(separator: "\n"),
+                lines.map { "\($0.0.padding(toLength: 11, withPad: " ", startingAt: 0))\($0.1)" }.joined(
+                    separator: "\n"
+                ),
                 model.json
             )
         }
@@ -248,7 +258,12 @@ enum Confirmation {
         guard !skip, isatty(STDIN_FILENO) == 1 else { return }
         FileHandle.standardError.write(Data("go on? [y/N] ".utf8))
         guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
-            throw Failure("declined", "nothing was done: \(words)", hint: "answer y, or say --yes", status: ExitStatus.tryAgain)
+            throw Failure(
+                "declined",
+                "nothing was done: \(words)",
+                hint: "answer y, or say --yes",
+                status: ExitStatus.tryAgain
+            )
         }
     }
 }

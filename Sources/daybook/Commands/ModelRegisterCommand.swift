@@ -19,11 +19,20 @@ extension ModelCommand {
         @OptionGroup var write: WriteOptions
         @Argument(help: "The folder: encoder, index, weights and metadata, and any further files.")
         var folder: String
-        @Option(name: .customLong("version"), help: "YYYY.MM.DD_build; else the folder's name. \"next\" is today's next build.")
+        @Option(
+            name: .customLong("version"),
+            help: "YYYY.MM.DD_build; else the folder's name. \"next\" is today's next build."
+        )
         var modelVersion: String?
-        @Option(name: .long, help: ArgumentHelp("What a file is, where its name does not tell.", valueName: "file=role"))
+        @Option(
+            name: .long,
+            help: ArgumentHelp("What a file is, where its name does not tell.", valueName: "file=role")
+        )
         var role: [String] = []
-        @Option(name: .long, help: ArgumentHelp("What changed; may be repeated. Else as the metadata tells.", valueName: "scope"))
+        @Option(
+            name: .long,
+            help: ArgumentHelp("What changed; may be repeated. Else as the metadata tells.", valueName: "scope")
+        )
         var scope: [String] = []
         @Option(name: .long, help: "Notes for the registry.")
         var notes: String?
@@ -37,7 +46,8 @@ extension ModelCommand {
                 try ModelFolder.scan(folder, home: root, roles: roles, now: now)
             }
             let version = try chosenVersion(scanned, home, now)
-            guard try home.handler.state(for: ActivateModel(version: version.description)).models.registered.isEmpty else {
+            guard try home.handler.state(for: ActivateModel(version: version.description)).models.registered.isEmpty
+            else {
                 _ = try home.handler.preview(Self.probe(version), by: home.sender(write))
                 return
             }
@@ -54,7 +64,12 @@ extension ModelCommand {
                 ),
                 changeScopes: scope.isEmpty ? nil : scope
             )
-            let command = Self.command(manifest, scanned, folder: scanned.isInsideHome ? scanned.name : version.description, notes)
+            let command = Self.command(
+                manifest,
+                scanned,
+                folder: scanned.isInsideHome ? scanned.name : version.description,
+                notes
+            )
             _ = try home.handler.preview(command, by: home.sender(write))
             let incoming = UUID().text
             let digest = try await onThread {
@@ -135,7 +150,9 @@ extension ModelCommand {
 
         private func show(_ command: RegisterModel, _ outcome: CommandOutcome, _ home: OpenHome) {
             let position = outcome.appended?.first
-            let unknown = command.unknownFields.isEmpty ? "" : "\nnot told by the folder: \(command.unknownFields.joined(separator: ", "))"
+            let unknown =
+                command.unknownFields.isEmpty
+                ? "" : "\nnot told by the folder: \(command.unknownFields.joined(separator: ", "))"
             home.printer.show(
                 "\(command.version) registered, inactive: \(command.files) files, \(Words.size(command.sizeBytes)) "
                     + "(position \(position.map(String.init) ?? "-"))\(unknown)",

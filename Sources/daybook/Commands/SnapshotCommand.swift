@@ -14,7 +14,9 @@ struct SnapshotCommand: AsyncParsableCommand {
     )
 
     struct Create: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "Give a moment a name; now, unless --at names another.")
+        static let configuration = CommandConfiguration(
+            abstract: "Give a moment a name; now, unless --at names another."
+        )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
         @Argument(help: "The name: a-z, 0-9, '.', '_', '-', not a number.")
@@ -48,7 +50,8 @@ struct SnapshotCommand: AsyncParsableCommand {
                 ]
             }
             home.printer.show(
-                TextTable(header: ["NAME", "BEFORE POSITION", "MADE", "WHO", "WHY"], rows: rows, empty: "no snapshots").text,
+                TextTable(header: ["NAME", "BEFORE POSITION", "MADE", "WHO", "WHY"], rows: rows, empty: "no snapshots")
+                    .text,
                 .array(snapshots.map { $0.json.named(home.name(of: $0.actor)) })
             )
         }
@@ -67,7 +70,9 @@ struct SnapshotCommand: AsyncParsableCommand {
             let diff = try await home.difference(from: first, to: second)
             var lines = ["before position \(first) -> before position \(second)"]
             for row in diff.rows {
-                lines.append("\(row.kind.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)) \(row.readModel) \(row.key)")
+                lines.append(
+                    "\(row.kind.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)) \(row.readModel) \(row.key)"
+                )
                 for change in row.changes {
                     lines.append("           \(change.field): \(Self.words(change.old)) -> \(Self.words(change.new))")
                 }
@@ -106,7 +111,8 @@ struct SnapshotCommand: AsyncParsableCommand {
             var sender = home.sender(write)
             if dryRun, sender.reason == nil { sender.reason = "dry run" }
             let decided = try home.handler.preview(command, by: sender)
-            let lines = decided.map(Self.words) + ["stays: registrations, people, tasks, approvals, snapshots, the log itself"]
+            let lines =
+                decided.map(Self.words) + ["stays: registrations, people, tasks, approvals, snapshots, the log itself"]
             if dryRun {
                 home.printer.show(lines.joined(separator: "\n"), Self.json(decided, nil))
                 return

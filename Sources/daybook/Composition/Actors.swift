@@ -17,7 +17,8 @@ struct Actors {
             guard let person = try people.person(named: name) else {
                 throw Failure(
                     "actor.unknown",
-                    name.isEmpty ? "the command has no actor: the name is empty" : "nobody is known as \(name.prefix(100))",
+                    name.isEmpty
+                        ? "the command has no actor: the name is empty" : "nobody is known as \(name.prefix(100))",
                     hint: "`daybook person list` shows who is known, `daybook person add NAME` makes a person known",
                     status: ExitStatus.notAllowed
                 )

@@ -52,7 +52,11 @@ struct MomentReader {
             return local(start.microseconds + 86_400_000_000, zone) - 1
         }
         let seconds = match.output.3.map { String($0) } ?? ":00"
-        let fraction = (match.output.4.map { String($0.dropFirst()) } ?? "").padding(toLength: 6, withPad: "0", startingAt: 0)
+        let fraction = (match.output.4.map { String($0.dropFirst()) } ?? "").padding(
+            toLength: 6,
+            withPad: "0",
+            startingAt: 0
+        )
         guard let stated = Timestamp("\(date)T\(time)\(seconds).\(fraction)Z") else { return nil }
         switch match.output.5 {
         case nil: return local(stated.microseconds, zone)
@@ -65,9 +69,7 @@ struct MomentReader {
         }
     }
 
-    private static var pattern:
-        Regex<(Substring, Substring, Substring?, Substring?, Substring?, Substring?)>
-    {
+    private static var pattern: Regex<(Substring, Substring, Substring?, Substring?, Substring?, Substring?)> {
         /(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})?)?/
     }
 

@@ -6,6 +6,7 @@ import Foundation
 import GRDB
 import Logging
 import Projecting
+import ReadModels
 import RoutingDomain
 
 /// A home that is open for one command: its log, its people, its read models, and who acts.
@@ -63,20 +64,20 @@ final class OpenHome: Sendable {
         _ people: People,
         _ options: GlobalOptions
     ) throws -> Projector {
-        let definitions: ProjectionSet
-        if let projections = options.projections, let migrations = options.migrations {
-            definitions = try ProjectionSet.load(projections: projections, migrations: migrations)
-        } else {
-            definitions = try ProjectionSet.bundled()
-        }
-        let documents = DocumentWriter(home: folders.root) { pseudonym in Self.name(of: pseudonym, in: people) }
-        return try Projector(
+        Projector(
             log: log,
-            definitions: definitions,
-            dataFolder: folders.data,
-            documents: documents,
-            logger: diagnostics
+            set: try definitions(options),
+            place: RegistryPlace(data: folders.data),
+            documents: try HomeDocuments(home: folders.root) { Self.name(of: $0, in: people) }
         )
+    }
+
+    /// The projections of this program, or those that a test names.
+    static func definitions(_ options: GlobalOptions) throws -> ProjectionSet {
+        guard let projections = options.projections, let migrations = options.migrations else {
+            return try ProjectionSet.bundled()
+        }
+        return try ProjectionSet.load(projections: projections, migrations: migrations)
     }
 
     /// Diagnostics go to standard error, warnings and worse only: standard output is for results.
@@ -123,13 +124,18 @@ final class OpenHome: Sendable {
     /// Ends temporary changes whose time has come, and brings the read models to the head of the log.
     ///
     /// A read model that is behind because another process projects is told on standard error, never passed over in silence.
-    func catchUp() async throws {
+    @discardableResult
+    func catchUp() async throws -> CatchUp {
         try await Self.endTemporaryChanges(handler)
         let outcome = try await projector.catchUp()
         if outcome.isStale {
-            let line = "daybook: stale: the projector is at \(outcome.checkpoint), the log at \(outcome.head)\n"
+            let behind =
+                outcome.parked.isEmpty
+                ? "another process projects" : "parked: \(outcome.parked.joined(separator: ", "))"
+            let line = "daybook: stale: read models are at \(outcome.checkpoint) of \(outcome.head) (\(behind))\n"
             FileHandle.standardError.write(Data(line.utf8))
         }
+        return outcome
     }
 
     /// Appends the end of every temporary config change whose time has come.
@@ -145,7 +151,7 @@ final class OpenHome: Sendable {
     /// Reads from the read models as they are now.
     func read<Value: Sendable>(_ body: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
         try await catchUp()
-        return try await projector.read(body)
+        return try await projector.place.openReader().read(body)
     }
 
     /// Reads from the read models as they were before a checkpoint; nil means now.
@@ -154,8 +160,26 @@ final class OpenHome: Sendable {
         _ body: @Sendable @escaping (Database) throws -> Value
     ) async throws -> Value {
         guard let checkpoint else { return try await read(body) }
-        try await catchUp()
-        return try await projector.read(asOf: checkpoint, body)
+        try await Self.endTemporaryChanges(handler)
+        let past = try await projector.readModels(asOf: checkpoint)
+        return try await past.reader.read(body)
+    }
+
+    /// What differs between two moments over every read model.
+    func difference(from old: Position, to new: Position) async throws -> ReadModelDiff {
+        let (first, second) = (
+            try await projector.readModels(asOf: old), try await projector.readModels(asOf: new)
+        )
+        return try await onThread {
+            try first.reader.read { before in
+                try second.reader.read { after in
+                    try ReadModelDiff.between(
+                        ReadModels.Moment(db: before, checkpoint: Int(old)),
+                        ReadModels.Moment(db: after, checkpoint: Int(new))
+                    )
+                }
+            }
+        }
     }
 
     /// Reads moments as the operator names them.

@@ -72,7 +72,12 @@ struct Failure: Error {
         case let fault as ProjectingFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as PeopleFault:
-            self.init("person-\(fault.code.rawValue)", fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+            self.init(
+                "person-\(fault.code.rawValue)",
+                fault.message,
+                hint: fault.hint,
+                status: Self.status(of: fault.code)
+            )
         case let fault as FileFault:
             let status = fault.errorNumber == EACCES || fault.errorNumber == EPERM
             self.init(
@@ -89,7 +94,12 @@ struct Failure: Error {
             let status = Daybook.exitCode(for: error)
             if status == .success || status.rawValue == 0 { return nil }
             guard Self.isUsage(error) else {
-                self.init("fault", "\(error)", hint: "this is unexpected; please report it", status: ExitStatus.tryAgain)
+                self.init(
+                    "fault",
+                    "\(error)",
+                    hint: "this is unexpected; please report it",
+                    status: ExitStatus.tryAgain
+                )
                 return
             }
             let words = Daybook.message(for: error)
