@@ -82,7 +82,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
-                "Projecting", "ReadModels", "RoutingDomain", arguments, logging,
+                "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
             swiftSettings: strict
         ),

@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 models="${MODELS:-samples/models}"
 home="${HOME_DIR:-.build/demo-home}"
 program="$(swift build --show-bin-path)/daybook"
+export DAYBOOK_HOME="$home"
 
 fail() {
     printf 'demo: %s\n      %s\n' "$1" "$2" >&2
@@ -20,7 +21,7 @@ daybook() {
         if [[ $word =~ ^[A-Za-z0-9_./:=-]+$ ]]; then printf ' %s' "$word"; else printf ' %s' "${word@Q}"; fi
     done
     printf '\n'
-    "$program" --home "$home" "$@"
+    "$program" "$@"
 }
 
 # A folder that was copied or cloned seconds ago is refused with 75, "try again": so try again.
@@ -54,6 +55,7 @@ elif [[ -d $home && -n "$(ls -A "$home")" ]]; then
 fi
 
 echo "== A home, and two models in it"
+printf '\n$ export DAYBOOK_HOME=%s\n' "$home"
 daybook init
 register "${folders[0]}"
 register "${folders[1]}"
@@ -85,5 +87,5 @@ cat <<END
   models and their manifests   $home/models/
   settings as rendered         $home/config/
   logbook and its checksum     $home/logbook.md, $home/logbook.md.sha256
-  look around                  $program --home $home status
+  look around                  DAYBOOK_HOME=$home $program status
 END

@@ -14,8 +14,12 @@ enum Checkout {
     private static let skipped: Set<String> = [".build", "node_modules", ".venv", "__pycache__"]
     private static let binary: Set<String> = ["bin", "png", "ico", "woff2", "db", "joblib", "gz"]
 
-    /// Every text file beneath those folders and at the root, sorted by path.
-    static func files() throws -> [SourceText] {
+    /// Every text file beneath those folders and at the root, sorted by path; read and scanned once for all rules.
+    static func files() throws -> [SourceText] { try loaded.get() }
+
+    private static let loaded = Result { try load() }
+
+    private static func load() throws -> [SourceText] {
         let manager = FileManager.default
         var paths = try manager.contentsOfDirectory(atPath: root.path).filter { name in
             var isFolder: ObjCBool = false

@@ -52,15 +52,23 @@ struct ControlTests {
     @Test(
         "A banned call is found",
         arguments: [
-            "let a = try! f()", "let a = b as! C", "fatalError(\"x\")", "try await Task.sleep(for: .seconds(1))",
-            "usleep(5)",
-            "sleep(1)", "keys.addUnsecuredNone()", "static let shared = A()", "Task { await f() }", "Task.detached { }",
+            "let a = try! f()", "let a = b as! C", "fatalError(\"x\")", "keys.addUnsecuredNone()",
+            "static let shared = A()", "Task { await f() }", "Task.detached { }",
             "Task(priority: .high) { }",
         ]
     )
     func bannedCalls(line: String) throws {
         #expect(lines(try Rules.bannedCalls(file("let ok = 1\n\(line)\n"))) == [2])
         #expect(try Rules.bannedCalls(file("// \(line)\n")).isEmpty)
+    }
+
+    @Test(
+        "Waiting on time is found in tests",
+        arguments: ["try await Task.sleep(for: .seconds(1))", "usleep(5)", "sleep(1)"]
+    )
+    func sleepingTests(line: String) throws {
+        #expect(lines(try Rules.bannedCalls(file(line, "Tests/EventStoreTests/A.swift"))) == [1])
+        #expect(try Rules.bannedCalls(file(line)).isEmpty)
     }
 
     @Test(

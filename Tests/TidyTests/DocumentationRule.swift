@@ -13,7 +13,8 @@ struct DocumentationRule {
         ]
         let requirement = /^\s*(?:static\s+|mutating\s+)*(?:func|var|associatedtype)\s+(\w+)/
         for file in files where !file.isTest {
-            for (start, line) in file.code.enumerated() where line.contains(/\bprotocol\s+\w/) {
+            for (start, line) in file.code.enumerated()
+            where line.hasPrefix("package protocol ") || line.hasPrefix("public protocol ") {
                 let end = Rules.endOfBody(file.code, from: start) ?? start
                 for index in start...end {
                     if let match = file.code[index].firstMatch(of: requirement) { names.insert(String(match.output.1)) }
@@ -41,6 +42,11 @@ struct DocumentationRule {
         let line: String
 
         init?(_ line: String) {
+            // Most lines declare nothing; a look at the first letter spares them the expression below.
+            guard let first = line.utf8.first(where: { $0 != UInt8(ascii: " ") }), Array("po@".utf8).contains(first)
+            else {
+                return nil
+            }
             let pattern =
                 /^\s*(?:@[\w().]+\s+)*(package|public|open)(?:\s+(?:static|final|mutating|borrowing|consuming|indirect|nonisolated|convenience|lazy|override|private\(set\)|class(?=\s+(?:func|var))))*\s+(struct|class|enum|actor|protocol|func|var|let|init|subscript|typealias|macro)(?:\s+`?(\w+|[=<~>]+)|[?(<])/
             guard let match = line.firstMatch(of: pattern) else { return nil }

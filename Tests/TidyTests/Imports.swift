@@ -20,7 +20,7 @@ enum Imports {
         "Accounts": ["RoutingDomain", "GRDB"],
         "daybook": [
             "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
-            "Projecting", "ReadModels", "RoutingDomain", "ArgumentParser", "Logging",
+            "Projecting", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
         ],
     ]
 

@@ -104,7 +104,12 @@ private struct CodeScanner {
         }
     }
 
+    /// Where something may open or close; everything between is kept as it is.
+    private static let marks: Set<Unicode.Scalar> = ["/", "#", "\"", "(", ")"]
+
     private mutating func scanCode() {
+        let plain = rest.prefix { !Self.marks.contains($0) }.count
+        if plain > 0 { return keep(plain) }
         if at("//") { return hide(rest.count) }
         if at("/*") {
             states.append((.comment(depth: 1), 0))
