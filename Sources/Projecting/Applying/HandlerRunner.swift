@@ -65,7 +65,10 @@ final class HandlerRunner {
         guard case .runs(let statements) = try plan(projection) else { return }
         guard !skipped[projection].contains(event.position) else { return }
         guard event.isKnown else {
-            throw failure(projection, "\(HandlerFailure.unknownPrefix)the type or schema version of \(event.rules.name)")
+            throw failure(
+                projection,
+                "\(HandlerFailure.unknownPrefix)the type or schema version of \(event.rules.name)"
+            )
         }
         for prepared in statements { try run(prepared, projection) }
     }
@@ -98,7 +101,7 @@ final class HandlerRunner {
         let number = event.typeNumber
         if number < plans[projection].count {
             let known = plans[projection][number]
-            if case .unplanned = known {} else { return known }
+            guard case .unplanned = known else { return known }
         }
         while plans[projection].count <= number { plans[projection].append(.unplanned) }
         let made = try makePlan(projections[projection], event.rules)

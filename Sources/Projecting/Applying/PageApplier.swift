@@ -41,7 +41,9 @@ final class PageApplier {
         while true {
             do {
                 try handle.transaction { try run(events, next, stops.mapValues(\.start)) { stops[$0]?.parked } }
-                for place in running { checkpoints[place] = after(place, next, stops[place]?.start, stops[place]?.parked) }
+                for place in running {
+                    checkpoints[place] = after(place, next, stops[place]?.start, stops[place]?.parked)
+                }
                 return
             } catch let failure as HandlerFailure {
                 let start = Self.commandStart(of: failure.position, in: events)

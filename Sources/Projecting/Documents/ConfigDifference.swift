@@ -57,7 +57,9 @@ struct ConfigDifference {
                 } catch {
                     remarks.append(error.message)
                 }
-            } else if case .object(let inner) = value, schema.settings.contains(where: { $0.name.hasPrefix("\(name).") }) {
+            } else if case .object(let inner) = value,
+                schema.settings.contains(where: { $0.name.hasPrefix("\(name).") })
+            {
                 collect(inner, prefix: "\(name).", values, schema, &changes)
             } else {
                 remarks.append("unknown key \(name)")
@@ -91,7 +93,8 @@ enum YAMLReader {
             throw Refusal(description: "longer than \(limitBytes) bytes or not UTF-8")
         }
         let usesAliases = text.split(separator: "\n").contains { line in
-            line.split(separator: "#", omittingEmptySubsequences: false).first?.contains { $0 == "&" || $0 == "*" } ?? false
+            line.split(separator: "#", omittingEmptySubsequences: false).first?.contains { $0 == "&" || $0 == "*" }
+                ?? false
         }
         guard !usesAliases else { throw Refusal(description: "anchors and aliases are not read") }
         guard let node = try Yams.compose(yaml: text) else { return .object([:]) }

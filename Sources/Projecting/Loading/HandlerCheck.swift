@@ -15,7 +15,10 @@ extension ProjectionChecker {
     func projection(_ name: String, files: [SourceFile]) -> Projection? {
         let folder = "projections/\(name)"
         let before = faults.count
-        if !name.utf8.allSatisfy({ $0 == UInt8(ascii: "_") || UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) {
+        if !name.utf8.allSatisfy({
+            $0 == UInt8(ascii: "_") || UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0
+                || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
+        }) {
             refuse(folder, "a projection's name consists of a-z, 0-9 and _")
         }
         let tables = objects.filter { $0.type == "table" && $0.owner == name }.map { shape(of: $0.name) }
@@ -117,14 +120,20 @@ extension ProjectionChecker {
             return refuse(path, line: line, "SQLite gives no query plan")
         }
         for detail in rows.compactMap({ $0.last?.text }) {
-            let index = detail.firstRange(of: "INDEX ").map { detail[$0.upperBound...].prefix { $0 != " " } }.map(String.init)
+            let index = detail.firstRange(of: "INDEX ").map { detail[$0.upperBound...].prefix { $0 != " " } }.map(
+                String.init
+            )
             if let index { findings.searched.insert(index) }
             let isHarmless =
                 !detail.hasPrefix("SCAN ") || detail.contains("VIRTUAL TABLE") || detail.hasPrefix("SCAN CONSTANT ROW")
                 || detail.contains("VALUES CLAUSE") || detail.hasPrefix("SCAN (") || index.map(partial.contains) == true
             if changesRows, !isHarmless {
                 let table = detail.dropFirst(5).prefix { $0 != " " }
-                refuse(path, line: line, "reads all of \(table) to change some rows (\(detail)); search by a key or an index")
+                refuse(
+                    path,
+                    line: line,
+                    "reads all of \(table) to change some rows (\(detail)); search by a key or an index"
+                )
                 return
             }
         }

@@ -19,7 +19,15 @@ final class ProjectionChecker {
     private(set) var objects: [Object] = []
     var handle: SQLiteHandle { database.handle }
 
-    init() throws(ProjectingFault) { database = try RawDatabase(path: ":memory:") }
+    init() throws(ProjectingFault) {
+        database = try RawDatabase(path: ":memory:")
+        // Its first use declares a virtual table, which the authorizer would take for the statement's own doing.
+        do {
+            try database.handle.execute("SELECT 1 FROM json_each('[]')")
+        } catch {
+            throw error.fault(at: "SQLite's JSON functions")
+        }
+    }
 
     /// Every object as the rows of `sqlite_schema` tell it.
     var shape: Set<[String]> { Set(objects.map { [$0.type, $0.name, $0.table, $0.sql] }) }
@@ -104,7 +112,9 @@ final class ProjectionChecker {
             if old == nil, row[0] == "index", let tableOwner, tableOwner != migration.owner {
                 refuse(path, "makes an index on \(row[2]), which belongs to \(tableOwner)")
             }
-            now.append(Object(type: row[0], name: row[1], table: row[2], sql: row[3], owner: old?.owner ?? migration.owner))
+            now.append(
+                Object(type: row[0], name: row[1], table: row[2], sql: row[3], owner: old?.owner ?? migration.owner)
+            )
         }
         let names = Set(now.map(\.name))
         for gone in objects where !names.contains(gone.name) && gone.owner != migration.owner {

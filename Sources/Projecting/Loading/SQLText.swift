@@ -23,7 +23,9 @@ enum SQLText {
                 var after = place
                 while after < bytes.count, isSpace(bytes[after]) { after += 1 }
                 let isCall = after < bytes.count && bytes[after] == UInt8(ascii: "(")
-                words.append(Word(text: String(decoding: bytes[start..<place], as: UTF8.self).uppercased(), isCall: isCall))
+                words.append(
+                    Word(text: String(decoding: bytes[start..<place], as: UTF8.self).uppercased(), isCall: isCall)
+                )
             } else {
                 place += 1
             }

@@ -98,7 +98,9 @@ final class StatementGuard {
     }
 
     private func foreign(_ table: String, _ owner: String, _ verb: String) -> String? {
-        guard let actual = owners[table.lowercased()] else { return "\(verb) \(table), which is no table of a projection" }
+        guard let actual = owners[table.lowercased()] else {
+            return "\(verb) \(table), which is no table of a projection"
+        }
         return actual == owner ? nil : "\(verb) table \(table), which belongs to \(actual)"
     }
 

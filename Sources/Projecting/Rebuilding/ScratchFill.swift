@@ -85,7 +85,9 @@ struct ScratchFill {
         func cost(_ projection: Projection) -> Int { projection.every != nil ? 40 : projection.handlers.count }
         var shares = Array(repeating: [Projection](), count: min(workers, projections.count))
         for projection in projections.sorted(by: { (cost($1), $0.name) < (cost($0), $1.name) }) {
-            let least = shares.indices.min { shares[$0].reduce(0) { $0 + cost($1) } < shares[$1].reduce(0) { $0 + cost($1) } }
+            let least = shares.indices.min {
+                shares[$0].reduce(0) { $0 + cost($1) } < shares[$1].reduce(0) { $0 + cost($1) }
+            }
             if let least { shares[least].append(projection) }
         }
         return shares

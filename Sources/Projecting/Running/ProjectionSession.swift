@@ -223,7 +223,11 @@ final class ProjectionSession: @unchecked Sendable {
         isRebuilt = true
         for scratch in filled {
             if isCancelled() {
-                throw ProjectingFault(.cancelled, "the rebuild was cancelled", hint: "run it again; each table is whole")
+                throw ProjectingFault(
+                    .cancelled,
+                    "the rebuild was cancelled",
+                    hint: "run it again; each table is whole"
+                )
             }
             try swap(scratch)
         }
@@ -239,7 +243,9 @@ final class ProjectionSession: @unchecked Sendable {
                 for table in scratch.projection.tables {
                     let name = quoted(table.name)
                     // Into an empty table of the same shape SQLite copies whole b-trees, indexes included.
-                    try handle.execute("DELETE FROM main.\(name); INSERT INTO main.\(name) SELECT * FROM scratch.\(name)")
+                    try handle.execute(
+                        "DELETE FROM main.\(name); INSERT INTO main.\(name) SELECT * FROM scratch.\(name)"
+                    )
                 }
                 try scratch.checkpoint.save(scratch.projection.name, handle)
             }
@@ -247,7 +253,8 @@ final class ProjectionSession: @unchecked Sendable {
     }
 
     /// What the tables of projections hold besides or instead of what the log gives up to their checkpoints.
-    func differences(_ projections: [Projection], _ isCancelled: @escaping @Sendable () -> Bool) throws -> [TableDifference]
+    func differences(_ projections: [Projection], _ isCancelled: @escaping @Sendable () -> Bool) throws
+        -> [TableDifference]
     {
         try system.refresh(log)
         let present = try file.write { _, handle in try Checkpoint.all(handle) }
@@ -296,7 +303,9 @@ enum ScratchFolder {
     static func sweep(_ folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             let parts = name.split(separator: "-")
-            if parts.first == "asof", parts.count > 1, let owner = Int32(parts[1]), kill(owner, 0) == 0 || errno == EPERM {
+            if parts.first == "asof", parts.count > 1, let owner = Int32(parts[1]),
+                kill(owner, 0) == 0 || errno == EPERM
+            {
                 continue
             }
             unlink("\(folder)/\(name)")

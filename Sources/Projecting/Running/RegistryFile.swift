@@ -53,10 +53,12 @@ package struct RegistryPlace: Sendable {
         return configuration
     }
 
+    /// The settings of every connection on the registry.
+    ///
+    /// `trusted_schema` stays on: SQLite 3.40 counts `json_object` among the functions it then refuses in views, and
+    /// documents are built in views. In its place the projector compares the schema with its own at every opening.
     static func prepare(_ database: Database) throws {
-        try database.execute(
-            sql: "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0"
-        )
+        try database.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
     }
 
     /// What GRDB or our own connections threw, as a fault of the file.

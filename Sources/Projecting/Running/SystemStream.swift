@@ -47,7 +47,9 @@ struct SystemStream {
         switch value {
         case let defined as ProjectionDefined: definitions[defined.name] = defined.digest
         case let event as ProjectionEventParked:
-            parked.insert(Mark(name: event.name, digest: event.digest, position: Position(clamping: event.parkedPosition)))
+            parked.insert(
+                Mark(name: event.name, digest: event.digest, position: Position(clamping: event.parkedPosition))
+            )
         case let event as ProjectionEventSkipped:
             skipped.insert(
                 Mark(name: event.name, digest: event.digest, position: Position(clamping: event.skippedPosition))

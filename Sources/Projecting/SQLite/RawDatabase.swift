@@ -35,7 +35,7 @@ final class RawDatabase {
         sqlite3_busy_timeout(pointer, 5000)
         _disableDoubleQuotedStringLiterals(pointer)
         do {
-            try handle.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
+            try handle.execute("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
             if access == .reading { try handle.execute("PRAGMA wal_autocheckpoint = 0; PRAGMA query_only = ON") }
         } catch {
             sqlite3_close_v2(pointer)
@@ -84,7 +84,11 @@ final class RawDatabase {
 }
 
 /// A text as a SQL identifier in quotes.
-func quoted(_ name: String) -> String { "\"\(name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\"" }
+func quoted(_ name: String) -> String {
+    "\"\(name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+}
 
 /// A text as a SQL string literal.
-func literal(_ text: String) -> String { "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'" }
+func literal(_ text: String) -> String {
+    "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"
+}
