@@ -95,7 +95,9 @@ extension EventsCommand {
                 var reader = PageReader(log: log, next: from, end: end)
                 return try EventsExport(source: source).write(to: out, as: format) {
                     while let event = try reader.event() {
-                        if categories.isEmpty || categories.contains(event.stream.category) { return try Exports.row(event) }
+                        if categories.isEmpty || categories.contains(event.stream.category) {
+                            return try Exports.row(event)
+                        }
                     }
                     return nil
                 }
@@ -132,7 +134,8 @@ struct ExportCommand: AsyncParsableCommand {
 
     struct Check: HomeCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say whether Daybook made a file, and whether it was altered since; exit code 65 if not, or altered."
+            abstract:
+                "Say whether Daybook made a file, and whether it was altered since; exit code 65 if not, or altered."
         )
         @OptionGroup var global: GlobalOptions
         @Argument(help: "The exported file.")
