@@ -52,7 +52,8 @@ struct TasklistDocument {
 
     private func line(_ task: TaskRow) -> String {
         let remaining = task.remaining.map { ", \($0) remaining" } ?? ""
-        return "- [ ] \(SafeText.markdown(task.task)): \(SafeText.markdown(task.title)) (entries \(task.entries)\(remaining))"
+        return
+            "- [ ] \(SafeText.markdown(task.task)): \(SafeText.markdown(task.title)) (entries \(task.entries)\(remaining))"
     }
 
     private func line(_ approval: ApprovalRow) -> String {
