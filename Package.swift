@@ -55,7 +55,7 @@ let package = Package(
 
         // The log: the only truth. Knows no domain.
         library("EventStore", ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", crypto, logging]),
-        library("EventStoreTesting", ["EventStore"]),
+        library("EventStoreTesting", ["EventStore", "CanonicalJSON", "DurableFiles"]),
 
         // What may happen: pure events, commands, deciders; and the one place that appends them.
         library("RoutingDomain", ["CanonicalJSON"]),
@@ -82,20 +82,26 @@ let package = Package(
             dependencies: [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
-                "Projecting", "ReadModels", "RoutingDomain", arguments, logging,
+                "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
             swiftSettings: strict
         ),
 
-        tests("CanonicalJSON"),
-        tests("DurableFiles"),
-        tests("EventStore", ["EventStoreTesting", "CanonicalJSON", "DurableFiles", crypto]),
-        .testTarget(
-            name: "RoutingDomainTests",
-            dependencies: ["RoutingDomain", "CanonicalJSON"],
-            exclude: ["Golden"],
+        tests("CanonicalJSON", ["EventStoreTesting"]),
+        tests("DurableFiles", ["EventStoreTesting"]),
+        tests(
+            "EventStore",
+            ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],
+            exclude: ["Golden"]
+        ),
+        // A process of its own for the tests that kill, race or follow one.
+        .executableTarget(
+            name: "EventStoreTestWriter",
+            dependencies: ["EventStore", "EventStoreTesting", "CLMDB"],
+            path: "Tests/EventStoreTestWriter",
             swiftSettings: strict
         ),
+        tests("RoutingDomain", ["CanonicalJSON"], exclude: ["Golden"]),
         tests("CommandHandling", ["EventStore", "EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
         tests(
             "Projecting",

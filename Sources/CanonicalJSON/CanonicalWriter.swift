@@ -24,6 +24,13 @@ extension JSONValue {
         CanonicalWriter.appendPretty(self, to: &bytes, indent: 0)
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// Appends a text as a canonical JSON string, quotes and shortest escapes included.
+    ///
+    /// For writers of a fixed shape that know their keys and need no value in between; never fails.
+    package static func appendCanonical(_ text: String, to bytes: inout [UInt8]) {
+        CanonicalWriter.appendString(text, to: &bytes)
+    }
 }
 
 enum CanonicalWriter {
@@ -48,7 +55,7 @@ enum CanonicalWriter {
                 if let member = members[key] { try append(member, to: &bytes, depth: depth + 1) }
             }
             bytes.append(UInt8(ascii: "}"))
-        case .integer(let number) where abs(number) > JSONValue.greatestInteger:
+        case .integer(let number) where number.magnitude > UInt(JSONValue.greatestInteger):
             throw JSONError("integer \(number) is beyond 2^53 - 1; store it as a string")
         case .decimal(let literal):
             throw JSONError("number \(literal) has a fraction or exponent; store it as a string with fixed digits")

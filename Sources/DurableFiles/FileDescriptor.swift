@@ -7,14 +7,9 @@ package struct FileDescriptor: ~Copyable {
     package let raw: Int32
     private let path: String
 
-    private init(raw: Int32, path: String) {
-        self.raw = raw
-        self.path = path
-    }
-
     deinit { _ = Glibc.close(raw) }
 
-    /// Opens a path; `O_CLOEXEC` is always added. Throws ``FileFault``.
+    /// Opens a path, with `O_CLOEXEC` always added.
     package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(FileFault) -> FileDescriptor {
         let raw = Glibc.open(path, flags | O_CLOEXEC, mode)
         guard raw >= 0 else { throw FileFault("open", path: path) }

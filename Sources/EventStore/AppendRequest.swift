@@ -19,7 +19,9 @@ public struct ProposedEvent: Hashable, Sendable {
     public var type: String
     /// The schema version of the payload, from 1.
     public var schemaVersion: UInt16
-    /// The payload: canonical JSON, an object. Anything else is refused.
+    /// The payload: canonical JSON, an object.
+    ///
+    /// Anything else is refused.
     public var data: [UInt8]
     /// Whether the payload holds a person's words; then (or with a reason or meaning) the log adds a salt to the record.
     public var holdsFreeText: Bool
@@ -82,7 +84,9 @@ public struct AppendRequest: Sendable {
     }
 }
 
-/// Where a command's events stand. It is given only after they are on disk.
+/// Where a command's events stand.
+///
+/// It is given only after they are on disk.
 public struct AppendResult: Hashable, Sendable {
     /// The position of the command's first event.
     public var first: Position

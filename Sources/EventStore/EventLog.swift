@@ -70,6 +70,15 @@ public protocol EventLog: AnyObject, Sendable {
     /// Cancelling the caller does not undo an append that has been queued.
     func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult
 
+    /// Appends `log.clock_accepted`, after which a clock that stepped far forward is believed.
+    ///
+    /// Throws ``EventStoreError/Code/invalidRequest`` when the clock needs no word; a log that judges no clock always does.
+    func acceptClock(
+        reason: String,
+        actor: UUID,
+        metadata: EventMetadata
+    ) async throws(EventStoreError) -> AppendResult
+
     /// The size, root and last time of the log now.
     func head() throws(EventStoreError) -> LogHead
 
@@ -102,6 +111,15 @@ public protocol EventLog: AnyObject, Sendable {
 }
 
 extension EventLog {
+    /// Refuses: this log judges no clock.
+    public func acceptClock(
+        reason: String,
+        actor: UUID,
+        metadata: EventMetadata
+    ) async throws(EventStoreError) -> AppendResult {
+        throw .invalid("this log judges no clock, there is nothing to accept")
+    }
+
     /// All events of one stream, oldest first.
     public func events(in stream: StreamName) throws(EventStoreError) -> [RecordedEvent] {
         try events(in: stream, from: 1, limit: .max)

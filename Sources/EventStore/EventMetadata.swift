@@ -11,7 +11,9 @@ public struct EventMetadata: Hashable, Sendable {
     public var correlation: UUID?
     /// What a signature means: `approved`, `reviewed`.
     public var meaning: String?
-    /// Why it was done, in the actor's words. Free text: kept in the clear, so no names of persons belong in it.
+    /// Why it was done, in the actor's words.
+    ///
+    /// Free text: kept in the clear, so no names of persons belong in it.
     public var reason: String?
     /// The request that brought the command, as the request log names it.
     public var requestID: String?
@@ -37,17 +39,6 @@ public struct EventMetadata: Hashable, Sendable {
 }
 
 extension EventMetadata {
-    var json: JSONValue {
-        var members: [String: JSONValue] = ["auth": .string(auth)]
-        members["causation"] = causation.map { .string($0.text) }
-        members["correlation"] = correlation.map { .string($0.text) }
-        members["meaning"] = meaning.map { .string($0) }
-        members["reason"] = reason.map { .string($0) }
-        members["request_id"] = requestID.map { .string($0) }
-        members["salt"] = salt.map { .string($0) }
-        return .object(members)
-    }
-
     /// Reads the stored form; keys that this version does not know are passed over, as a later one may have written them.
     init(json: JSONValue) {
         auth = json["auth"]?.text ?? ""

@@ -24,8 +24,12 @@ public struct EventStoreError: Error, CustomStringConvertible {
         public static let missing = Code("missing")
         /// A log already stands at the place where one was to be created.
         public static let exists = Code("exists")
-        /// The place cannot hold a log: a network file system, or a folder without permission.
+        /// The place cannot hold a log: a network file system.
         public static let unsuitablePlace = Code("unsuitable-place")
+        /// Owner or mode of a file, or a read-only file system, forbid what was asked.
+        public static let notPermitted = Code("not-permitted")
+        /// This process has the log open already; LMDB allows an environment once per process.
+        public static let alreadyOpen = Code("already-open")
         /// The log was written by a program this one does not understand.
         public static let unknownFormat = Code("unknown-format")
         /// The log is closed.
@@ -66,5 +70,6 @@ public struct EventStoreError: Error, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// The message with the hint after it, on one line.
     public var description: String { "\(message) (\(hint))" }
 }

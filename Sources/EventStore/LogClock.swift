@@ -43,9 +43,11 @@ public struct SystemClock: LogClock {
     /// The machine's clocks; the boot identifier is read once, from `/proc`.
     public init() {
         let bytes = (try? DurableFile.read("/proc/sys/kernel/random/boot_id", limit: 4096)) ?? []
-        bootID = String(decoding: bytes.filter(RecordText.isNameByte), as: UTF8.self)
+        let name = String(decoding: bytes.filter(RecordText.isNameByte).prefix(64), as: UTF8.self)
+        bootID = name.isEmpty ? "unknown" : name
     }
 
+    /// The clocks now, read closely together.
     public func reading() -> ClockReading {
         var clock = cposix_clock()
         guard cposix_read_clock(&clock) == 0 else {

@@ -1,55 +1,70 @@
 internal import Foundation
 
 /// The bytes of a record, version 1 (docs/log-format.md): written here, read by ``RecordedEvent``.
+///
+/// A record is made in two steps, so that most of the work is done before the write transaction: ``appendForm`` writes
+/// everything that the command brings and leaves the fields of ``Place`` zero, ``fill`` writes those in place.
 enum RecordFormat {
     static let version: UInt8 = 1
     static let maximumBytes = 65_535
     static let maximumEventsPerCommand = 512
     static let maximumBytesPerCommand = 1 << 20
+    static let fixedBytes = 106
 
-    /// Everything in a record that its command and payload do not bring.
-    struct Envelope {
-        var flags: UInt8 = 0
+    /// What only the write transaction knows of a record.
+    struct Place {
         var position: Position
         var recordedAt: Microseconds
         var sinceBoot: Microseconds
         var clockState: UInt32
         var eventID: UUID
         var streamVersion: UInt64
-        var commandID: UUID
-        var actor: UUID
-        var metadata: [UInt8]
     }
 
-    /// The record's bytes; the caller has checked names and sizes.
-    static func encode(_ event: ProposedEvent, streamKey: [UInt8], in envelope: Envelope) -> [UInt8] {
-        let type = Array(event.type.utf8)
-        let stream = Array(event.stream.text.utf8)
-        let headerLength = 106 + 1 + type.count + 1 + stream.count
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(headerLength + 8 + envelope.metadata.count + event.data.count)
+    /// How many bytes the record of an event has.
+    static func count(_ event: ProposedEvent, metadataCount: Int) -> Int {
+        fixedBytes + 2 + event.type.utf8.count + event.stream.text.utf8.count + 8 + metadataCount + event.data.count
+    }
+
+    /// Appends a record with the fields of ``Place`` left zero; the caller has checked names and sizes.
+    static func appendForm(
+        _ event: ProposedEvent,
+        streamKey: IndexKey,
+        commandID: UUID,
+        actor: UUID,
+        metadata: [UInt8],
+        flags: UInt8 = 0,
+        to bytes: inout [UInt8]
+    ) {
+        let type = event.type.utf8
+        let stream = event.stream.text.utf8
         bytes.append(version)
-        bytes.append(envelope.flags)
-        bytes.append(bigEndian: UInt16(headerLength))
-        bytes.append(bigEndian: envelope.position)
-        bytes.append(bigEndian: UInt64(bitPattern: envelope.recordedAt))
-        bytes.append(bigEndian: UInt64(bitPattern: envelope.sinceBoot))
-        bytes.append(bigEndian: envelope.clockState)
-        bytes.append(identifier: envelope.eventID)
-        bytes.append(contentsOf: streamKey)
-        bytes.append(bigEndian: envelope.streamVersion)
-        bytes.append(identifier: envelope.commandID)
-        bytes.append(identifier: envelope.actor)
+        bytes.append(flags)
+        bytes.append(bigEndian: UInt16(fixedBytes + 2 + type.count + stream.count))
+        bytes.append(contentsOf: repeatElement(0, count: 44))
+        withUnsafeBytes(of: streamKey) { bytes.append(contentsOf: $0) }
+        bytes.append(bigEndian: UInt64(0))
+        bytes.append(identifier: commandID)
+        bytes.append(identifier: actor)
         bytes.append(bigEndian: event.schemaVersion)
         bytes.append(UInt8(type.count))
         bytes.append(contentsOf: type)
         bytes.append(UInt8(stream.count))
         bytes.append(contentsOf: stream)
-        bytes.append(bigEndian: UInt32(envelope.metadata.count))
-        bytes.append(contentsOf: envelope.metadata)
+        bytes.append(bigEndian: UInt32(metadata.count))
+        bytes.append(contentsOf: metadata)
         bytes.append(bigEndian: UInt32(event.data.count))
         bytes.append(contentsOf: event.data)
-        return bytes
+    }
+
+    /// Writes the fields of a place into a record's form, over whatever an abandoned attempt left there.
+    static func fill(_ record: UnsafeMutableRawBufferPointer, _ place: Place) {
+        record.storeBytes(of: place.position.bigEndian, toByteOffset: 4, as: UInt64.self)
+        record.storeBytes(of: place.recordedAt.bigEndian, toByteOffset: 12, as: Int64.self)
+        record.storeBytes(of: place.sinceBoot.bigEndian, toByteOffset: 20, as: Int64.self)
+        record.storeBytes(of: place.clockState.bigEndian, toByteOffset: 28, as: UInt32.self)
+        withUnsafeBytes(of: place.eventID.uuid) { record[32..<48].copyBytes(from: $0) }
+        record.storeBytes(of: place.streamVersion.bigEndian, toByteOffset: 64, as: UInt64.self)
     }
 }
 

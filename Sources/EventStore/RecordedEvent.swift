@@ -10,7 +10,23 @@ public struct RecordedEvent: Sendable {
     /// Reads a record's header and checks every length; throws ``RecordError`` for bytes that are no record v1.
     public init(record: ArraySlice<UInt8>) throws(RecordError) {
         self.record = record
-        layout = try RecordLayout(record)
+        layout = try Self.layout(of: record)
+    }
+
+    init(record: ArraySlice<UInt8>, layout: RecordLayout) {
+        self.record = record
+        self.layout = layout
+    }
+
+    private static func layout(of record: ArraySlice<UInt8>) throws(RecordError) -> RecordLayout {
+        let result = record.withUnsafeBytes { bytes -> Result<RecordLayout, RecordError> in
+            do throws(RecordError) {
+                return .success(try RecordLayout(bytes))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
     }
 
     /// The place in the whole log.
@@ -57,7 +73,9 @@ public struct RecordedEvent: Sendable {
     /// The payload's canonical JSON as stored.
     public var data: ArraySlice<UInt8> { slice(layout.data) }
 
-    /// The envelope. Throws ``RecordError`` if its bytes are not canonical JSON.
+    /// The envelope.
+    ///
+    /// Throws ``RecordError`` if its bytes are not canonical JSON.
     public func metadata() throws(RecordError) -> EventMetadata {
         do {
             return EventMetadata(json: try JSONReader.canonical(metadataBytes))
@@ -82,46 +100,63 @@ public struct RecordedEvent: Sendable {
 public struct RecordError: Error, Equatable, CustomStringConvertible {
     /// What is wrong with the bytes.
     public let description: String
+
     init(_ description: String) { self.description = description }
 }
 
 /// Where the variable parts of a record stand, as offsets from its first byte.
 struct RecordLayout: Sendable {
-    let type: Range<Int>
-    let stream: Range<Int>
-    let metadata: Range<Int>
-    let data: Range<Int>
+    private let typeEnd: UInt16
+    private let streamEnd: UInt16
+    private let metadataEnd: UInt16
+    private let dataEnd: UInt16
 
-    init(_ record: ArraySlice<UInt8>) throws(RecordError) {
+    var type: Range<Int> { RecordFormat.fixedBytes + 1..<Int(typeEnd) }
+    var stream: Range<Int> { Int(typeEnd) + 1..<Int(streamEnd) }
+    var metadata: Range<Int> { Int(streamEnd) + 4..<Int(metadataEnd) }
+    var data: Range<Int> { Int(metadataEnd) + 4..<Int(dataEnd) }
+
+    /// Reads every length of a record; works on any bytes, and allocates only for an error.
+    init(_ record: UnsafeRawBufferPointer) throws(RecordError) {
         guard 116...RecordFormat.maximumBytes ~= record.count else {
             throw RecordError("\(record.count) bytes are no record")
         }
-        let start = record.startIndex
-        guard record[start] == RecordFormat.version else {
-            throw RecordError("record version \(record[start]) is unknown")
+        guard record[0] == RecordFormat.version else { throw RecordError("record version \(record[0]) is unknown") }
+        guard record[1] & ~3 == 0 else { throw RecordError("reserved flags are set") }
+        let typeEnd = try Self.endOfName(at: RecordFormat.fixedBytes, in: record)
+        let streamEnd = try Self.endOfName(at: typeEnd, in: record)
+        guard streamEnd - typeEnd <= 101, record.bigEndian(at: 2, as: UInt16.self) == streamEnd else {
+            throw RecordError("header_len is wrong")
         }
-        guard record[start + 1] & ~3 == 0 else { throw RecordError("reserved flags are set") }
-        let headerLength = Int(record.bigEndian(at: 2) as UInt16)
-        func name(_ offset: Int) throws(RecordError) -> Range<Int> {
-            guard offset < record.count else { throw RecordError("a name lies outside the record") }
-            let end = offset + 1 + Int(record[start + offset])
-            guard end > offset + 1, end <= record.count,
-                record[start + offset + 1..<start + end].allSatisfy(RecordText.isNameByte)
-            else { throw RecordError("a name is empty, too long or has a foreign byte") }
-            return offset + 1..<end
+        let metadataEnd = try Self.endOfText(at: streamEnd, in: record)
+        let dataEnd = try Self.endOfText(at: metadataEnd, in: record)
+        guard dataEnd == record.count else { throw RecordError("bytes after the payload") }
+        (self.typeEnd, self.streamEnd) = (UInt16(typeEnd), UInt16(streamEnd))
+        (self.metadataEnd, self.dataEnd) = (UInt16(metadataEnd), UInt16(dataEnd))
+    }
+
+    private static func endOfName(at offset: Int, in record: UnsafeRawBufferPointer) throws(RecordError) -> Int {
+        guard offset < record.count else { throw RecordError("a name lies outside the record") }
+        let end = offset + 1 + Int(record[offset])
+        guard end > offset + 1, end <= record.count else { throw RecordError("a name is empty or too long") }
+        for index in offset + 1..<end where !RecordText.isNameByte(record[index]) {
+            throw RecordError("a name has a foreign byte")
         }
-        func text(_ offset: Int) throws(RecordError) -> Range<Int> {
-            guard offset + 4 <= record.count else { throw RecordError("a length lies outside the record") }
-            let end = offset + 4 + Int(record.bigEndian(at: offset) as UInt32)
-            guard end <= record.count else { throw RecordError("a text lies outside the record") }
-            return offset + 4..<end
-        }
-        type = try name(106)
-        stream = try name(type.upperBound)
-        guard stream.count <= 100, headerLength == stream.upperBound else { throw RecordError("header_len is wrong") }
-        metadata = try text(headerLength)
-        data = try text(metadata.upperBound)
-        guard data.upperBound == record.count else { throw RecordError("bytes after the payload") }
+        return end
+    }
+
+    private static func endOfText(at offset: Int, in record: UnsafeRawBufferPointer) throws(RecordError) -> Int {
+        guard offset + 4 <= record.count else { throw RecordError("a length lies outside the record") }
+        let end = offset + 4 + Int(record.bigEndian(at: offset, as: UInt32.self))
+        guard end <= record.count else { throw RecordError("a text lies outside the record") }
+        return end
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The big-endian integer at an offset; the caller has checked that it lies within.
+    func bigEndian<Integer: FixedWidthInteger>(at offset: Int, as type: Integer.Type = Integer.self) -> Integer {
+        Integer(bigEndian: loadUnaligned(fromByteOffset: offset, as: Integer.self))
     }
 }
 

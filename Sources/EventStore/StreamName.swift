@@ -1,4 +1,3 @@
-internal import Crypto
 public import Foundation
 
 /// The name of a stream: 1 to 100 bytes of `[a-z0-9._-]`, for example `model-2025.09.15_1`.
@@ -27,10 +26,17 @@ public struct StreamName: Hashable, Sendable, CustomStringConvertible {
         return String(text[text.index(after: dash)...])
     }
 
+    /// The name itself.
     public var description: String { text }
 
     /// The 16 bytes that index the stream: the start of SHA-256 over `"daybook/stream\n"` and the name.
-    public var key: [UInt8] { Array(SHA256.hash(data: Array("daybook/stream\n\(text)".utf8)).prefix(16)) }
+    public var key: [UInt8] { indexKey.bytes }
+
+    /// ``key`` as two words, without a heap allocation.
+    package var indexKey: IndexKey {
+        var text = text
+        return text.withUTF8 { IndexKey(streamNamed: UnsafeRawBufferPointer($0)) }
+    }
 }
 
 enum RecordText {
@@ -64,6 +70,8 @@ extension UUID {
     /// The identifier as Daybook prints it everywhere: 36 characters in lower case.
     public var text: String { uuidString.lowercased() }
 
-    /// The actor `system`: what Daybook does by itself. All bits are zero.
+    /// The actor `system`: what Daybook does by itself.
+    ///
+    /// All bits are zero.
     public static let system = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
 }

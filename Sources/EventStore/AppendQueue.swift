@@ -1,0 +1,103 @@
+internal import Foundation
+
+/// An append on its way to the disk, and who waits for it.
+final class PendingAppend: @unchecked Sendable {
+    /// The command's records; touched by the caller until it is queued, then by the writer thread alone.
+    var prepared: PreparedAppend
+    /// Set when this is an operator's word about the clock, whose event only the transaction can make.
+    let acceptance: ClockAcceptance?
+    private let continuation: UnsafeContinuation<Result<AppendResult, EventStoreError>, Never>
+
+    init(
+        _ prepared: PreparedAppend,
+        acceptance: ClockAcceptance? = nil,
+        _ continuation: UnsafeContinuation<Result<AppendResult, EventStoreError>, Never>
+    ) {
+        self.prepared = prepared
+        self.acceptance = acceptance
+        self.continuation = continuation
+    }
+
+    /// Tells the caller; called exactly once.
+    func resolve(_ result: Result<AppendResult, EventStoreError>) { continuation.resume(returning: result) }
+}
+
+/// Where appends wait for the writer thread, and the rule by which it waits for them (docs/log-format.md 4).
+///
+/// After a batch of n the writer waits for n callers again, at most 300 microseconds: callers that all waited for the last
+/// commit come back together, and one fsync serves them all, while a single caller never waits.
+final class AppendQueue: @unchecked Sendable {
+    /// What the writer thread has to do next.
+    enum Turn {
+        case commit([PendingAppend])
+        /// Nothing came for the time given.
+        case idle
+        /// The queue is closed and empty.
+        case end
+    }
+
+    private static let patience: Int64 = 300_000
+    private static let maximumCommands = 1024
+    private static let maximumEvents = 4096
+    private static let maximumBytes = 8 << 20
+
+    private let condition = MonotonicCondition()
+    /// All below is guarded by the condition's lock.
+    private var waiting: [PendingAppend] = []
+    private var wanted = 1
+    private var isClosed = false
+
+    /// Queues an append; false when the queue is closed.
+    func add(_ append: PendingAppend) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        guard !isClosed else { return false }
+        waiting.append(append)
+        if waiting.count == wanted { condition.signal() }
+        return true
+    }
+
+    /// Takes no more appends; those that wait are still committed.
+    func close() {
+        condition.lock()
+        isClosed = true
+        condition.signal()
+        condition.unlock()
+    }
+
+    /// Waits for the next batch, for as long as `idleLimit` nanoseconds.
+    func next(after lastCount: Int, idleLimit: Int64) -> Turn {
+        condition.lock()
+        defer { condition.unlock() }
+        wanted = 1
+        let idleEnd = MonotonicCondition.now() + idleLimit
+        while waiting.isEmpty, !isClosed {
+            guard condition.wait(until: idleEnd) else { return .idle }
+        }
+        if waiting.isEmpty { return .end }
+        wanted = min(lastCount, Self.maximumCommands)
+        if waiting.count < wanted {
+            let end = MonotonicCondition.now() + Self.patience
+            while waiting.count < wanted, !isClosed, condition.wait(until: end) {}
+        }
+        return .commit(takeBatch())
+    }
+
+    /// As many of the waiting as one transaction may hold; the first always.
+    private func takeBatch() -> [PendingAppend] {
+        var (commands, events, bytes) = (0, 0, 0)
+        for append in waiting {
+            events += append.prepared.count
+            bytes += append.prepared.bytes.count
+            if commands > 0, events > Self.maximumEvents || bytes > Self.maximumBytes { break }
+            commands += 1
+            if commands == Self.maximumCommands { break }
+        }
+        guard commands < waiting.count else {
+            defer { waiting = [] }
+            return waiting
+        }
+        defer { waiting.removeFirst(commands) }
+        return Array(waiting[..<commands])
+    }
+}

@@ -1,0 +1,274 @@
+internal import CLMDB
+internal import CPOSIX
+internal import Glibc
+internal import Synchronization
+
+/// One open LMDB environment: the map, its growth, and the lending of transactions.
+///
+/// Transactions are lent to closures and never leave them; nobody else in the process may open the same files.
+final class LMDBEnvironment: @unchecked Sendable {
+    let path: String
+    let tables: LMDBTables
+    private let raw: OpaquePointer
+    private let gate = ResizeGate()
+    /// Reset read transactions, ready to be renewed: each keeps its slot in the reader table but pins no page.
+    private let idleReaders = Mutex<[Idle]>([])
+    private let claim: OpenLogs.Claim
+    /// Guarded by the gate: written alone, read after entering.
+    private var isClosed = false
+
+    private struct Idle: @unchecked Sendable {
+        let raw: OpaquePointer
+    }
+
+    private static let maximumReaders: UInt32 = 1024
+    private static let names = ["ev", "sr", "id", "ik", "ti", "cp", "me"]
+
+    /// Opens the environment in a folder that exists, claiming it for this process; makes the tables when told to.
+    init(path: String, mapSize: Int, makesTables: Bool) throws(EventStoreError) {
+        self.path = path
+        var environment: OpaquePointer?
+
+        func require(_ code: Int32, _ operation: StaticString) throws(EventStoreError) {
+            guard code == MDB_SUCCESS else { throw .lmdb(code, operation, path: path) }
+        }
+        let claim = try OpenLogs.claim(path)
+        let created = mdb_env_create(&environment)
+        guard created == MDB_SUCCESS, let raw = environment else {
+            claim.release()
+            throw .lmdb(created, "open", path: path)
+        }
+        do {
+            try require(mdb_env_set_maxdbs(raw, UInt32(Self.names.count)), "open")
+            try require(mdb_env_set_maxreaders(raw, Self.maximumReaders), "open")
+            try require(mdb_env_set_mapsize(raw, Self.mappable(mapSize)), "open")
+            try require(mdb_env_open(raw, path, UInt32(MDB_NOTLS), 0o600), "open")
+            tables = try Self.tables(of: raw, path: path, makesTables: makesTables)
+        } catch {
+            mdb_env_close(raw)
+            claim.release()
+            throw error
+        }
+        self.raw = raw
+        self.claim = claim
+    }
+
+    deinit { close() }
+
+    private static func tables(
+        of raw: OpaquePointer,
+        path: String,
+        makesTables: Bool
+    ) throws(EventStoreError) -> LMDBTables {
+        var transaction: OpaquePointer?
+        let began = mdb_txn_begin(raw, nil, makesTables ? 0 : UInt32(MDB_RDONLY), &transaction)
+        guard began == MDB_SUCCESS, let transaction else { throw .lmdb(began, "open", path: path) }
+        var handles: [MDB_dbi] = []
+        for name in names {
+            var handle: MDB_dbi = 0
+            let code = mdb_dbi_open(transaction, name, makesTables ? UInt32(MDB_CREATE) : 0, &handle)
+            guard code == MDB_SUCCESS else {
+                mdb_txn_abort(transaction)
+                if code == MDB_NOTFOUND { throw .foreign(path, "it lacks the table \(name)") }
+                throw .lmdb(code, "open", path: path)
+            }
+            handles.append(handle)
+        }
+        let committed = mdb_txn_commit(transaction)
+        guard committed == MDB_SUCCESS else { throw .lmdb(committed, "open", path: path) }
+        return LMDBTables(
+            records: handles[0],
+            streams: handles[1],
+            identifiers: handles[2],
+            outcomes: handles[3],
+            metadata: handles[6]
+        )
+    }
+
+    // MARK: Reading
+
+    /// Lends a read transaction; nothing it returned may be used after the closure.
+    func read<Result>(
+        _ body: (LMDBTransaction) throws(EventStoreError) -> Result
+    ) throws(EventStoreError) -> Result {
+        while true {
+            gate.enter()
+            guard !isClosed else {
+                gate.leave()
+                throw .closedLog(path)
+            }
+            var transaction: OpaquePointer?
+            let code = beginReading(&transaction)
+            guard code == MDB_SUCCESS, let transaction else {
+                gate.leave()
+                guard code == MDB_MAP_RESIZED else { throw .lmdb(code, "read", path: path) }
+                try adoptGrowth()
+                continue
+            }
+            defer {
+                mdb_txn_reset(transaction)
+                idleReaders.withLock { $0.append(Idle(raw: transaction)) }
+                gate.leave()
+            }
+            return try body(LMDBTransaction(raw: transaction, tables: tables, path: path))
+        }
+    }
+
+    private func beginReading(_ transaction: inout OpaquePointer?) -> Int32 {
+        guard let idle = idleReaders.withLock({ $0.popLast() }) else {
+            return mdb_txn_begin(raw, nil, UInt32(MDB_RDONLY), &transaction)
+        }
+        let code = mdb_txn_renew(idle.raw)
+        if code == MDB_SUCCESS {
+            transaction = idle.raw
+        } else {
+            mdb_txn_abort(idle.raw)
+        }
+        return code
+    }
+
+    /// The last committed transaction's number: it moves with each append, whichever process made it.
+    func lastTransaction() -> Int? {
+        gate.enter()
+        defer { gate.leave() }
+        guard !isClosed else { return nil }
+        var info = MDB_envinfo()
+        return mdb_env_info(raw, &info) == MDB_SUCCESS ? info.me_last_txnid : nil
+    }
+
+    /// Frees the reader slots of processes that have died; returns how many.
+    ///
+    /// Their pages can be used again afterwards.
+    func reclaimStaleReaders() -> Int {
+        gate.enter()
+        defer { gate.leave() }
+        var dead: Int32 = 0
+        guard !isClosed, mdb_reader_check(raw, &dead) == MDB_SUCCESS else { return 0 }
+        return Int(dead)
+    }
+
+    // MARK: Writing
+
+    /// Lends a write transaction on this thread and commits it if the closure says so; the commit is durable.
+    ///
+    /// Grows the map as needed and then lends anew: the closure must start over each time. Throws what the closure throws,
+    /// and ``EventStoreError/Code/diskFull`` when neither disk nor address space has room; nothing was changed then.
+    func write<Result>(
+        commit: (OpaquePointer) -> Int32 = { mdb_txn_commit($0) },
+        _ body: (LMDBTransaction) throws(EventStoreError) -> (result: Result, commits: Bool)
+    ) throws(EventStoreError) -> Result {
+        while true {
+            do {
+                return try writeOnce(commit: commit, body)
+            } catch {
+                switch error.lmdbCode {
+                case MDB_MAP_FULL: guard growMap() else { throw error }
+                case MDB_MAP_RESIZED: try adoptGrowth()
+                default: throw error
+                }
+            }
+        }
+    }
+
+    private func writeOnce<Result>(
+        commit: (OpaquePointer) -> Int32,
+        _ body: (LMDBTransaction) throws(EventStoreError) -> (result: Result, commits: Bool)
+    ) throws(EventStoreError) -> Result {
+        gate.enter()
+        defer { gate.leave() }
+        guard !isClosed else { throw .closedLog(path) }
+        var begun: OpaquePointer?
+        let code = mdb_txn_begin(raw, nil, 0, &begun)
+        guard code == MDB_SUCCESS, let begun else { throw .lmdb(code, "write to", path: path) }
+        let outcome: (result: Result, commits: Bool)
+        do {
+            outcome = try body(LMDBTransaction(raw: begun, tables: tables, path: path))
+        } catch {
+            mdb_txn_abort(begun)
+            throw error
+        }
+        guard outcome.commits else {
+            mdb_txn_abort(begun)
+            return outcome.result
+        }
+        let committed = commit(begun)
+        guard committed == MDB_SUCCESS else { throw .commit(committed, path: path, hasRoom: hasRoom()) }
+        return outcome.result
+    }
+
+    /// Whether the file system has room for a transaction; LMDB reports a short write on a full disk as EIO.
+    private func hasRoom() -> Bool {
+        var descriptor: mdb_filehandle_t = -1
+        var space = statvfs()
+        // LMDB's own descriptor: opening and closing the file once more would drop its locks.
+        guard mdb_env_get_fd(raw, &descriptor) == MDB_SUCCESS, fstatvfs(descriptor, &space) == 0 else { return true }
+        return UInt64(space.f_bavail) * UInt64(space.f_frsize) > 16 << 20
+    }
+
+    // MARK: The map
+
+    /// Doubles the map; false when there is no address space for it, and then the old map stays.
+    private func growMap() -> Bool {
+        gate.enterAlone()
+        defer { gate.leave() }
+        guard !isClosed else { return false }
+        var info = MDB_envinfo()
+        guard mdb_env_info(raw, &info) == MDB_SUCCESS else { return false }
+        // LMDB lets go of the old map before it takes the new one: make sure beforehand that it will get it.
+        guard Self.canMap(info.me_mapsize) else { return false }
+        return mdb_env_set_mapsize(raw, info.me_mapsize * 2) == MDB_SUCCESS
+    }
+
+    /// Takes over the size to which another process has grown the map.
+    private func adoptGrowth() throws(EventStoreError) {
+        gate.enterAlone()
+        defer { gate.leave() }
+        guard !isClosed else { throw .closedLog(path) }
+        let code = mdb_env_set_mapsize(raw, 0)
+        guard code == MDB_SUCCESS else { throw .lmdb(code, "map", path: path) }
+    }
+
+    /// The greatest size up to the one wanted for which there is address space (`ulimit -v`, small containers).
+    private static func mappable(_ wanted: Int) -> Int {
+        var size = wanted
+        while size > 1 << 20, !canMap(size) { size /= 2 }
+        return size
+    }
+
+    private static func canMap(_ size: Int) -> Bool {
+        let address = mmap(nil, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let address, address != MAP_FAILED else { return false }
+        munmap(address, size)
+        return true
+    }
+
+    /// Waits until nobody reads or writes, then closes; calling it again does nothing.
+    func close() {
+        gate.enterAlone()
+        defer { gate.leave() }
+        guard !isClosed else { return }
+        isClosed = true
+        for idle in idleReaders.withLock({ $0 }) { mdb_txn_abort(idle.raw) }
+        mdb_env_close(raw)
+        claim.release()
+    }
+}
+
+extension EventStoreError {
+    static func closedLog(_ path: String) -> EventStoreError {
+        EventStoreError(.closed, "the log in \(path) is closed", hint: "open it again")
+    }
+
+    static func foreign(_ path: String, _ reason: String) -> EventStoreError {
+        EventStoreError(
+            .unknownFormat,
+            "\(path) holds no log that this program understands: \(reason)",
+            hint: "use the program version that wrote it, or name another home"
+        )
+    }
+
+    /// The error of a failed commit: a full disk where there is no room, else what the system said.
+    fileprivate static func commit(_ code: Int32, path: String, hasRoom: Bool) -> EventStoreError {
+        lmdb(code == EIO && !hasRoom ? ENOSPC : code, "commit to", path: path)
+    }
+}

@@ -1,0 +1,102 @@
+internal import DurableFiles
+public import Foundation
+internal import Glibc
+public import Logging
+
+extension LMDBEventLog {
+    /// What stands under `fmt` in a log of this format.
+    static let format = "daybook-log 1"
+
+    /// Makes a new log with its signing key, and opens it.
+    ///
+    /// The log is built in a folder beside its place and renamed there when it is on disk, so a crash leaves a whole log or
+    /// none. The key is written first, to `log.key` in `keysFolder` with mode 0400; a key left over from a creation that
+    /// crashed is set aside under another name, never used again. Throws ``EventStoreError/Code/exists`` when a log stands
+    /// there, ``EventStoreError/Code/invalidRequest`` for an unknown time zone, and what opening throws.
+    public static func create(
+        at logFolder: String,
+        keysFolder: String,
+        clock: any LogClock = SystemClock(),
+        timeZone: String,
+        install: UUID = UUID(),
+        logger: Logger = Logger(label: "daybook.event-store"),
+        onUnrecoverable: @escaping @Sendable (String) -> Void = LMDBEventLog.endProcess
+    ) throws(EventStoreError) -> LMDBEventLog {
+        guard TimeZone(identifier: timeZone) != nil else {
+            throw .invalid("\"\(timeZone)\" is no time zone; an IANA name as in Asia/Seoul is needed")
+        }
+        let key = LogKey(install: install)
+        let identity = LogIdentity(
+            install: install,
+            origin: key.origin,
+            verifierKey: key.verifierKey,
+            timeZone: timeZone
+        )
+        do {
+            try prepareFolders(logFolder, keysFolder)
+            try checkPlace(DurableFile.parent(of: logFolder), logger: logger)
+            let scratch = "\(DurableFile.parent(of: logFolder))/.\(lastName(of: logFolder)).new-\(getpid())"
+            removeScratch(scratch)
+            defer { removeScratch(scratch) }
+            try build(identity, in: scratch, clock: clock)
+            try setAside("\(keysFolder)/log.key")
+            try key.write(to: "\(keysFolder)/log.key")
+            try DurableFile.moveToNewName(scratch, to: logFolder)
+        } catch let fault as FileFault {
+            throw fault.errorNumber == EEXIST ? existing(logFolder) : .file(fault)
+        } catch let error as EventStoreError {
+            throw error
+        } catch {
+            preconditionFailure("creation throws file faults and log errors only")
+        }
+        return try open(at: logFolder, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable)
+    }
+
+    private static func existing(_ folder: String) -> EventStoreError {
+        EventStoreError(
+            .exists,
+            "\(folder) exists already",
+            hint: "name another home; a log is never created over another"
+        )
+    }
+
+    private static func lastName(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? "log"
+    }
+
+    private static func prepareFolders(_ logFolder: String, _ keysFolder: String) throws {
+        guard access(logFolder, F_OK) != 0 else { throw existing(logFolder) }
+        try DurableFile.makeDirectory(DurableFile.parent(of: logFolder))
+        try DurableFile.makeDirectory(keysFolder, mode: 0o700)
+    }
+
+    private static func build(_ identity: LogIdentity, in folder: String, clock: any LogClock) throws {
+        try DurableFile.makeDirectory(folder, mode: 0o700)
+        let environment = try LMDBEnvironment(path: folder, mapSize: 1 << 20, makesTables: true)
+        defer { environment.close() }
+        try environment.write { transaction throws(EventStoreError) in
+            var planner = AppendPlanner(tail: LogTail(), reading: clock.reading())
+            var ledger = LMDBLedger(transaction: transaction, versions: [:])
+            try planner.create(identity, in: &ledger)
+            try transaction.putMetadata("fmt", Array(format.utf8))
+            try transaction.putMetadata("origin", Array(identity.origin.utf8))
+            try transaction.putMetadata("vkey", Array(identity.verifierKey.utf8))
+            try transaction.putMetadata("head", planner.tail.stored)
+            return ((), true)
+        }
+        try DurableFile.synchroniseDirectory(folder)
+    }
+
+    /// Moves a key that never signed for a log out of the way: its log was not finished, or was taken away by hand.
+    private static func setAside(_ path: String) throws(FileFault) {
+        guard access(path, F_OK) == 0 else { return }
+        try DurableFile.moveToNewName(path, to: "\(path).unused-\(UUID().text)")
+    }
+
+    /// Removes what a creation left; only the two files that LMDB makes, so that a mistake here can destroy nothing else.
+    private static func removeScratch(_ folder: String) {
+        unlink("\(folder)/data.mdb")
+        unlink("\(folder)/lock.mdb")
+        rmdir(folder)
+    }
+}

@@ -1,0 +1,205 @@
+internal import CLMDB
+internal import DurableFiles
+public import Foundation
+internal import Glibc
+public import Logging
+
+/// The log on disk: one LMDB environment, shared by all processes of a home on one host.
+///
+/// ``append(_:)`` returns only after the fsync of the transaction that holds the command; there is no way to turn that off.
+/// Open it once per process and share the object. A close (or the last reference gone) ends its two threads.
+public final class LMDBEventLog: EventLog {
+    /// Who this log is, as its position 0 states it.
+    public let identity: LogIdentity
+    let environment: LMDBEnvironment
+    private let writer: LogWriter
+    private let signals: GrowthSignals
+    private let watch: GrowthWatch
+
+    /// What tests and small machines change.
+    package struct Tuning: Sendable {
+        /// The map at the start, in bytes of address space; it doubles when it is full.
+        package var mapSize = 64 << 30
+        /// Commits an `MDB_txn`; tests put a failing disk here.
+        package var commit: @Sendable (OpaquePointer) -> Int32 = { mdb_txn_commit($0) }
+
+        /// The values of normal operation.
+        package init() {}
+    }
+
+    /// Says on standard error why the process cannot go on, and ends it with exit code 75.
+    ///
+    /// After a failed fsync neither memory nor disk can be believed: a new process reads what really is there.
+    public static let endProcess: @Sendable (String) -> Void = { reason in
+        let line = "daybook: \(reason)\n"
+        _ = line.withCString { write(2, $0, strlen($0)) }
+        _exit(75)
+    }
+
+    /// Opens a log for reading and appending.
+    ///
+    /// Throws ``EventStoreError/Code/missing``, ``EventStoreError/Code/notPermitted``,
+    /// ``EventStoreError/Code/unsuitablePlace`` on a network file system, ``EventStoreError/Code/unknownFormat``,
+    /// ``EventStoreError/Code/damaged`` or ``EventStoreError/Code/alreadyOpen``. `onUnrecoverable` is called on the writer
+    /// thread when the disk failed in a commit; it should end the process.
+    public static func open(
+        at logFolder: String,
+        clock: any LogClock = SystemClock(),
+        logger: Logger = Logger(label: "daybook.event-store"),
+        onUnrecoverable: @escaping @Sendable (String) -> Void = LMDBEventLog.endProcess
+    ) throws(EventStoreError) -> LMDBEventLog {
+        try open(
+            at: logFolder,
+            clock: clock,
+            logger: logger,
+            onUnrecoverable: onUnrecoverable,
+            tuning: Tuning()
+        )
+    }
+
+    /// Opens a log as ``open(at:clock:logger:onUnrecoverable:)`` does, with another map or commit.
+    package static func open(
+        at logFolder: String,
+        clock: any LogClock,
+        logger: Logger = Logger(label: "daybook.event-store"),
+        onUnrecoverable: @escaping @Sendable (String) -> Void = LMDBEventLog.endProcess,
+        tuning: Tuning
+    ) throws(EventStoreError) -> LMDBEventLog {
+        try checkPlace(logFolder, logger: logger)
+        for name in ["data.mdb", "lock.mdb"] { try checkFile("\(logFolder)/\(name)", isRequired: name == "data.mdb") }
+        let environment = try LMDBEnvironment(path: logFolder, mapSize: tuning.mapSize, makesTables: false)
+        do {
+            let identity = try environment.read { transaction throws(EventStoreError) in
+                try transaction.identity()
+            }
+            return LMDBEventLog(identity, environment, clock, tuning, onUnrecoverable)
+        } catch {
+            environment.close()
+            throw error
+        }
+    }
+
+    private init(
+        _ identity: LogIdentity,
+        _ environment: LMDBEnvironment,
+        _ clock: any LogClock,
+        _ tuning: Tuning,
+        _ onUnrecoverable: @escaping @Sendable (String) -> Void
+    ) {
+        self.identity = identity
+        self.environment = environment
+        signals = GrowthSignals()
+        watch = GrowthWatch(environment: environment, signals: signals)
+        writer = LogWriter(
+            environment: environment,
+            clock: clock,
+            signals: signals,
+            commit: tuning.commit,
+            onUnrecoverable: onUnrecoverable
+        )
+        writer.start()
+    }
+
+    deinit { shutDown() }
+
+    /// Appends a command's events; see ``EventLog/append(_:)``.
+    public func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult {
+        try await writer.append(PreparedAppend(request)).get()
+    }
+
+    /// Appends `log.clock_accepted`, after which a clock that stepped far forward is believed.
+    ///
+    /// Throws ``EventStoreError/Code/invalidRequest`` when the clock needs no word. The reason goes into the envelope.
+    public func acceptClock(
+        reason: String,
+        actor: UUID,
+        metadata: EventMetadata
+    ) async throws(EventStoreError) -> AppendResult {
+        let acceptance = ClockAcceptance(reason: reason, actor: actor, metadata: metadata)
+        return try await writer.append(.empty, acceptance: acceptance).get()
+    }
+
+    /// One or more signals after each growth, also by another process, which is seen within about 10 ms.
+    public func growth() -> AsyncStream<Void> {
+        defer { watch.wake() }
+        return signals.listen()
+    }
+
+    /// Waits for queued appends, then ends the threads and closes the environment.
+    public func close() async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            // A thread of its own: waiting for the disk must not hold up Swift's cooperative threads.
+            Thread { [self] in
+                shutDown()
+                continuation.resume()
+            }.start()
+        }
+    }
+
+    private func shutDown() {
+        writer.close()
+        watch.close()
+        signals.close()
+        environment.close()
+    }
+
+    /// Frees the reader slots of processes that died in the middle of a read; returns how many.
+    ///
+    /// The writer thread does it every 60 seconds; this is for those who cannot wait.
+    package func reclaimStaleReaders() -> Int { environment.reclaimStaleReaders() }
+}
+
+extension LMDBEventLog {
+    /// Refuses a place where LMDB's locks and map do not work, and warns of one that does not last.
+    static func checkPlace(_ folder: String, logger: Logger) throws(EventStoreError) {
+        let kind: FileSystemKind
+        do {
+            kind = try FileSystemKind.of(folder)
+        } catch {
+            throw EventStoreError.file(error)
+        }
+        switch kind {
+        case .local: return
+        case .overlay:
+            logger.warning("the log lies in a container's own layer and is lost with it: mount a volume")
+        case .network(let name):
+            throw EventStoreError(
+                .unsuitablePlace,
+                "\(folder) lies on \(name), where locks and memory maps do not hold between hosts",
+                hint: "put the home on a local disk (ext4, xfs, btrfs, zfs)"
+            )
+        }
+    }
+
+    /// Checks owner and mode by `access` alone: opening and closing a file of an open environment would drop its locks.
+    private static func checkFile(_ path: String, isRequired: Bool) throws(EventStoreError) {
+        guard access(path, R_OK | W_OK) != 0 else { return }
+        if errno == ENOENT, !isRequired { return }
+        if errno == ENOENT {
+            throw EventStoreError(
+                .missing,
+                "there is no log: \(path) is missing",
+                hint: "run `daybook init`, or name the home"
+            )
+        }
+        throw EventStoreError.file(FileFault("read and write", path: path))
+    }
+}
+
+extension LMDBTransaction {
+    /// The identity in `log.created`, checked against the copies in `me`.
+    func identity() throws(EventStoreError) -> LogIdentity {
+        guard let format = try metadata("fmt") else { throw .foreign(path, "it has no format mark") }
+        guard format.elementsEqual(LMDBEventLog.format.utf8) else {
+            throw .foreign(path, "its format is \"\(String(decoding: format.prefix(40), as: UTF8.self))\"")
+        }
+        let first = try record(at: 0)
+        guard let identity = LogEvents.identity(from: first),
+            let origin = try metadata("origin"), origin.elementsEqual(identity.origin.utf8),
+            let verifierKey = try metadata("vkey"), verifierKey.elementsEqual(identity.verifierKey.utf8)
+        else {
+            throw .damaged("the first event and the identity beside it differ", at: 0, path: path)
+        }
+        return identity
+    }
+}

@@ -1,0 +1,314 @@
+internal import DurableFiles
+internal import EventStore
+internal import Foundation
+internal import RoutingDomain
+
+/// The work of the process that holds the projector's lock: from opening the registry until closing it.
+///
+/// All of it blocks, so it runs on the projector's queue only; that is also what makes it safe to hand around.
+final class ProjectionSession: @unchecked Sendable {
+    let set: ProjectionSet
+    let log: any EventLog
+    let file: RegistryFile
+    let keyframes: KeyframeStore
+    private(set) var system = SystemStream()
+    private var applier: PageApplier?
+    /// Whether rows were replaced since the documents were last rendered.
+    private var isRebuilt = false
+    private let place: RegistryPlace
+
+    /// How many events one transaction of live projecting takes.
+    static let pageSize = 512
+    /// An empty projection that is further behind than this is filled by a rebuild.
+    static let rebuildDistance: Position = 4096
+
+    /// Opens the registry under a lock that the caller has taken.
+    init(
+        set: ProjectionSet,
+        log: any EventLog,
+        place: RegistryPlace,
+        lock: FileLock,
+        keyframes: KeyframeStore
+    ) throws {
+        self.set = set
+        self.log = log
+        self.place = place
+        self.keyframes = keyframes
+        try DurableFile.makeDirectory(place.scratch)
+        ScratchFolder.sweep(place.scratch)
+        file = try RegistryFile(at: place, lock: lock, set: set, log: log)
+    }
+
+    /// Closes the registry; the lock is free once this object is gone.
+    func close() {
+        applier = nil
+        file.close()
+    }
+
+    // MARK: - What the log is to hear
+
+    /// Definitions that the log does not know yet, as events to append.
+    func newDefinitions() throws -> [ProposedEvent] {
+        try system.refresh(log)
+        return try set.projections.compactMap { (projection) -> ProposedEvent? in
+            let previous = system.definitions[projection.name]
+            guard previous != projection.digest else { return nil }
+            return try SystemStream.proposed(
+                ProjectionDefined(name: projection.name, digest: projection.digest, previousDigest: previous)
+            )
+        }
+    }
+
+    /// Parked projections whose stop the log does not know yet, as events to append.
+    func newStops() throws -> [ProposedEvent] {
+        try system.refresh(log)
+        return try checkpoints().compactMap { (name, checkpoint) -> ProposedEvent? in
+            guard let parked = checkpoint.parked else { return nil }
+            let mark = SystemStream.Mark(name: name, digest: checkpoint.digest, position: parked.position)
+            guard !system.parked.contains(mark) else { return nil }
+            return try SystemStream.proposed(
+                ProjectionEventParked(
+                    name: name,
+                    digest: checkpoint.digest,
+                    parkedPosition: Int(parked.position),
+                    parkedType: parked.type,
+                    error: String(parked.error.prefix(2000))
+                )
+            )
+        }
+    }
+
+    /// The checkpoints as they stand, in the order of the projections' names.
+    func checkpoints() throws -> [(name: String, checkpoint: Checkpoint)] {
+        let all = try file.write { _, handle in try Checkpoint.all(handle) }
+        return set.projections.compactMap { projection in all[projection.name].map { (projection.name, $0) } }
+    }
+
+    // MARK: - Catching up
+
+    /// Brings every projection that can go on to the head of the log as it is now, and returns that head.
+    ///
+    /// A projection with another definition than its rows have is rebuilt first; one far behind and empty likewise.
+    @discardableResult
+    func advance(isCancelled: @escaping @Sendable () -> Bool = { false }) throws -> Position {
+        // Time zones and skips up to the head are known before any event up to it is applied.
+        let head = try log.head().size
+        try system.refresh(log)
+        do {
+            try advance(to: head, isCancelled)
+        } catch let fault as ProjectingFault where fault.code == .damaged && !(fault.cause is EventStoreError) {
+            // The rows can be had again, so a damaged file is no reason to stop. A second failure is the disk's.
+            applier = nil
+            isRebuilt = true
+            try file.startAnew(why: fault.message, set: set, log: log)
+            try advance(to: head, isCancelled)
+        }
+        return head
+    }
+
+    private func advance(to head: Position, _ isCancelled: @escaping @Sendable () -> Bool) throws {
+        try settle(head, isCancelled)
+        let applier = try makeApplier()
+        self.applier = applier
+        while let from = applier.lowest, from < head, !isCancelled() {
+            let page = try log.page(from: from, limit: Self.pageSize)
+            guard !page.events.isEmpty else { break }
+            let next = min(page.next, head)
+            let events = page.events.prefix { $0.position < head }
+            try file.write { _, _ in try applier.apply(events, next: next) }
+            if keyframes.isDue(from: from, to: next) { try keepKeyframes(applier, at: next) }
+        }
+    }
+
+    /// Decides for each projection whether its rows can be continued, and makes those that cannot.
+    private func settle(_ head: Position, _ isCancelled: @escaping @Sendable () -> Bool) throws {
+        let present = try file.write { _, handle in try Checkpoint.all(handle) }
+        var outdated: [Projection] = []
+        for projection in set.projections {
+            guard let checkpoint = present[projection.name] else {
+                if head > Self.rebuildDistance {
+                    outdated.append(projection)
+                } else {
+                    let first = Checkpoint(next: 0, digest: projection.digest)
+                    try file.write { _, handle in try first.save(projection.name, handle) }
+                }
+                continue
+            }
+            if checkpoint.digest != projection.digest {
+                outdated.append(projection)
+            } else if let parked = checkpoint.parked, try mayGoOn(projection, parked) {
+                var running = checkpoint
+                running.parked = nil
+                try file.write { _, handle in try running.save(projection.name, handle) }
+            }
+        }
+        if !outdated.isEmpty { try rebuild(outdated, isCancelled) }
+    }
+
+    /// Whether what stopped a projection is gone: an operator let it pass over the event, or this program knows the type.
+    private func mayGoOn(_ projection: Projection, _ parked: Checkpoint.Parked) throws -> Bool {
+        if system.skips(of: projection).contains(parked.position) { return true }
+        guard parked.error.hasPrefix(HandlerFailure.unknownPrefix),
+            let event = try log.page(from: parked.position, limit: 1).events.first,
+            let schema = EventCatalog.schemas[event.type]
+        else { return false }
+        return 1...schema.about.version ~= Int(event.schemaVersion)
+    }
+
+    private func makeApplier() throws -> PageApplier {
+        let clock = try system.clock(log)
+        return try file.write { _, handle in
+            let present = try Checkpoint.all(handle)
+            let checkpoints = set.projections.map {
+                present[$0.name] ?? Checkpoint(next: 0, digest: $0.digest)
+            }
+            let applier = PageApplier(
+                set.projections,
+                on: handle,
+                clock: clock,
+                checkpoints: checkpoints,
+                savesCheckpoints: true
+            )
+            applier.runner.skipped = set.projections.map(system.skips)
+            return applier
+        }
+    }
+
+    private func keepKeyframes(_ applier: PageApplier, at position: Position) throws {
+        for place in applier.running where set.projections[place].kind == .state {
+            let projection = set.projections[place]
+            guard applier.checkpoints[place].next == position else { continue }
+            let copy = try RawDatabase(path: ":memory:")
+            try file.write { _, handle in
+                try copy.run { target in
+                    for statement in projection.schema.needed { try target.execute(statement) }
+                    for table in projection.tables { try RowCopy.all(table, from: handle, to: target) }
+                }
+            }
+            try keyframes.save(projection, at: position, try copy.serialised())
+        }
+    }
+
+    /// Lets the documents follow the rows; returns the edits from outside that were found.
+    func refresh(_ documents: (any DocumentRefreshing)?) throws -> [DocumentEdit] {
+        guard let documents else { return [] }
+        let edits = try file.write { database, _ in try documents.refresh(database, everything: isRebuilt) }
+        isRebuilt = false
+        return edits
+    }
+
+    // MARK: - Rebuilding
+
+    /// A filler of scratch databases with what the log says of clocks and skips.
+    func scratchFill(keepsKeyframes: Bool, _ isCancelled: @escaping @Sendable () -> Bool) throws -> ScratchFill {
+        ScratchFill(
+            log: log,
+            folder: place.scratch,
+            clock: try system.clock(log),
+            skips: Dictionary(uniqueKeysWithValues: set.projections.map { ($0.name, system.skips(of: $0)) }),
+            keyframes: keepsKeyframes ? keyframes : nil,
+            isCancelled: isCancelled
+        )
+    }
+
+    /// Fills projections anew from the log and puts the new rows in the place of the old, one transaction each.
+    ///
+    /// Until that transaction readers see the old rows. Whatever stops it before leaves them.
+    func rebuild(_ projections: [Projection], _ isCancelled: @escaping @Sendable () -> Bool) throws {
+        let head = try log.head().size
+        try system.refresh(log)
+        let filled = try scratchFill(keepsKeyframes: true, isCancelled).fill(projections, upTo: head)
+        defer { for scratch in filled { ScratchFill.remove(scratch.path) } }
+        applier = nil
+        isRebuilt = true
+        for scratch in filled {
+            if isCancelled() {
+                throw ProjectingFault(
+                    .cancelled,
+                    "the rebuild was cancelled",
+                    hint: "run it again; each table is whole"
+                )
+            }
+            try swap(scratch)
+        }
+        try file.checkpoint()
+    }
+
+    private func swap(_ scratch: FilledScratch) throws {
+        try file.write { _, handle in
+            try handle.execute("ATTACH \(literal(scratch.path)) AS scratch")
+            defer { try? handle.execute("DETACH scratch") }
+            try handle.transaction {
+                try handle.execute("PRAGMA defer_foreign_keys = ON")
+                for table in scratch.projection.tables {
+                    let name = quoted(table.name)
+                    // Into an empty table of the same shape SQLite copies whole b-trees, indexes included.
+                    try handle.execute(
+                        "DELETE FROM main.\(name); INSERT INTO main.\(name) SELECT * FROM scratch.\(name)"
+                    )
+                }
+                try scratch.checkpoint.save(scratch.projection.name, handle)
+            }
+        }
+    }
+
+    /// What the tables of projections hold besides or instead of what the log gives up to their checkpoints.
+    func differences(_ projections: [Projection], _ isCancelled: @escaping @Sendable () -> Bool) throws
+        -> [TableDifference]
+    {
+        try system.refresh(log)
+        let present = try file.write { _, handle in try Checkpoint.all(handle) }
+        let fill = try scratchFill(keepsKeyframes: false, isCancelled)
+        var found: [TableDifference] = []
+        for (position, group) in Dictionary(grouping: projections, by: { present[$0.name]?.next ?? 0 }) {
+            let filled = try fill.fill(group, upTo: position)
+            defer { for scratch in filled { ScratchFill.remove(scratch.path) } }
+            for scratch in filled { found += try compare(scratch) }
+        }
+        return found.sorted { ($0.projection, $0.table) < ($1.projection, $1.table) }
+    }
+
+    private func compare(_ scratch: FilledScratch) throws -> [TableDifference] {
+        try file.write { _, handle in
+            try handle.execute("ATTACH \(literal(scratch.path)) AS scratch")
+            defer { try? handle.execute("DETACH scratch") }
+            return try scratch.projection.tables.compactMap {
+                try TableDifference.between(handle, $0, of: scratch.projection)
+            }
+        }
+    }
+
+    /// What SQLite's own check finds wrong with the file; nil for a sound one.
+    func damage() throws -> String? {
+        do {
+            let answer = try file.write { _, handle in try handle.value("PRAGMA integrity_check(1)")?.text }
+            return answer == "ok" ? nil : answer
+        } catch let fault as ProjectingFault where fault.code == .damaged {
+            return fault.message
+        }
+    }
+
+    /// Sets the registry aside and fills a new one.
+    func startAnew(why: String, _ isCancelled: @escaping @Sendable () -> Bool) throws {
+        applier = nil
+        isRebuilt = true
+        try file.startAnew(why: why, set: set, log: log)
+        try advance(isCancelled: isCancelled)
+    }
+}
+
+/// The folder of databases that are filled and thrown away.
+enum ScratchFolder {
+    /// Removes what crashed processes left: everything but the as-of databases of processes that still live.
+    static func sweep(_ folder: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            let parts = name.split(separator: "-")
+            if parts.first == "asof", parts.count > 1, let owner = Int32(parts[1]),
+                kill(owner, 0) == 0 || errno == EPERM
+            {
+                continue
+            }
+            unlink("\(folder)/\(name)")
+        }
+    }
+}
