@@ -173,7 +173,8 @@ private struct EntryCounter {
             trailer = ExportTrailer(line: text.dropFirst(8 + mark.count).dropLast(9))
             entries = counts.html
         } else if text.hasPrefix("# \(mark)") || text.hasPrefix("\"# \(mark)") {
-            let inner = text.hasPrefix("\"") ? text.dropFirst().dropLast().replacing("\"\"", with: "\"")[...] : text[...]
+            let inner =
+                text.hasPrefix("\"") ? text.dropFirst().dropLast().replacing("\"\"", with: "\"")[...] : text[...]
             trailer = ExportTrailer(line: inner.dropFirst(2 + mark.count))
             entries = counts.csv - 1
         } else if text.hasPrefix("{\"daybook_export\":"), let value = try? JSONReader.plain(text),

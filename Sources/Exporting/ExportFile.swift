@@ -101,7 +101,8 @@ final class ExportFile {
     }
 
     /// The result of a finished export.
-    func result(sha256: String, kind: String, _ format: ExportFormat, _ source: ExportOrigin, _ entries: Int) -> ExportResult
+    func result(sha256: String, kind: String, _ format: ExportFormat, _ source: ExportOrigin, _ entries: Int)
+        -> ExportResult
     {
         ExportResult(
             file: path.split(separator: "/").last.map(String.init) ?? path,

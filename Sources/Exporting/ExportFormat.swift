@@ -1,4 +1,4 @@
-import Foundation
+internal import ReadModels
 
 /// What an export looks like.
 package enum ExportFormat: String, CaseIterable, Sendable {
@@ -47,7 +47,7 @@ struct ExportTrailer: Equatable {
 
     /// The words after `daybook export`, one line, for the formats whose trailer is text.
     var line: String {
-        let filter = source.filter ?? "none"
+        let filter = source.filter.map(SafeText.oneLine) ?? "none"
         return "kind=\(kind) origin=\(source.origin) from=\(source.fromPosition) to=\(source.toPosition) "
             + "count=\(entries) filter=\(filter)"
     }
@@ -65,13 +65,14 @@ struct ExportTrailer: Equatable {
             guard rest.hasPrefix("\(name)=") else { return nil }
             rest = rest.dropFirst(name.count + 1)
             guard let next else { return String(rest) }
-            guard let range = rest.range(of: " \(next)=") else { return nil }
+            guard let range = rest.firstRange(of: " \(next)=") else { return nil }
             let value = String(rest[..<range.lowerBound])
             rest = rest[rest.index(after: range.lowerBound)...]
             return value
         }
         guard let kind = value("kind", upTo: "origin"), let origin = value("origin", upTo: "from"),
-            let from = value("from", upTo: "to").flatMap({ Int($0) }), let to = value("to", upTo: "count").flatMap({ Int($0) }),
+            let from = value("from", upTo: "to").flatMap({ Int($0) }),
+            let to = value("to", upTo: "count").flatMap({ Int($0) }),
             let count = value("count", upTo: "filter").flatMap({ Int($0) }), let filter = value("filter", upTo: nil)
         else { return nil }
         self.kind = kind

@@ -46,7 +46,8 @@ struct HTMLLogbook: LogbookWriter {
         if place != self.place {
             html += closing + "<h2>\(SafeText.html(place))</h2>\n<table>\n<thead><tr><th class=\"n\">position</th>"
             html += "<th class=\"k\">kind</th><th>recorded</th><th>task</th><th>directive</th><th>response</th>"
-            html += "<th>evidence</th><th class=\"n\">remaining</th><th class=\"n\">open tasks</th></tr></thead>\n<tbody>\n"
+            html +=
+                "<th>evidence</th><th class=\"n\">remaining</th><th class=\"n\">open tasks</th></tr></thead>\n<tbody>\n"
             self.place = place
             isOpen = true
         }
@@ -67,7 +68,7 @@ struct HTMLLogbook: LogbookWriter {
     private var closing: String { isOpen ? "</tbody>\n</table>\n" : "" }
 
     mutating func tail(_ trailer: ExportTrailer) -> [UInt8] {
-        let line = SafeText.html(ExportTrailer.mark + SafeText.oneLine(trailer.line))
+        let line = SafeText.html(ExportTrailer.mark + trailer.line)
         return Array("\(closing)<footer>\(line)</footer>\n</body>\n</html>\n".utf8)
     }
 }

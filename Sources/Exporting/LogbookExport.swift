@@ -23,12 +23,17 @@ package struct LogbookExport: Sendable {
     /// Writes the entries that `next` gives until it gives nil; throws ``ExportFault`` or `FileFault` and leaves no file then.
     ///
     /// The file must not exist. The returned result holds the fields of `document.exported`.
+    /// A PDF is made by WeasyPrint, whose place `program` may name; it runs in a process of its own, so call from a thread
+    /// that may block.
     package func write(
         to path: String,
         as format: ExportFormat,
+        program: String? = nil,
         entries next: () throws -> LogbookEntry?
     ) throws -> ExportResult {
-        if format == .pdf { return try writePDF(to: path, entries: next) }
+        if format == .pdf {
+            return try writePDF(to: path, with: try program ?? WeasyPrint.locate(), entries: next)
+        }
         let file = try ExportFile(path: path)
         var writer = Self.writer(format, name: name)
         var count = 0
@@ -42,7 +47,9 @@ package struct LogbookExport: Sendable {
         return file.result(sha256: sha256, kind: "logbook", format, source, count)
     }
 
-    private static func writer(_ format: ExportFormat, name: @escaping @Sendable (String) -> String) -> any LogbookWriter {
+    private static func writer(_ format: ExportFormat, name: @escaping @Sendable (String) -> String)
+        -> any LogbookWriter
+    {
         switch format {
         case .md: MarkdownLogbook(name: name)
         case .csv: CSVLogbook(name: name)
@@ -51,8 +58,11 @@ package struct LogbookExport: Sendable {
         }
     }
 
-    private func writePDF(to path: String, entries next: () throws -> LogbookEntry?) throws -> ExportResult {
-        let program = try WeasyPrint.locate()
+    private func writePDF(
+        to path: String,
+        with program: String,
+        entries next: () throws -> LogbookEntry?
+    ) throws -> ExportResult {
         let file = try ExportFile(path: path)
         var writer = HTMLLogbook(name: name)
         var page = writer.head(source)

@@ -1,5 +1,3 @@
-import Foundation
-
 /// One way in which a rendered day of the logbook breaks its specification.
 package struct LogbookViolation: Equatable, Sendable, CustomStringConvertible {
     /// The number of the line, from 1.
@@ -75,7 +73,8 @@ private struct LintPass {
             return
         }
         let text = line.dropFirst(3)
-        guard counts == nil, text.count == 5, text.hasSuffix(":00"), let value = Int(text.prefix(2)), 0...23 ~= value else {
+        guard counts == nil, text.count == 5, text.hasSuffix(":00"), let value = Int(text.prefix(2)), 0...23 ~= value
+        else {
             return report("L3", "a section is an hour \"## HH:00\", or \"## Counts\" at the end")
         }
         if hour == String(text.prefix(2)) { report("L3", "the hour \(text) comes twice in a row") }
@@ -95,7 +94,9 @@ private struct LintPass {
     }
 
     private mutating func item(_ line: String) {
-        guard let colon = line.range(of: ": ") else { return report("L5", "a list item is \"- <label>: <value>\"") }
+        guard let colon = line.firstRange(of: ": ") else {
+            return report("L5", "a list item is \"- <label>: <value>\"")
+        }
         let label = String(line[line.index(line.startIndex, offsetBy: 2)..<colon.lowerBound])
         let value = String(line[colon.upperBound...])
         if counts != nil {
@@ -145,7 +146,8 @@ private struct LintEntry {
     ]
     /// Every label in the order in which they may stand.
     private static let order = [
-        "Recorded", "Sprint", "Task", "Entry", "Directive", "Response", "Evidence", "Evidence SHA-256", "Evidence bytes",
+        "Recorded", "Sprint", "Task", "Entry", "Directive", "Response", "Evidence", "Evidence SHA-256",
+        "Evidence bytes",
         "Remaining", "Claimed", "Corrects", "Reason", "Open tasks",
     ]
     private static let always = ["Recorded", "Directive", "Response", "Evidence", "Open tasks"]

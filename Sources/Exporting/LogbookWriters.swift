@@ -29,8 +29,10 @@ struct MarkdownLogbook: LogbookWriter {
 
     mutating func tail(_ trailer: ExportTrailer) -> [UInt8] {
         let counts = LogbookMarkdown.countLines(kinds: kinds, outstanding: outstanding).joined(separator: "\n")
-        let line = SafeText.oneLine(trailer.line)
-        return Array("## Counts\n\n\(counts)\n\n<!-- \(ExportTrailer.mark)\(line.replacing("--", with: "- -")) -->\n".utf8)
+        let line = trailer.line
+        return Array(
+            "## Counts\n\n\(counts)\n\n<!-- \(ExportTrailer.mark)\(line.replacing("--", with: "- -")) -->\n".utf8
+        )
     }
 }
 
@@ -39,7 +41,8 @@ struct CSVLogbook: LogbookWriter {
     let name: (String) -> String
 
     static let columns = [
-        "position", "day", "hour", "recorded_at", "kind", "sprint", "task", "entry", "directive", "response", "evidence",
+        "position", "day", "hour", "recorded_at", "kind", "sprint", "task", "entry", "directive", "response",
+        "evidence",
         "evidence_sha256", "evidence_bytes", "remaining", "claimed_at", "corrects_position", "reason", "actor",
         "actor_name", "open_tasks",
     ]

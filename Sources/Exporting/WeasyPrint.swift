@@ -4,8 +4,11 @@ internal import Foundation
 /// Debian's WeasyPrint, which turns a page of HTML into a PDF in a process of its own.
 enum WeasyPrint {
     /// The path of the program; throws ``ExportFault/Code/programMissing`` naming the package.
-    static func locate(path: String? = ProcessInfo.processInfo.environment["PATH"]) throws -> String {
-        let folders = (path ?? "").split(separator: ":").map(String.init) + ["/usr/bin"]
+    static func locate(
+        path: String? = ProcessInfo.processInfo.environment["PATH"],
+        fallback: [String] = ["/usr/bin"]
+    ) throws -> String {
+        let folders = (path ?? "").split(separator: ":").map(String.init) + fallback
         for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/weasyprint") {
             return "\(folder)/weasyprint"
         }
@@ -37,11 +40,17 @@ enum WeasyPrint {
         do {
             try process.run()
         } catch {
-            throw ExportFault(.programFailed, "\(program) cannot be started", hint: "check its permissions", cause: error)
+            throw ExportFault(
+                .programFailed,
+                "\(program) cannot be started",
+                hint: "check its permissions",
+                cause: error
+            )
         }
         process.waitUntilExit()
         guard process.terminationStatus == 0, FileManager.default.fileExists(atPath: output) else {
-            let said = String(decoding: try DurableFile.read(words), as: UTF8.self).split(separator: "\n").last ?? "nothing"
+            let said =
+                String(decoding: try DurableFile.read(words), as: UTF8.self).split(separator: "\n").last ?? "nothing"
             throw ExportFault(
                 .programFailed,
                 "weasyprint ended with status \(process.terminationStatus): \(said)",
