@@ -82,20 +82,26 @@ let package = Package(
             dependencies: [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
-                "Projecting", "ReadModels", "RoutingDomain", arguments, logging,
+                "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
             swiftSettings: strict
         ),
 
         tests("CanonicalJSON", ["EventStoreTesting"]),
         tests("DurableFiles", ["EventStoreTesting"]),
-        tests("EventStore", ["EventStoreTesting", "CanonicalJSON", "DurableFiles", crypto]),
-        .testTarget(
-            name: "RoutingDomainTests",
-            dependencies: ["RoutingDomain", "CanonicalJSON"],
-            exclude: ["Golden"],
+        tests(
+            "EventStore",
+            ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],
+            exclude: ["Golden"]
+        ),
+        // A process of its own for the tests that kill, race or follow one.
+        .executableTarget(
+            name: "EventStoreTestWriter",
+            dependencies: ["EventStore", "EventStoreTesting", "CLMDB"],
+            path: "Tests/EventStoreTestWriter",
             swiftSettings: strict
         ),
+        tests("RoutingDomain", ["CanonicalJSON"], exclude: ["Golden"]),
         tests("CommandHandling", ["EventStore", "EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
         tests(
             "Projecting",

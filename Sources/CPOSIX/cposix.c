@@ -14,7 +14,7 @@
 int cposix_open_beneath(int dirfd, const char *path, int flags, uint32_t mode) {
     struct open_how how = {
         .flags = (uint64_t)(flags | O_CLOEXEC),
-        .mode = flags & O_CREAT ? mode : 0,  // openat2 refuses a mode that it has no use for
+        .mode = flags & O_CREAT ? mode : 0,  // openat2 refuses a mode where nothing is created
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
@@ -40,8 +40,15 @@ static int64_t microseconds(struct timespec time) {
 }
 
 int cposix_read_clock(struct cposix_clock *reading) {
-    struct timespec wall, boot;
-    if (clock_gettime(CLOCK_REALTIME, &wall) != 0 || clock_gettime(CLOCK_BOOTTIME, &boot) != 0) return -1;
+    struct timespec wall, boot, after;
+    // A reading interrupted between the two clocks would look like a step of the wall clock: look again, at most 16 times.
+    for (int attempt = 0; attempt < 16; attempt++) {
+        if (clock_gettime(CLOCK_BOOTTIME, &boot) != 0 || clock_gettime(CLOCK_REALTIME, &wall) != 0 ||
+            clock_gettime(CLOCK_BOOTTIME, &after) != 0) {
+            return -1;
+        }
+        if (microseconds(after) - microseconds(boot) < 1000) break;
+    }
     reading->wall_us = microseconds(wall);
     reading->boot_us = microseconds(boot);
     struct timex state = {.modes = 0};

@@ -76,6 +76,7 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
     /// Offset in bytes of the place, or nil when a value was to be written.
     package let offset: Int?
 
+    /// An error at a byte, or without a place.
     package init(_ message: String, offset: Int? = nil) {
         self.message = message
         self.offset = offset

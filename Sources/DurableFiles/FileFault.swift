@@ -9,6 +9,7 @@ package struct FileFault: Error, Equatable, CustomStringConvertible {
     /// The `errno` that the system gave.
     package let errorNumber: Int32
 
+    /// A failure of an operation, by default with the `errno` of the call just made.
     package init(_ operation: String, path: String, errorNumber: Int32 = Glibc.errno) {
         self.operation = operation
         self.path = path

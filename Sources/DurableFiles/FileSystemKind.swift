@@ -15,15 +15,20 @@ package enum FileSystemKind: Equatable, Sendable {
         guard cposix_file_system_type(path, &type) == 0 else {
             throw FileFault("ask for the file system of", path: path)
         }
+        return FileSystemKind(type: type)
+    }
+
+    /// The kind that an `f_type` of statfs(2) stands for; an unknown one is taken to be local.
+    package init(type: Int64) {
         switch type & 0xffff_ffff {
-        case 0x6969: return .network("NFS")
-        case 0xff53_4d42, 0xfe53_4d42, 0x517b: return .network("CIFS/SMB")
-        case 0x0102_1997: return .network("9p")
-        case 0x5346_414f: return .network("AFS")
-        case 0x00c3_6400: return .network("Ceph")
-        case 0x6573_5546: return .network("FUSE")
-        case 0x794c_7630: return .overlay
-        default: return .local
+        case 0x6969: self = .network("NFS")
+        case 0xff53_4d42, 0xfe53_4d42, 0x517b: self = .network("CIFS/SMB")
+        case 0x0102_1997: self = .network("9p")
+        case 0x5346_414f: self = .network("AFS")
+        case 0x00c3_6400: self = .network("Ceph")
+        case 0x6573_5546: self = .network("FUSE")
+        case 0x794c_7630: self = .overlay
+        default: self = .local
         }
     }
 }

@@ -28,8 +28,8 @@ extension LMDBEventLog {
                     guard let found = entry, found.key.count == 8, found.key.bigEndian(at: 0) == next else {
                         throw .damaged("the record is missing", at: next, path: transaction.path)
                     }
-                    let layout = try check.layout(of: found.value, at: next)
                     if records.count >= limit, !records.lastIsSameCommand(as: found.value) { break }
+                    let layout = try check.layout(of: found.value, at: next)
                     records.add(found.value, layout)
                     next += 1
                     entry = next < head ? try cursor.move(MDB_NEXT) : nil
@@ -182,7 +182,7 @@ struct CopiedRecords {
     }
 
     func lastIsSameCommand(as record: UnsafeRawBufferPointer) -> Bool {
-        guard let last = found.last?.bytes else { return false }
+        guard let last = found.last?.bytes, record.count >= RecordFormat.fixedBytes else { return false }
         return IndexKey(last, at: 72) == IndexKey(record, at: 72)
     }
 

@@ -23,13 +23,16 @@ package struct Manifest: Equatable, Sendable {
 
     /// One listed file.
     package struct File: Equatable, Sendable {
+        /// The name inside the folder.
         package let name: String
         /// Size in bytes.
         package let size: Int
         /// SHA-256 in hexadecimal.
         package let sha256: String
+        /// What the file is for.
         package let role: FileRole
 
+        /// A listed file of checked parts.
         package init(name: String, size: Int, sha256: String, role: FileRole) {
             (self.name, self.size, self.sha256, self.role) = (name, size, sha256, role)
         }
@@ -37,12 +40,14 @@ package struct Manifest: Equatable, Sendable {
 
     /// The log as it was before the registration: the registration itself is a later leaf.
     package struct LogPoint: Equatable, Sendable {
+        /// The log's name, as its tree heads bear it.
         package let origin: String
         /// Number of events.
         package let size: Int
         /// Merkle root in hexadecimal.
         package let root: String
 
+        /// A point of a log.
         package init(origin: String, size: Int, root: String) {
             (self.origin, self.size, self.root) = (origin, size, root)
         }
@@ -50,16 +55,22 @@ package struct Manifest: Equatable, Sendable {
 
     /// Parameters of the index; nil is written as `"unknown"`.
     package struct Index: Equatable, Sendable {
+        /// The distance: `l2`, `ip` or `cosine`.
         package let space: String?
+        /// Links per element.
         package let m: Int?
+        /// Breadth of the search while building.
         package let efConstruction: Int?
+        /// Seed of the levels.
         package let seed: Int?
 
+        /// Parameters as far as they are known.
         package init(space: String?, m: Int?, efConstruction: Int?, seed: Int?) {
             (self.space, self.m, self.efConstruction, self.seed) = (space, m, efConstruction, seed)
         }
     }
 
+    /// The version that the folder is registered under.
     package let version: ModelVersion
     /// The folder's name before it was registered, if that was not the version.
     package let sourceName: String?
@@ -67,12 +78,15 @@ package struct Manifest: Equatable, Sendable {
     package let createdAt: Int
     /// The pseudonym (UUID) of the actor that registers.
     package let createdBy: String
+    /// Where the folder comes from.
     package let kind: Kind
+    /// The log before the registration.
     package let log: LogPoint
     /// Sorted by name; every file of the folder but the manifest itself.
     package let files: [File]
     /// Numbers per vector; nil is written as `"unknown"`.
     package let dimension: Int?
+    /// Parameters of the index.
     package let index: Index
     /// Versions by the keys of ``TrainingMetadata/runtimeKeys``; an absent one is written as `"unknown"`.
     package let runtime: [String: String]
@@ -121,6 +135,7 @@ package struct Manifest: Equatable, Sendable {
         )
     }
 
+    /// A manifest of its parts; files and scopes are put in order.
     package init(
         version: ModelVersion,
         sourceName: String?,

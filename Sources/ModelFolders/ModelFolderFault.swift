@@ -51,6 +51,7 @@ package struct ModelFolderFault: Error, Sendable, CustomStringConvertible {
     /// The error underneath, if there was one.
     package let cause: (any Error)?
 
+    /// A fault at a path; `message` and `hint` bear no final stop.
     package init(_ code: Code, path: String, _ message: String, hint: String, cause: (any Error)? = nil) {
         self.code = code
         self.path = path

@@ -2,8 +2,11 @@
 ///
 /// Ordered by date, then by build number (not by text: `_10` comes after `_9`). The date must exist in the calendar.
 package struct ModelVersion: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The year, 1 to 9999.
     package let year: Int
+    /// The month, 1 to 12.
     package let month: Int
+    /// The day of the month, from 1.
     package let day: Int
     /// The build of that day, 1 to 999,999.
     package let build: Int

@@ -104,6 +104,7 @@ struct ScanTests {
         try refused(.linked, "dangling.json") { symlink("nowhere", $0) }
         try refused(.linked, "hard.json") { link(outside, $0) }
         try refused(.notAFile, "folder") { mkdir($0, 0o755) }
+        try refused(.notAFile, "socket.json") { mknod($0, S_IFSOCK | 0o644, 0) }
         try refused(.notAFile, "pipe.json") { mkfifo($0, 0o644) }
     }
 

@@ -83,6 +83,22 @@ struct TakingInTests {
         #expect(manifest.version == version)
     }
 
+    @Test("A folder's name in any script is kept as the source's name")
+    func sourceName() throws {
+        for name in ["봄 모델", "modèle d'été", "v2 (final)"] {
+            let version = try #require(ModelVersion("2025.10.01_1"))
+            let folder = try scan(SampleFolder.legacy.make(at: "\(temporary.path)/\(name)"))
+            let manifest = Manifest(
+                of: folder,
+                version: version,
+                createdAt: testNow,
+                createdBy: "00000000-0000-0000-0000-000000000000",
+                log: .init(origin: "daybook.test/log", size: 1, root: String(repeating: "0", count: 64))
+            )
+            #expect(try Manifest(bytes: manifest.bytes, path: "m").sourceName == name)
+        }
+    }
+
     @Test("After a crash behind the rename the same command adopts the folder and goes through")
     func adopted() throws {
         let source = try SampleFolder.legacy.make(at: "\(temporary.path)/2025.09.15_1")

@@ -6,6 +6,11 @@ package struct DocumentTemplates: Sendable {
     let logbookDay: MustacheTemplate
     let tasklist: MustacheTemplate
 
+    /// The templates that ship with the program; throws as ``init(folder:)`` does.
+    package static func bundled() throws -> DocumentTemplates {
+        try DocumentTemplates(folder: "\(ProjectionSet.programFolder)/Templates")
+    }
+
     /// Reads the templates of a folder; throws `FileFault` if one is missing, and Mustache's error naming a faulty place.
     package init(folder: String) throws {
         func template(_ name: String) throws -> MustacheTemplate {

@@ -21,9 +21,13 @@ package struct ProjectionSet: Sendable {
 
     /// The projections that ship with the program: beside the executable where it is installed, else where it was built.
     package static func bundled() throws(ProjectingFault) -> ProjectionSet {
+        try load(projections: "\(programFolder)/projections", migrations: "\(programFolder)/migrations")
+    }
+
+    /// The folder of everything that ships with the program.
+    static var programFolder: String {
         let beside = Bundle.main.bundleURL.appendingPathComponent(bundleName).path
-        let root = FileManager.default.fileExists(atPath: beside) ? beside : Bundle.module.bundlePath
-        return try load(projections: "\(root)/projections", migrations: "\(root)/migrations")
+        return FileManager.default.fileExists(atPath: beside) ? beside : Bundle.module.bundlePath
     }
 
     /// Reads and checks two folders.

@@ -174,6 +174,7 @@ package struct ConfigurationState: CommandState {
 
     package init() {}
 
+    /// The history of one configuration.
     package subscript(_ config: ConfigName) -> ConfigHistory {
         switch config {
         case .runtime: runtime

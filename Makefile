@@ -1,0 +1,58 @@
+# Daybook. `make help` says what each target does.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format check reference bench bench-peers soak-short soak hooks install clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what the build needs (scripts/apt-packages.txt)
+	@scripts/setup.sh
+
+run: setup ## Show Daybook once through; MODELS=DIR takes other model folders, HOME_DIR=DIR keeps the home
+	@swift build --product daybook
+	@scripts/demo.sh
+
+test: setup ## Run every test
+	@swift test
+
+lint: ## Check the format rules
+	@scripts/lint.sh
+
+format: ## Repair the format where a program can
+	@scripts/lint.sh --fix
+
+check: ## Everything that must hold: lint, build, tests, reference, end to end
+	@scripts/check.sh
+
+reference: setup ## Write the generated reference, help and golden files anew
+	@swift build --product daybook
+	@"$$(swift build --show-bin-path)/daybook" reference --out docs/reference
+	@RECORD_SNAPSHOTS=1 swift test --skip Kill || true
+	@echo "reference: look at 'git diff'; the difference is part of your change"
+
+bench: ## Measure beside the peers, as ratios
+	@scripts/setup.sh build bench
+	@swift run -c release daybook-bench $(BENCH)
+
+bench-peers: ## Measure the peers alone
+	@scripts/setup.sh build bench
+	@swift run -c release daybook-bench --peers $(BENCH)
+
+soak-short: setup ## 300 rounds of kill -9
+	@DAYBOOK_KILL_ROUNDS=$${DAYBOOK_KILL_ROUNDS:-300} swift test --filter Kill
+
+soak: setup ## 20,000 rounds of kill -9
+	@DAYBOOK_KILL_ROUNDS=$${DAYBOOK_KILL_ROUNDS:-20000} swift test --filter Kill
+
+hooks: ## Run format check, lint and fast tests before each commit
+	@git config core.hooksPath .githooks
+	@echo "hooks: .githooks/pre-commit runs before each commit (git commit --no-verify leaves it out)"
+
+install: setup ## Install below PREFIX (default /usr/local)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh
+
+clean: ## Remove what the build made
+	@swift package clean
+	@rm -rf .build/demo-home

@@ -1,0 +1,197 @@
+import ArgumentParser
+import CanonicalJSON
+import CommandHandling
+import EventStore
+import Exporting
+import Foundation
+import GRDB
+import Projecting
+import ReadModels
+import RoutingDomain
+
+extension ExportFormat: ExpressibleByArgument {}
+
+struct LogbookCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logbook",
+        abstract: "The sprint logbook.",
+        subcommands: [Export.self]
+    )
+
+    struct Export: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Export the logbook with its range, count and digest; the export is an event.",
+            discussion: "pdf needs Debian's WeasyPrint and holds up to 2,000 entries; the other formats have no limit."
+        )
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Option(name: .long, help: "md, csv, jsonl, html or pdf.")
+        var format: ExportFormat
+        @Option(name: .long, help: ArgumentHelp("The file; it must not exist yet.", valueName: "file"))
+        var out: String
+        @Option(name: .long, help: "Only this sprint or wave.")
+        var sprint: String?
+        @Option(name: .long, help: "Only this task.")
+        var task: String?
+        @Option(name: .long, help: ArgumentHelp("Only from this day on.", valueName: "yyyy-mm-dd"))
+        var fromDay: String?
+        @Option(name: .long, help: ArgumentHelp("Only up to this day.", valueName: "yyyy-mm-dd"))
+        var toDay: String?
+
+        func run(in home: OpenHome) async throws {
+            let head = try await home.catchUp().checkpoint
+            var filter = LogbookFilter(fromDay: fromDay, toDay: toDay, sprint: sprint, task: task)
+            filter.before = Int(head)
+            let source = ExportOrigin(
+                origin: home.log.identity.origin,
+                fromPosition: 0,
+                toPosition: Int(head),
+                filter: filter.words
+            )
+            let (out, format, chosen) = (out, format, filter)
+            let export = LogbookExport(source: source) { home.name(of: $0) }
+            let result = try await home.projector.place.openReader().read { db in
+                let entries = try Logbook.cursor(db, chosen)
+                return try export.write(to: out, as: format) { try entries.next() }
+            }
+            try await Exports.record(result, out, home, write)
+        }
+    }
+}
+
+extension EventsCommand {
+    struct Export: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Export events as CSV or JSON Lines with range, count and digest; the export is an event."
+        )
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Option(name: .long, help: "csv or jsonl.")
+        var format: ExportFormat
+        @Option(name: .long, help: ArgumentHelp("The file; it must not exist yet.", valueName: "file"))
+        var out: String
+        @Option(name: .long, help: "The first position.")
+        var from: UInt64 = 0
+        @Option(name: .long, help: ArgumentHelp("Up to this moment.", valueName: "position|time|snapshot"))
+        var to = "now"
+        @Option(name: .long, help: "Only this category of streams, for example config; may be repeated.")
+        var category: [String] = []
+
+        func run(in home: OpenHome) async throws {
+            guard ExportFormat.ofEvents.contains(format) else {
+                throw ValidationError("events are exported as csv or jsonl, not \(format.rawValue)")
+            }
+            let end = try home.moments().checkpoint(to)
+            let categories = Set(category)
+            let words = categories.isEmpty ? nil : "category=\(categories.sorted().joined(separator: ","))"
+            let source = ExportOrigin(
+                origin: home.log.identity.origin,
+                fromPosition: Int(from),
+                toPosition: Int(end),
+                filter: words
+            )
+            let (log, from, out, format) = (home.log, from, out, format)
+            let result = try await onThread {
+                var reader = PageReader(log: log, next: from, end: end)
+                return try EventsExport(source: source).write(to: out, as: format) {
+                    while let event = try reader.event() {
+                        if categories.isEmpty || categories.contains(event.stream.category) { return try Exports.row(event) }
+                    }
+                    return nil
+                }
+            }
+            try await Exports.record(result, out, home, write)
+        }
+    }
+}
+
+/// Reads events one after the other, a page at a time.
+private struct PageReader {
+    let log: any EventLog
+    var next: Position
+    let end: Position
+    var page: ArraySlice<RecordedEvent> = []
+
+    mutating func event() throws -> RecordedEvent? {
+        if page.isEmpty, next < end {
+            let read = try log.page(from: next, limit: 512)
+            page = read.events[...]
+            next = read.next
+        }
+        guard let event = page.popFirst(), event.position < end else { return nil }
+        return event
+    }
+}
+
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Exports that left the house.",
+        subcommands: [Check.self]
+    )
+
+    struct Check: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say whether Daybook made a file, and whether it was altered since; exit code 65 if not, or altered."
+        )
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The exported file.")
+        var file: String
+
+        func run(in home: OpenHome) async throws {
+            let path = file
+            let name = URL(filePath: path).lastPathComponent
+            let check = try await onThread { try ExportCheck(file: path) }
+            let digest = check.sha256
+            let known = try await home.read { db in
+                try Documents.exports(db, sha256: digest) + Documents.exports(db, file: name)
+            }
+            let verdict = check.verdict(known: known)
+            home.printer.show(
+                verdict.words { home.name(of: $0) },
+                verdict.json
+            )
+            if !verdict.isGenuine { throw ExitCode(ExitStatus.badData) }
+        }
+    }
+}
+
+/// What all exports have in common at the door.
+enum Exports {
+    /// Appends `document.exported` and says where the file lies.
+    static func record(_ result: ExportResult, _ path: String, _ home: OpenHome, _ write: WriteOptions) async throws {
+        let outcome = try await home.send(RecordExport(export: result.event), write)
+        home.printer.show(
+            "\(path): \(result.entries) entries, \(Words.size(result.sizeBytes)), sha256 \(result.sha256)",
+            [
+                "file": .string(path), "sidecar": .string("\(path).sha256"), "entries": .integer(result.entries),
+                "size_bytes": .integer(result.sizeBytes), "sha256": .string(result.sha256),
+                "position": .position(outcome.appended?.first),
+            ]
+        )
+    }
+
+    /// An event as an export shows it.
+    static func row(_ event: RecordedEvent) throws -> ExportedEvent {
+        let metadata = try event.metadata()
+        return ExportedEvent(
+            position: Int(event.position),
+            recordedAt: Timestamp(microseconds: event.recordedAt).description,
+            type: event.type,
+            schemaVersion: Int(event.schemaVersion),
+            stream: event.stream.text,
+            streamVersion: Int(event.streamVersion),
+            eventID: event.eventID.text,
+            command: event.commandID.text,
+            actor: event.actor.text,
+            auth: metadata.auth,
+            correlation: metadata.correlation?.text,
+            causation: metadata.causation?.text,
+            requestID: metadata.requestID,
+            reason: metadata.reason,
+            meaning: metadata.meaning,
+            summary: EventJSON.summary(event),
+            payload: String(decoding: event.data, as: UTF8.self)
+        )
+    }
+}

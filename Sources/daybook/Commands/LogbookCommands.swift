@@ -1,0 +1,354 @@
+import Accounts
+import ArgumentParser
+import CanonicalJSON
+import CommandHandling
+import Crypto
+import DurableFiles
+import EventStore
+import Foundation
+import ReadModels
+import RoutingDomain
+
+extension SprintKind: ExpressibleByArgument {}
+
+/// Short identifiers for things that people did not name: six characters without look-alikes.
+enum ShortIdentifier {
+    /// A fresh identifier after a prefix, for example `t-4k7mzp`.
+    static func make(_ prefix: String) -> String {
+        let letters = Array("23456789abcdefghjkmnpqrstuvwxyz")
+        return prefix + "-" + String((0..<6).compactMap { _ in letters.randomElement() })
+    }
+}
+
+struct ApprovalCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "approval",
+        abstract: "Another person's agreement: request, grant, reject, withdraw.",
+        subcommands: [Request.self, Grant.self, Reject.self, Withdraw.self, List.self]
+    )
+
+    struct Request: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Ask for another person's agreement.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "What the approver is asked to agree to.")
+        var statement: String
+        @Option(name: .customLong("for"), help: "What is to be approved, for example sprint-w0.")
+        var subject: String
+        @Option(name: .long, help: "Identifier; else a short one is made.")
+        var id: String?
+        @Option(name: .long, help: "The sprint or wave it belongs to.")
+        var sprint: String?
+
+        func run(in home: OpenHome) async throws {
+            let id = id ?? ShortIdentifier.make("a")
+            let command = RequestApproval(approval: id, subject: subject, statement: statement, sprint: sprint)
+            let outcome = try await home.send(command, write)
+            home.printer.show(
+                "approval \(id) waits for another person: daybook approval grant \(id) --as NAME",
+                ["approval": .string(id), "position": .position(outcome.appended?.first)]
+            )
+        }
+    }
+
+    struct Grant: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Agree; the requester cannot.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "The approval.")
+        var approval: String
+        @Option(name: .long, help: "What the signature means.")
+        var meaning = "approved"
+
+        func run(in home: OpenHome) async throws {
+            try await answer(.grant, approval, home, write, meaning: meaning)
+        }
+    }
+
+    struct Reject: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Disagree, with a reason; the requester cannot.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "The approval.")
+        var approval: String
+
+        func run(in home: OpenHome) async throws {
+            try await answer(.reject, approval, home, write, meaning: "rejected")
+        }
+    }
+
+    struct Withdraw: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Take your own request back, with a reason.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "The approval.")
+        var approval: String
+
+        func run(in home: OpenHome) async throws {
+            try await answer(.withdraw, approval, home, write, meaning: nil)
+        }
+    }
+
+    struct List: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "List the approvals, waiting ones first.")
+        @OptionGroup var global: GlobalOptions
+        @Option(name: .long, help: ArgumentHelp("As it was then.", valueName: "position|time|snapshot"))
+        var asOf: String?
+
+        func run(in home: OpenHome) async throws {
+            let approvals = try await home.read(asOf: try home.checkpoint(asOf)) { try Approvals.list($0) }
+            let rows = approvals.map { row in
+                [
+                    row.approval, row.status, row.subject, Words.instant(row.requestedAt),
+                    home.name(of: row.requestedBy),
+                    home.name(of: row.decidedBy), Words.short(row.statement),
+                ]
+            }
+            home.printer.show(
+                TextTable(
+                    header: ["APPROVAL", "STATUS", "FOR", "REQUESTED", "BY", "ANSWERED BY", "STATEMENT"],
+                    rows: rows,
+                    empty: "no approvals"
+                ).text,
+                .array(approvals.map(\.json))
+            )
+        }
+    }
+
+    private static func answer(
+        _ answer: AnswerApproval.Answer,
+        _ approval: String,
+        _ home: OpenHome,
+        _ write: WriteOptions,
+        meaning: String?
+    ) async throws {
+        let command = AnswerApproval(approval: approval, answer: answer, signer: home.actor.id.text)
+        let outcome = try await home.send(command, write, meaning: meaning)
+        let words =
+            ["grant": "granted", "reject": "rejected", "withdraw": "withdrawn"][answer.rawValue] ?? answer.rawValue
+        home.printer.show(
+            "approval \(approval) is \(words)",
+            ["approval": .string(approval), "status": .string(words), "position": .position(outcome.appended?.first)]
+        )
+    }
+}
+
+struct SprintCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sprint",
+        abstract: "Sprints and waves: open, close with an approval, list.",
+        subcommands: [Open.self, Close.self, List.self]
+    )
+
+    struct Open: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Begin a sprint or wave.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "Identifier, for example w0.")
+        var sprint: String
+        @Argument(help: "What it is for.")
+        var title: String
+        @Option(name: .long, help: "sprint or wave.")
+        var kind: SprintKind = .sprint
+
+        func run(in home: OpenHome) async throws {
+            let outcome = try await home.send(OpenSprint(sprint: sprint, kind: kind, title: title), write)
+            home.printer.show(
+                "\(kind.rawValue) \(sprint) is open",
+                ["sprint": .string(sprint), "position": .position(outcome.appended?.first)]
+            )
+        }
+    }
+
+    struct Close: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "End a sprint or wave with a granted approval.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "The sprint or wave.")
+        var sprint: String
+        @Option(name: .long, help: "The granted approval for it.")
+        var approval: String
+
+        func run(in home: OpenHome) async throws {
+            let outcome = try await home.send(CloseSprint(sprint: sprint, approval: approval), write)
+            let outstanding = (outcome.decided.first?.event as? SprintClosed)?.outstanding
+            home.printer.show(
+                "\(sprint) is closed\(outstanding.map { "; \($0) of its tasks are outstanding" } ?? "")",
+                [
+                    "sprint": .string(sprint), "outstanding": outstanding.map { .integer($0) } ?? .null,
+                    "position": .position(outcome.appended?.first),
+                ]
+            )
+        }
+    }
+
+    struct List: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "List the sprints and waves.")
+        @OptionGroup var global: GlobalOptions
+
+        func run(in home: OpenHome) async throws {
+            let sprints = try await home.read { try Sprints.list($0) }
+            let rows = sprints.map { row in
+                [
+                    row.sprint, row.kind, row.status, "\(row.tasks)", "\(row.outstanding)", row.approval ?? "-",
+                    Words.short(row.title),
+                ]
+            }
+            home.printer.show(
+                TextTable(
+                    header: ["SPRINT", "KIND", "STATUS", "TASKS", "OUTSTANDING", "APPROVAL", "TITLE"],
+                    rows: rows,
+                    empty: "no sprints"
+                ).text,
+                .array(sprints.map(\.json))
+            )
+        }
+    }
+}
+
+struct TaskCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "task",
+        abstract: "The work itself: open, log, close, list.",
+        subcommands: [Open.self, Log.self, Close.self, List.self]
+    )
+
+    struct Open: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Take on a piece of work.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "What is to be done.")
+        var title: String
+        @Option(name: .long, help: "Identifier; else a short one is made.")
+        var id: String?
+        @Option(name: .long, help: "The sprint or wave it belongs to.")
+        var sprint: String?
+
+        func run(in home: OpenHome) async throws {
+            let id = id ?? ShortIdentifier.make("t")
+            let outcome = try await home.send(OpenTask(task: id, title: title, sprint: sprint), write)
+            home.printer.show(
+                "task \(id) is open",
+                ["task": .string(id), "position": .position(outcome.appended?.first)]
+            )
+        }
+    }
+
+    struct Log: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Write down what was asked and done, with evidence.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "The task.")
+        var task: String
+        @Option(name: .long, help: "What was asked.")
+        var directive: String
+        @Option(name: .long, help: "What was done.")
+        var response: String
+        @Option(
+            name: .long,
+            help: ArgumentHelp("What proves it; a file is taken in by digest.", valueName: "file|event:n|url")
+        )
+        var evidence: String?
+        @Option(name: .long, help: "How many items remain.")
+        var remaining: Int
+        @Option(name: .long, help: ArgumentHelp("When it was done, as you claim.", valueName: "time"))
+        var at: String?
+        @Option(
+            name: .long,
+            help: ArgumentHelp("Correct the entry whose words stand at this position.", valueName: "position")
+        )
+        var corrects: Int?
+
+        func run(in home: OpenHome) async throws {
+            let claimed = try at.map { text in
+                guard let instant = MomentReader.instant(text, in: try home.moments().timeZone) else {
+                    throw ValidationError("--at \(text) is no time; for example 2026-03-01T14:00")
+                }
+                return Timestamp(microseconds: instant)
+            }
+            var entry = TaskEntry(directive: directive, response: response, remaining: remaining, claimedAt: claimed)
+            if let evidence { try await Evidence.take(evidence, into: &entry, home) }
+            let outcome = try await home.send(LogTask(task: task, entry: entry, corrects: corrects), write)
+            home.printer.show(
+                "written down at position \(outcome.appended.map { String($0.first) } ?? "-")",
+                ["task": .string(task), "position": .position(outcome.appended?.first)]
+            )
+        }
+    }
+
+    struct Close: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Close a task.")
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "The task.")
+        var task: String
+
+        func run(in home: OpenHome) async throws {
+            let outcome = try await home.send(CloseTask(task: task), write)
+            home.printer.show(
+                "task \(task) is closed",
+                ["task": .string(task), "position": .position(outcome.appended?.first)]
+            )
+        }
+    }
+
+    struct List: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "List the tasks, open ones first.")
+        @OptionGroup var global: GlobalOptions
+        @Option(name: .long, help: "Only this sprint or wave.")
+        var sprint: String?
+        @Option(name: .long, help: ArgumentHelp("As it was then.", valueName: "position|time|snapshot"))
+        var asOf: String?
+
+        func run(in home: OpenHome) async throws {
+            let sprint = sprint
+            let tasks = try await home.read(asOf: try home.checkpoint(asOf)) { try Tasks.list($0, sprint: sprint) }
+            let rows = tasks.map { row in
+                [
+                    row.task, row.status, row.sprint ?? "-", "\(row.entries)", row.remaining.map { "\($0)" } ?? "-",
+                    Words.instant(row.lastLoggedAt), Words.short(row.title),
+                ]
+            }
+            home.printer.show(
+                TextTable(
+                    header: ["TASK", "STATUS", "SPRINT", "ENTRIES", "REMAINING", "LAST ENTRY", "TITLE"],
+                    rows: rows,
+                    empty: "no tasks"
+                ).text,
+                .array(tasks.map(\.json))
+            )
+        }
+    }
+}
+
+/// Takes evidence in: a file by its digest, a position that exists, or an address.
+enum Evidence {
+    /// The greatest evidence file.
+    static let limit = 64 << 20
+
+    /// Fills in the evidence of an entry; a file's bytes are on disk under `data/blobs/<sha256>` before this returns.
+    static func take(_ text: String, into entry: inout TaskEntry, _ home: OpenHome) async throws {
+        if text.hasPrefix("event:") {
+            guard let position = Position(text.dropFirst(6)), position < (try home.log.head().size) else {
+                throw ValidationError("--evidence \(text) is no position of the log")
+            }
+            entry.evidence = text
+            return
+        }
+        if text.hasPrefix("http://") || text.hasPrefix("https://") {
+            entry.evidence = text
+            return
+        }
+        let blobs = home.folders.blobs
+        let (digest, count) = try await onThread {
+            let bytes = try DurableFile.read(text, limit: limit)
+            let digest = SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+            let path = "\(blobs)/\(digest)"
+            if !FileManager.default.fileExists(atPath: path) { try DurableFile.write(bytes, to: path, mode: 0o600) }
+            return (digest, bytes.count)
+        }
+        entry.evidence = URL(filePath: text).lastPathComponent
+        entry.evidenceSha256 = digest
+        entry.evidenceBytes = count
+    }
+}

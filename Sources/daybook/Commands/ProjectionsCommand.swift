@@ -1,0 +1,241 @@
+import Accounts
+import ArgumentParser
+import CanonicalJSON
+import CommandHandling
+import EventStore
+import Foundation
+import Projecting
+import RoutingDomain
+
+struct ProjectionsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "projections",
+        abstract: "The read models: where they stand, check, rebuild, run.",
+        subcommands: [List.self, Check.self, Run.self, Rebuild.self, Status.self, Skip.self]
+    )
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the projections with their kinds, tables and digests."
+        )
+        @OptionGroup var global: GlobalOptions
+
+        func run() async throws {
+            let definitions = try OpenHome.definitions(global)
+            let rows = definitions.projections.map { projection in
+                [
+                    projection.name, projection.kind.rawValue, projection.tables.map(\.name).joined(separator: ", "),
+                    String(projection.digest.prefix(16)),
+                ]
+            }
+            global.printer.show(
+                TextTable(header: ["PROJECTION", "KIND", "TABLES", "DIGEST"], rows: rows, empty: "no projections").text,
+                .array(
+                    definitions.projections.map { projection in
+                        [
+                            "name": .string(projection.name), "kind": .string(projection.kind.rawValue),
+                            "tables": .array(projection.tables.map { .string($0.name) }),
+                            "digest": .string(projection.digest),
+                        ]
+                    }
+                )
+            )
+        }
+    }
+
+    struct Status: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show where each projection stands; exit code 75 if one is parked."
+        )
+        @OptionGroup var global: GlobalOptions
+
+        func run(in home: OpenHome) async throws {
+            try await home.catchUp()
+            let head = try home.log.head().size
+            let lines = try await home.projector.status()
+            let rows = lines.map { line in
+                [
+                    line.name, line.kind.rawValue, String(line.checkpoint), String(head - min(head, line.checkpoint)),
+                    line.parked.map { "parked before \($0.position) (\($0.type)): \(Words.short($0.error, 80))" }
+                        ?? "running",
+                ]
+            }
+            home.printer.show(
+                TextTable(header: ["PROJECTION", "KIND", "CHECKPOINT", "LAG", "STATE"], rows: rows, empty: "none").text,
+                .array(lines.map { Self.json($0, head) })
+            )
+            if lines.contains(where: { $0.parked != nil }) { throw ExitCode(ExitStatus.tryAgain) }
+        }
+
+        private static func json(_ line: ProjectionStatus, _ head: Position) -> JSONValue {
+            var members: [String: JSONValue] = [
+                "name": .string(line.name), "kind": .string(line.kind.rawValue),
+                "checkpoint": .integer(Int(line.checkpoint)), "lag": .integer(Int(head - min(head, line.checkpoint))),
+                "status": line.parked == nil ? "running" : "parked",
+            ]
+            if let parked = line.parked {
+                members["parked"] = [
+                    "position": .integer(Int(parked.position)), "type": .string(parked.type),
+                    "error": .string(parked.error),
+                ]
+            }
+            return .object(members)
+        }
+    }
+
+    struct Check: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check every SQL file, compare every table with the log, and repair what was edited by hand."
+        )
+        @OptionGroup var global: GlobalOptions
+        @Flag(name: .long, help: "Only report.")
+        var dryRun = false
+
+        func run(in home: OpenHome) async throws {
+            try await home.catchUp()
+            let result = try await home.projector.check(repair: !dryRun)
+            var lines = ProjectionsCommand.lines(result.differences)
+            if let damage = result.damage { lines.insert("registry.db is damaged: \(damage)", at: 0) }
+            if result.isSound {
+                lines = ["every SQL file holds, and every table is what the log gives"]
+            } else {
+                lines.append(result.isRepaired ? "repaired from the log, and recorded" : "not repaired: --dry-run")
+            }
+            home.printer.show(
+                lines.joined(separator: "\n"),
+                [
+                    "sound": .bool(result.isSound), "repaired": .bool(result.isRepaired),
+                    "damage": result.damage.map { .string($0) } ?? .null,
+                    "differences": .array(result.differences.map(ProjectionsCommand.json)),
+                ]
+            )
+            if !result.isSound && !result.isRepaired { throw ExitCode(ExitStatus.badData) }
+        }
+    }
+
+    struct Rebuild: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Derive read models again from the whole log and swap them in; readers go on.",
+            discussion: "With --dry-run prints, row by row, what would change; nothing on a healthy system."
+        )
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The projections; all if none is named.")
+        var names: [String] = []
+        @Flag(name: .long, help: "Only show what would change.")
+        var dryRun = false
+
+        func run(in home: OpenHome) async throws {
+            try await home.catchUp()
+            let differences = try await home.projector.rebuild(names, dryRun: dryRun)
+            let lines = ProjectionsCommand.lines(differences)
+            let done = dryRun ? "no difference" : "rebuilt; no row changed"
+            home.printer.show(
+                lines.isEmpty ? done : lines.joined(separator: "\n"),
+                ["dry_run": .bool(dryRun), "differences": .array(differences.map(ProjectionsCommand.json))]
+            )
+        }
+    }
+
+    struct Run: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Follow the log and keep read models and documents up to date until interrupted.",
+            discussion:
+                "Holds data/projector.lock: only one process projects. Ends temporary changes when their time has come."
+        )
+        @OptionGroup var global: GlobalOptions
+
+        func run(in home: OpenHome) async throws {
+            let handler = home.handler
+            FileHandle.standardError.write(Data("projecting \(home.folders.root)\n".utf8))
+            try await withInterruption {
+                try await home.projector.run { try await OpenHome.endTemporaryChanges(handler) }
+            }
+        }
+    }
+
+    struct Skip: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a parked projection pass over the event it cannot take; an event, with your reason."
+        )
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Argument(help: "The projection.")
+        var name: String
+        @Argument(help: "The position it is parked at.")
+        var position: UInt64
+
+        func run(in home: OpenHome) async throws {
+            let context = CommandContext(
+                actor: home.actor.id.text,
+                reason: write.reason,
+                now: Timestamp(microseconds: 0)
+            )
+            let reason = try context.requireReason(for: "skipping an event")
+            try await home.catchUp()
+            let state = try await home.projector.skip(
+                name,
+                position: position,
+                actor: home.actor.id,
+                metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
+            )
+            home.printer.show(
+                "\(name) passed over \(position) and stands at \(state.checkpoint)",
+                ["name": .string(name), "skipped_position": .integer(Int(position))]
+            )
+        }
+    }
+
+    private static func lines(_ differences: [TableDifference]) -> [String] {
+        differences.flatMap { difference in
+            let head = "\(difference.table): \(difference.missing) rows missing, \(difference.extra) extra"
+            let rows = difference.rows.map { row in
+                "  \(row.isMissing ? "missing" : "extra  ") \(row.key)  \(Words.short(try? row.values.canonicalText(), 200))"
+            }
+            return [head] + rows
+        }
+    }
+
+    private static func json(_ difference: TableDifference) -> JSONValue {
+        [
+            "projection": .string(difference.projection), "table": .string(difference.table),
+            "missing": .integer(difference.missing), "extra": .integer(difference.extra),
+            "rows": .array(
+                difference.rows.map {
+                    ["missing": .bool($0.isMissing), "key": .string($0.key), "values": $0.values]
+                }
+            ),
+        ]
+    }
+}
+
+/// Runs a body until it ends or the process is asked to stop (SIGINT, SIGTERM), which cancels it and is no failure.
+func withInterruption(_ body: @Sendable @escaping () async throws -> Void) async throws {
+    let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
+    let sources = [SIGINT, SIGTERM].map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler { continuation.yield() }
+        source.resume()
+        return source
+    }
+    defer { sources.forEach { $0.cancel() } }
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+        group.addTask {
+            do {
+                try await body()
+            } catch is CancellationError {
+            } catch let fault as ProjectingFault {
+                guard fault.code == .cancelled else { throw fault }
+            }
+            return true
+        }
+        group.addTask {
+            for await _ in signals { break }
+            return false
+        }
+        _ = try await group.next()
+        group.cancelAll()
+        continuation.finish()
+        try await group.waitForAll()
+    }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import CanonicalJSON
+import Crypto
+import DurableFiles
+import EventStore
+import Foundation
+import ModelFolders
+import Projecting
+import RoutingDomain
+
+/// Checks everything there is against the log.
+struct VerifyCommand: HomeCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract:
+            "Check the log, then read models, model files and evidence against it; exit code 65 names what is bad."
+    )
+    @OptionGroup var global: GlobalOptions
+    @Flag(name: .long, help: "Only the log itself.")
+    var logOnly = false
+
+    func run(in home: OpenHome) async throws {
+        let log = home.log
+        let size = try log.head().size
+        let (report, facts) = try await onThread {
+            let bar = ProgressBar("reading the log", total: Int(size))
+            defer { bar.finish() }
+            var facts = LoggedFacts()
+            let report = try LogVerification.verify(log, progress: { bar.advance($0) }, inspect: { try facts.take($0) })
+            return (report, facts)
+        }
+        var lines = [
+            "log        \(report.events) events in \(report.streams) streams, dense, chained, root \(Self.hex(report.root))"
+        ]
+        var problems: [String] = []
+        if !logOnly {
+            let check = try await home.projector.check(repair: false)
+            problems += check.differences.map {
+                "read model \($0.table): \($0.missing) rows missing, \($0.extra) extra"
+            }
+            if let damage = check.damage { problems.append("registry.db: \(damage)") }
+            lines.append(
+                "tables     \(check.isSound ? "every read model is what a rebuild gives" : "differ from a rebuild")"
+            )
+            for (version, model) in facts.models.sorted(by: { $0.key < $1.key }) {
+                problems += try await Self.problems(of: model, version, home)
+            }
+            lines.append("models     \(facts.models.count) versions compared with their manifests")
+            problems += try await Self.problems(ofEvidence: facts.evidence, home)
+            lines.append("evidence   \(facts.evidence.count) files compared with their digests")
+        }
+        lines += [
+            "",
+            "This proves that the records are the ones this log has always hashed, and that everything else follows from them.",
+            "No log can prove that an action was recorded at all; keep a tree head elsewhere to notice a history made anew.",
+        ]
+        guard problems.isEmpty else {
+            var failure = Failure(
+                "verify.differs",
+                problems.joined(separator: "; "),
+                hint: "`daybook projections check` repairs read models; restore files from a backup",
+                status: ExitStatus.badData
+            )
+            failure.facts["problems"] = .array(problems.map { .string($0) })
+            throw failure
+        }
+        home.printer.show(
+            lines.joined(separator: "\n"),
+            [
+                "events": .integer(Int(report.events)), "streams": .integer(report.streams),
+                "root": .string(Self.hex(report.root)), "models": .integer(facts.models.count),
+                "evidence": .integer(facts.evidence.count), "log_only": .bool(logOnly), "problems": [],
+            ]
+        )
+    }
+
+    private static func problems(of model: ModelRegistered, _ version: String, _ home: OpenHome) async throws
+        -> [String]
+    {
+        do {
+            try await ModelCommand.verify(version, in: home)
+            return []
+        } catch let failure as Failure where failure.code == "model.altered" {
+            return [failure.message]
+        }
+    }
+
+    private static func problems(ofEvidence digests: Set<String>, _ home: OpenHome) async throws -> [String] {
+        let blobs = home.folders.blobs
+        return try await onThread {
+            digests.sorted().compactMap { digest in
+                guard let bytes = try? DurableFile.read("\(blobs)/\(digest)", limit: Evidence.limit) else {
+                    return "evidence data/blobs/\(digest) is missing or unreadable"
+                }
+                return hex(Array(SHA256.hash(data: bytes))) == digest
+                    ? nil : "evidence data/blobs/\(digest) was altered"
+            }
+        }
+    }
+
+    static func hex(_ bytes: [UInt8]) -> String { bytes.map { String(format: "%02x", $0) }.joined() }
+}
+
+/// What the log says should be on disk.
+private struct LoggedFacts: Sendable {
+    var models: [String: ModelRegistered] = [:]
+    var evidence: Set<String> = []
+
+    mutating func take(_ recorded: RecordedEvent) throws {
+        let event = try EventCatalog.decode(
+            type: recorded.type,
+            version: Int(recorded.schemaVersion),
+            payload: try JSONReader.canonical(recorded.data)
+        )
+        switch event {
+        case let event as ModelRegistered: models[event.version] = event
+        case let event as TaskLogged: event.evidenceSha256.map { _ = evidence.insert($0) }
+        case let event as TaskCorrected: event.evidenceSha256.map { _ = evidence.insert($0) }
+        default: break
+        }
+    }
+}

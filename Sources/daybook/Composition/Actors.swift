@@ -1,0 +1,45 @@
+import Accounts
+import CommandHandling
+import EventStore
+import Foundation
+import RoutingDomain
+
+/// Finds or makes the person who acts.
+struct Actors {
+    let people: People
+    let log: any EventLog
+
+    /// The person named by `--as`, else by DAYBOOK_ACTOR, else the one of the operating-system user.
+    ///
+    /// An empty or unknown name is refused. The user's own person is made at the first command, under the account's name.
+    func acting(named name: String?) async throws -> Person {
+        if let name = name ?? ProcessInfo.processInfo.environment["DAYBOOK_ACTOR"] {
+            guard let person = try people.person(named: name) else {
+                throw Failure(
+                    "actor.unknown",
+                    name.isEmpty
+                        ? "the command has no actor: the name is empty" : "nobody is known as \(name.prefix(100))",
+                    hint: "`daybook person list` shows who is known, `daybook person add NAME` makes a person known",
+                    status: ExitStatus.notAllowed
+                )
+            }
+            return person
+        }
+        let uid = getuid()
+        if let person = try people.person(uid: uid) { return person }
+        let account = getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "uid-\(uid)"
+        let name = try people.person(named: account) == nil ? account : "\(account)-\(uid)"
+        return try await add(name: name, uid: uid, origin: .localUser, by: .system(reason: nil))
+    }
+
+    /// Makes a person known: the name in `state.db` first (an orphan there is inert), then the event.
+    func add(name: String, uid: UInt32? = nil, origin: PersonOrigin, by sender: Sender) async throws -> Person {
+        let now = SystemClock().reading().wall
+        let person = try people.add(id: UUID(), name: name, uid: uid, at: Timestamp(microseconds: now).description)
+        _ = try await CommandHandler(log: log, clock: SystemClock()).handle(
+            AddPerson(subject: person.id.text, origin: origin),
+            by: sender
+        )
+        return person
+    }
+}

@@ -1,0 +1,38 @@
+import CanonicalJSON
+import EventStore
+import Foundation
+import GRDB
+import Projecting
+import RoutingDomain
+
+/// Renders a home's documents after each catch-up, and tells the operator of edits from outside.
+struct HomeDocuments: DocumentRefreshing {
+    private let renderer: DocumentRenderer
+
+    /// A renderer of a home's documents with the bundled templates; `name` gives the display name of a pseudonym.
+    init(home: String, name: @escaping @Sendable (String) -> String) throws {
+        renderer = DocumentRenderer(
+            home: home,
+            templates: try DocumentTemplates.bundled(),
+            now: { Timestamp(microseconds: SystemClock().reading().wall) },
+            name: name
+        )
+    }
+
+    func refresh(_ database: Database, at checkpoint: Position) throws -> [DocumentEditFound] {
+        try renderer.refresh(database).map { edit in
+            FileHandle.standardError.write(Data("daybook: \(Self.words(edit))\n".utf8))
+            return edit.event
+        }
+    }
+
+    /// One line: what was edited, where the edit is kept, and how to make it a change that counts.
+    private static func words(_ edit: DocumentEdit) -> String {
+        var words = "\(edit.path) was edited by hand; the edit is kept as \(edit.keptAs) and the true document is back"
+        if let patch = edit.patch, let text = try? patch.canonicalText() {
+            let config = edit.path.contains("trainer") ? "trainer" : "runtime"
+            words += "; to make it count: daybook config patch \(config) '\(text)' --reason \"…\""
+        }
+        return ([words] + edit.remarks).joined(separator: "; ")
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// Where everything lies in a home.
+struct HomeFolders: Sendable {
+    /// The home itself, an absolute path without a final slash.
+    let root: String
+
+    /// The folders of a home; a relative path counts from the current folder.
+    init(root: String) {
+        self.root = URL(filePath: root.isEmpty ? "." : root).standardizedFileURL.path(percentEncoded: false)
+            .trimmingFinalSlash()
+    }
+
+    var data: String { "\(root)/data" }
+    /// The log itself.
+    var log: String { "\(data)/log" }
+    /// The log's signing key, its owner's alone.
+    var keys: String { "\(data)/keys" }
+    /// Documents and evidence by SHA-256.
+    var blobs: String { "\(data)/blobs" }
+    /// The names behind the pseudonyms.
+    var people: String { "\(data)/state.db" }
+    /// The read models.
+    var registry: String { "\(data)/registry.db" }
+    var models: String { "\(root)/models" }
+    var config: String { "\(root)/config" }
+
+    /// The folders that `init` makes.
+    var all: [String] { [data, keys, blobs, models, config, "\(root)/logs", "\(root)/docs"] }
+}
+
+extension String {
+    fileprivate func trimmingFinalSlash() -> String {
+        var text = self[...]
+        while text.count > 1, text.last == "/" { text.removeLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,213 @@
+import Accounts
+import CommandHandling
+import DurableFiles
+import EventStore
+import Foundation
+import GRDB
+import Logging
+import Projecting
+import ReadModels
+import RoutingDomain
+
+/// A home that is open for one command: its log, its people, its read models, and who acts.
+final class OpenHome: Sendable {
+    let folders: HomeFolders
+    let log: LMDBEventLog
+    let people: People
+    let handler: CommandHandler
+    let projector: Projector
+    /// The person who acts.
+    let actor: Person
+    let printer: Printer
+
+    /// The door in every envelope: how the actor was known, and that no server stood between.
+    static let auth = "local-uid/cli"
+
+    private init(
+        _ folders: HomeFolders,
+        _ log: LMDBEventLog,
+        _ people: People,
+        _ projector: Projector,
+        _ actor: Person,
+        _ printer: Printer
+    ) {
+        self.folders = folders
+        self.log = log
+        self.people = people
+        self.projector = projector
+        self.actor = actor
+        self.printer = printer
+        handler = CommandHandler(log: log, clock: SystemClock())
+    }
+
+    /// Opens the home that the options name; makes the acting user known if this is their first command here.
+    static func open(_ options: GlobalOptions) async throws -> OpenHome {
+        let folders = options.folders
+        guard FileManager.default.fileExists(atPath: folders.log) else {
+            throw Failure(
+                "no-home",
+                "there is no home at \(folders.root)",
+                hint: "`daybook init --home \(folders.root)` makes one; --home or DAYBOOK_HOME names another",
+                status: ExitStatus.configuration
+            )
+        }
+        let log = try LMDBEventLog.open(at: folders.log, logger: diagnostics)
+        let people = try People(path: folders.people)
+        let actor = try await Actors(people: people, log: log).acting(named: options.actor)
+        let projector = try makeProjector(folders, log, people, options)
+        return OpenHome(folders, log, people, projector, actor, options.printer)
+    }
+
+    private static func makeProjector(
+        _ folders: HomeFolders,
+        _ log: LMDBEventLog,
+        _ people: People,
+        _ options: GlobalOptions
+    ) throws -> Projector {
+        Projector(
+            log: log,
+            set: try definitions(options),
+            place: RegistryPlace(data: folders.data),
+            documents: try HomeDocuments(home: folders.root) { Self.name(of: $0, in: people) }
+        )
+    }
+
+    /// The projections of this program, or those that a test names.
+    static func definitions(_ options: GlobalOptions) throws -> ProjectionSet {
+        guard let projections = options.projections, let migrations = options.migrations else {
+            return try ProjectionSet.bundled()
+        }
+        return try ProjectionSet.load(projections: projections, migrations: migrations)
+    }
+
+    /// Diagnostics go to standard error, warnings and worse only: standard output is for results.
+    static let diagnostics: Logger = {
+        var logger = Logger(label: "daybook", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = .warning
+        return logger
+    }()
+
+    /// Waits for queued appends and closes the log.
+    func close() async { await log.close() }
+
+    /// The name that people see for a pseudonym: `system`, a known name, or the pseudonym's first characters.
+    func name(of pseudonym: String?) -> String { pseudonym.map { Self.name(of: $0, in: people) } ?? "-" }
+
+    private static func name(of pseudonym: String, in people: People) -> String {
+        if pseudonym == CommandContext.system { return "system" }
+        let known = try? people.all().first { $0.id.text == pseudonym }
+        return known?.name ?? "person \(pseudonym.prefix(8))"
+    }
+
+    /// Who sends, with the envelope's other facts.
+    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) -> Sender {
+        Sender(actor: actor.id, auth: Self.auth, reason: write?.reason, meaning: meaning)
+    }
+
+    /// Sends a command, then brings the read models and documents up to it.
+    @discardableResult
+    func send<Sent: Command>(
+        _ command: Sent,
+        _ write: WriteOptions? = nil,
+        meaning: String? = nil
+    ) async throws -> CommandOutcome {
+        let outcome = try await handler.handle(
+            command,
+            by: sender(write, meaning: meaning),
+            expecting: try write?.expectations() ?? [:],
+            idempotencyKey: write?.idempotencyKey
+        )
+        try await catchUp()
+        return outcome
+    }
+
+    /// Ends temporary changes whose time has come, and brings the read models to the head of the log.
+    ///
+    /// A read model that is behind because another process projects is told on standard error, never passed over in silence.
+    @discardableResult
+    func catchUp() async throws -> CatchUp {
+        try await Self.endTemporaryChanges(handler)
+        let outcome = try await projector.catchUp()
+        if outcome.isStale {
+            let behind =
+                outcome.parked.isEmpty
+                ? "another process projects" : "parked: \(outcome.parked.joined(separator: ", "))"
+            let line = "daybook: stale: read models are at \(outcome.checkpoint) of \(outcome.head) (\(behind))\n"
+            FileHandle.standardError.write(Data(line.utf8))
+        }
+        return outcome
+    }
+
+    /// Appends the end of every temporary config change whose time has come.
+    static func endTemporaryChanges(_ handler: CommandHandler) async throws {
+        for config in ConfigName.allCases {
+            _ = try await handler.handle(
+                ExpireConfigChanges(config: config),
+                by: .system(reason: "the time of a temporary change has come")
+            )
+        }
+    }
+
+    /// Reads from the read models as they are now.
+    func read<Value: Sendable>(_ body: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
+        try await catchUp()
+        return try await projector.place.openReader().read(body)
+    }
+
+    /// Reads from the read models as they were before a checkpoint; nil means now.
+    func read<Value: Sendable>(
+        asOf checkpoint: Position?,
+        _ body: @Sendable @escaping (Database) throws -> Value
+    ) async throws -> Value {
+        guard let checkpoint else { return try await read(body) }
+        try await Self.endTemporaryChanges(handler)
+        let past = try await projector.readModels(asOf: checkpoint)
+        return try await past.reader.read(body)
+    }
+
+    /// What differs between two moments over every read model.
+    func difference(from old: Position, to new: Position) async throws -> ReadModelDiff {
+        let (first, second) = (
+            try await projector.readModels(asOf: old), try await projector.readModels(asOf: new)
+        )
+        return try await onThread {
+            try first.reader.read { before in
+                try second.reader.read { after in
+                    try ReadModelDiff.between(
+                        ReadModels.Moment(db: before, checkpoint: Int(old)),
+                        ReadModels.Moment(db: after, checkpoint: Int(new))
+                    )
+                }
+            }
+        }
+    }
+
+    /// Reads moments as the operator names them.
+    func moments() throws -> MomentReader {
+        let state = try handler.state(for: SetTimeZone(timeZone: ""))
+        return MomentReader(log: log, handler: handler, timeZone: TimeZone(identifier: state.timeZone) ?? .gmt)
+    }
+
+    /// The checkpoint of a moment that may be left out.
+    func checkpoint(_ text: String?) throws -> Position? { try text.map { try moments().checkpoint($0) } }
+}
+
+/// A command that works in an open home.
+protocol HomeCommand: AsyncParsableCommand {
+    var global: GlobalOptions { get }
+    /// Does the work; the home is opened before and closed after.
+    func run(in home: OpenHome) async throws
+}
+
+extension HomeCommand {
+    func run() async throws {
+        let home = try await OpenHome.open(global)
+        do {
+            try await run(in: home)
+        } catch {
+            await home.close()
+            throw error
+        }
+        await home.close()
+    }
+}

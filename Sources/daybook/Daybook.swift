@@ -1,0 +1,105 @@
+import ArgumentParser
+import Foundation
+
+/// The one executable: commands and composition, no logic.
+@main
+struct Daybook: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "daybook",
+        abstract: "The book of original entry for a plant's routing model.",
+        discussion: """
+            Every change is an event in the log under HOME/data/log; tables, configs and logbooks are derived from it and can \
+            be deleted. HOME is --home, else DAYBOOK_HOME, else the current folder.
+
+            Exit codes: 0 done, 64 usage, 65 bad data, 69 down, 73 cannot create, 75 try again, 77 not allowed, \
+            78 configuration.
+            """,
+        version: version,
+        subcommands: [
+            InitCommand.self, StatusCommand.self, PersonCommand.self, ModelCommand.self, ConfigCommand.self,
+            EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
+            TaskCommand.self, LogbookCommand.self, ExportCommand.self, ExplainCommand.self, VerifyCommand.self,
+            ClockCommand.self, DoctorCommand.self, ReferenceCommand.self,
+        ]
+    )
+
+    /// The version of this program.
+    static let version = "0.1.0"
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Failure.report(error, asJSON: CommandLine.arguments.contains("--json"))
+        }
+    }
+}
+
+/// Options that every command takes.
+struct GlobalOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The home: config, models, logs, docs and data.", valueName: "dir"))
+    var home: String?
+
+    @Flag(name: .long, help: "Print JSON for programs instead of text for people.")
+    var json = false
+
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("Act as this known person (else DAYBOOK_ACTOR, else your user).", valueName: "name")
+    )
+    var actor: String?
+
+    @Option(name: .long, help: .hidden)
+    var projections: String?
+
+    @Option(name: .long, help: .hidden)
+    var migrations: String?
+
+    /// Where results go.
+    var printer: Printer { Printer(asJSON: json) }
+
+    /// The folders of the home that is meant.
+    var folders: HomeFolders {
+        HomeFolders(root: home ?? ProcessInfo.processInfo.environment["DAYBOOK_HOME"] ?? ".")
+    }
+}
+
+/// Options of every command that changes something.
+struct WriteOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Why; stays in the audit trail. No names of persons here.", valueName: "words")
+    )
+    var reason: String?
+
+    @Option(
+        name: .customLong("key"),
+        help: ArgumentHelp("Idempotency key: the same command sent again is done once.", valueName: "text")
+    )
+    var idempotencyKey: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Only if the stream is at this version, for example config-runtime@17.",
+            valueName: "stream@n"
+        )
+    )
+    var expect: [String] = []
+
+    /// The expected versions by stream. Throws a usage error for anything but `stream@n`.
+    func expectations() throws -> [String: UInt64] {
+        try expect.reduce(into: [:]) { result, text in
+            let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+            guard parts.count == 2, let version = UInt64(parts[1]), !parts[0].isEmpty else {
+                throw ValidationError("--expect \(text) is not stream@n, for example config-runtime@17")
+            }
+            result[String(parts[0])] = version
+        }
+    }
+}

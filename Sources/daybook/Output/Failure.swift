@@ -1,0 +1,180 @@
+import Accounts
+import ArgumentParser
+import CanonicalJSON
+import DurableFiles
+import EventStore
+import Exporting
+import Foundation
+import ModelFolders
+import Projecting
+import RoutingDomain
+
+/// The exit codes of the program, from sysexits(3).
+enum ExitStatus {
+    static let usage: Int32 = 64
+    static let badData: Int32 = 65
+    static let down: Int32 = 69
+    static let cannotCreate: Int32 = 73
+    static let tryAgain: Int32 = 75
+    static let notAllowed: Int32 = 77
+    static let configuration: Int32 = 78
+}
+
+/// Any error as the operator meets it: one line of what, where and a hint on standard error, and an exit code.
+struct Failure: Error {
+    /// Stable identifier for programs.
+    var code: String
+    var message: String
+    var hint: String
+    var status: Int32
+    /// Further facts for programs: field, limit, actual, position.
+    var facts: [String: JSONValue] = [:]
+
+    /// Prints an error and ends the process; help and version requests are printed as such.
+    static func report(_ error: any Error, asJSON: Bool) -> Never {
+        if error is CancellationError { exit(130) }
+        guard let failure = Failure(error) else { Daybook.exit(withError: error) }
+        FileHandle.standardError.write(Data((asJSON ? failure.problem : failure.line).utf8))
+        exit(failure.status)
+    }
+
+    /// One line; a message that holds line breaks is folded.
+    var line: String {
+        let text = "daybook: \(message)\(hint.isEmpty ? "" : " (\(hint))")"
+        return text.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
+    }
+
+    /// `application/problem+json`.
+    var problem: String {
+        var members = facts
+        members["type"] = .string("urn:daybook:\(code)")
+        members["title"] = .string(message)
+        members["hint"] = .string(hint)
+        members["exit_code"] = .integer(Int(status))
+        return JSONValue.object(members).prettyText + "\n"
+    }
+
+    init(_ code: String, _ message: String, hint: String, status: Int32) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.status = status
+    }
+
+    /// nil for what the argument parser itself wants to print: help, version, completion scripts.
+    init?(_ error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let rejection as Rejection: self.init(rejection)
+        case let error as EventStoreError: self.init(error)
+        case let fault as ModelFolderFault:
+            self.init(fault.code.rawValue, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as ProjectingFault:
+            self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as ExportFault:
+            self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as PeopleFault:
+            self.init(
+                "person-\(fault.code.rawValue)",
+                fault.message,
+                hint: fault.hint,
+                status: Self.status(of: fault.code)
+            )
+        case let fault as FileFault:
+            let status = fault.errorNumber == EACCES || fault.errorNumber == EPERM
+            self.init(
+                "file",
+                fault.description,
+                hint: fault.hint,
+                status: status ? ExitStatus.notAllowed : ExitStatus.tryAgain
+            )
+        case let error as PayloadError:
+            self.init("payload", error.description, hint: "see docs/reference/events.md", status: ExitStatus.badData)
+        case let error as JSONError:
+            self.init("json", error.description, hint: "check the JSON text", status: ExitStatus.badData)
+        default:
+            let status = Daybook.exitCode(for: error)
+            if status == .success || status.rawValue == 0 { return nil }
+            guard Self.isUsage(error) else {
+                self.init(
+                    "fault",
+                    "\(error)",
+                    hint: "this is unexpected; please report it",
+                    status: ExitStatus.tryAgain
+                )
+                return
+            }
+            let words = Daybook.message(for: error)
+            self.init("usage", words, hint: "`daybook --help` shows the commands", status: ExitStatus.usage)
+        }
+    }
+
+    private static func isUsage(_ error: any Error) -> Bool {
+        error is ValidationError || String(describing: type(of: error)) == "CommandError" || error is ExitCode
+    }
+
+    private init(_ rejection: Rejection) {
+        let status: Int32 =
+            switch rejection.kind {
+            case .invalid, .notFound: ExitStatus.badData
+            case .conflict where rejection.rule.hasSuffix(".duplicate"): ExitStatus.cannotCreate
+            case .conflict where rejection.rule == "version.expected": ExitStatus.tryAgain
+            case .conflict: ExitStatus.badData
+            case .notAllowed: ExitStatus.notAllowed
+            case .tryAgain: ExitStatus.tryAgain
+            }
+        self.init(rejection.rule, rejection.message, hint: rejection.hint, status: status)
+        facts["field"] = rejection.field.map { .string($0) }
+        facts["limit"] = rejection.limit.map { .string($0) }
+        facts["actual"] = rejection.actual.map { .string($0) }
+    }
+
+    private init(_ error: EventStoreError) {
+        let status: Int32 =
+            switch error.code {
+            case .invalidRequest, .idempotencyConflict, .damaged: ExitStatus.badData
+            case .missing, .unsuitablePlace, .unknownFormat: ExitStatus.configuration
+            case .exists: ExitStatus.cannotCreate
+            default: ExitStatus.tryAgain
+            }
+        self.init(error.code.description, error.message, hint: error.hint, status: status)
+        facts["position"] = error.position.map { .integer(Int($0)) }
+        facts["stream"] = error.stream.map { .string($0.text) }
+        facts["current_version"] = error.currentVersion.map { .integer(Int($0)) }
+    }
+
+    private static func status(of code: ModelFolderFault.Code) -> Int32 {
+        switch code {
+        case .stillBeingWritten, .changedWhileReading, .busy, .system: ExitStatus.tryAgain
+        case .folderTaken: ExitStatus.cannotCreate
+        case .unreadable: ExitStatus.notAllowed
+        default: ExitStatus.badData
+        }
+    }
+
+    private static func status(of code: ProjectingFault.Code) -> Int32 {
+        switch code {
+        case .projectionRefused, .schemaTooNew, .missing: ExitStatus.configuration
+        case .unknownName, .notParked, .damaged: ExitStatus.badData
+        default: ExitStatus.tryAgain
+        }
+    }
+
+    private static func status(of code: ExportFault.Code) -> Int32 {
+        switch code {
+        case .exists: ExitStatus.cannotCreate
+        case .programMissing: ExitStatus.configuration
+        case .tooManyRows: ExitStatus.badData
+        default: ExitStatus.tryAgain
+        }
+    }
+
+    private static func status(of code: PeopleFault.Code) -> Int32 {
+        switch code {
+        case .unknown: ExitStatus.notAllowed
+        case .nameTaken: ExitStatus.cannotCreate
+        case .nameSyntax: ExitStatus.badData
+        case .storage: ExitStatus.configuration
+        }
+    }
+}

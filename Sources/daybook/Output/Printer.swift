@@ -1,0 +1,116 @@
+import CanonicalJSON
+import Foundation
+
+/// Writes a result to standard output: text for people or JSON for programs.
+struct Printer: Sendable {
+    let asJSON: Bool
+
+    /// Prints one of the two forms of the same result.
+    func show(_ text: @autoclosure () -> String, _ json: @autoclosure () -> JSONValue) {
+        write(asJSON ? json().prettyText : text())
+    }
+
+    /// Prints one element of a stream of results: a line of text, or one line of JSON.
+    func stream(_ text: @autoclosure () -> String, _ json: @autoclosure () -> JSONValue) {
+        write(asJSON ? ((try? json().canonicalText()) ?? json().prettyText) : text())
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardOutput.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
+    }
+}
+
+/// Columns of text, as wide as their widest cell; Hangul and Han count as two columns.
+struct TextTable {
+    var header: [String]
+    var rows: [[String]]
+    /// What to say instead of a table without rows.
+    var empty: String
+
+    var text: String {
+        guard !rows.isEmpty else { return empty }
+        let all = [header] + rows
+        let widths = header.indices.map { column in all.map { Self.width($0[column]) }.max() ?? 0 }
+        return all.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                line += cell
+                if column + 1 < row.count {
+                    line += String(repeating: " ", count: widths[column] - Self.width(cell) + 2)
+                }
+            }
+            return line
+        }.joined(separator: "\n")
+    }
+
+    static func width(_ text: String) -> Int {
+        text.unicodeScalars.reduce(0) { $0 + (isWide($1) ? 2 : 1) }
+    }
+
+    private static func isWide(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x1100...0x115f, 0x2e80...0xa4cf, 0xac00...0xd7a3, 0xf900...0xfaff, 0xff00...0xff60, 0x1f300...0x1faff:
+            true
+        default: false
+        }
+    }
+}
+
+/// A bar on standard error while a person watches; silent in a pipe, so programs never see it.
+final class ProgressBar {
+    private let label: String
+    private let total: Int
+    private var done = 0
+    private var shown = -1
+    private let isWatched = isatty(STDERR_FILENO) == 1
+
+    /// A bar from 0 to `total` units; a total of 0 shows nothing.
+    init(_ label: String, total: Int) {
+        self.label = label
+        self.total = total
+    }
+
+    /// Goes on by some units.
+    func advance(_ units: Int) {
+        done += units
+        guard isWatched, total > 0 else { return }
+        let percent = min(100, done * 100 / total)
+        guard percent != shown else { return }
+        shown = percent
+        let filled = String(repeating: "#", count: percent / 5) + String(repeating: ".", count: 20 - percent / 5)
+        FileHandle.standardError.write(Data("\r\(label) [\(filled)] \(percent)%".utf8))
+    }
+
+    /// Clears the line.
+    func finish() {
+        guard isWatched, shown >= 0 else { return }
+        FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+    }
+}
+
+/// How quantities read.
+enum Words {
+    /// `1.4 MB`, in powers of ten.
+    static func size(_ bytes: Int) -> String {
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1000, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        return unit == 0 ? "\(bytes) B" : String(format: "%.1f %@", value, units[unit])
+    }
+
+    /// The instant without its microseconds, as lists show it.
+    static func instant(_ text: String?) -> String {
+        guard let text, text.count == 27 else { return text ?? "-" }
+        return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
+    }
+
+    /// A text on one line, cut visibly where a list has no room; `show` commands give the whole.
+    static func short(_ text: String?, _ limit: Int = 60) -> String {
+        let line = (text ?? "-").split(whereSeparator: \.isNewline).joined(separator: " ")
+        return line.count <= limit ? line : line.prefix(limit - 1) + "…"
+    }
+}

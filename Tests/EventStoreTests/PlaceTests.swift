@@ -1,0 +1,163 @@
+import Crypto
+import DurableFiles
+import EventStore
+import EventStoreTesting
+import Foundation
+import Testing
+
+@Suite("Where a log can be, and what is refused", .serialized)
+struct PlaceTests {
+    private func code(_ body: () async throws -> Void) async -> EventStoreError.Code? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            guard let error = error as? EventStoreError else { return nil }
+            #expect(!error.message.isEmpty && !error.hint.isEmpty && !error.description.contains("\n"))
+            return error.code
+        }
+    }
+
+    @Test("A missing log, another file and another format are told apart")
+    func kinds() async throws {
+        let folder = try TemporaryFolder()
+        #expect(await code { _ = try LMDBEventLog.open(at: folder.path("none")) } == .missing)
+        #expect(await code { _ = try LMDBEventLog.open(at: folder.path) } == .missing)
+        try DurableFile.write([UInt8](repeating: 7, count: 65_536), to: folder.path("data.mdb"))
+        #expect(await code { _ = try LMDBEventLog.open(at: folder.path) } == .damaged)
+        let test = try await TestLog()
+        let bytes = try Data(contentsOf: URL(filePath: test.dataFile))
+        var changed = bytes
+        let mark = try #require(bytes.range(of: Data("daybook-log 1".utf8)))
+        changed[mark.upperBound - 1] = UInt8(ascii: "2")
+        try changed.write(to: URL(filePath: test.dataFile))
+        #expect(await code { _ = try test.open() } == .unknownFormat)
+        try bytes.write(to: URL(filePath: test.dataFile))
+        await (try test.open()).close()
+    }
+
+    @Test("A log is open once per process, under whatever name; then it can be opened again")
+    func once() async throws {
+        let test = try await TestLog()
+        var log: LMDBEventLog? = try test.open()
+        try FileManager.default.createSymbolicLink(atPath: test.folder.path("alias"), withDestinationPath: test.path)
+        #expect(await code { _ = try LMDBEventLog.open(at: test.folder.path("alias")) } == .alreadyOpen)
+        await log?.close()
+        log = try test.open()
+        // Without a close the last reference does the same.
+        log = nil
+        log = try test.open()
+        await log?.close()
+    }
+
+    @Test("A log is never created over another, and not in an unknown time zone")
+    func creation() async throws {
+        let test = try await TestLog()
+        let keys = test.folder.path("keys")
+        let key = try DurableFile.read("\(keys)/log.key")
+        #expect(
+            await code { _ = try LMDBEventLog.create(at: test.path, keysFolder: keys, timeZone: "Etc/UTC") } == .exists
+        )
+        #expect(try DurableFile.read("\(keys)/log.key") == key, "its key is untouched")
+        let other = test.folder.path("other")
+        #expect(
+            await code { _ = try LMDBEventLog.create(at: other, keysFolder: keys, timeZone: "Mars/Olympus") }
+                == .invalidRequest
+        )
+        #expect(!FileManager.default.fileExists(atPath: other))
+    }
+
+    @Test("Another user is refused with a word about owner and mode")
+    func permissions() async throws {
+        let test = try await TestLog()
+        let launcher = ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups"]
+        let probe = try? Child("probe", "x", through: launcher)
+        guard getuid() == 0, await probe?.exitCode() == 64 else {
+            return print("skipped: needs root, setpriv, and a build folder that others may read")
+        }
+        let child = try Child("open", test.path, through: launcher)
+        #expect(await child.lines() == ["error not-permitted"])
+        #expect(await child.exitCode() == 1)
+    }
+
+    @Test("Network file systems are known by their numbers, and a container's layer is told apart")
+    func fileSystems() throws {
+        #expect(FileSystemKind(type: 0x6969) == .network("NFS"))
+        #expect(FileSystemKind(type: Int64(Int32(bitPattern: 0xff53_4d42))) == .network("CIFS/SMB"))
+        #expect(FileSystemKind(type: 0x0102_1997) == .network("9p"))
+        #expect(FileSystemKind(type: 0x794c_7630) == .overlay)
+        #expect(FileSystemKind(type: 0xef53) == .local)
+        #expect(try FileSystemKind.of("/proc/self") == .local)
+        #expect(throws: FileFault.self) { try FileSystemKind.of("/none/of/these") }
+    }
+
+    @Test("The key signs for the verifier key that the log states, and lies with mode 0400")
+    func key() async throws {
+        let test = try await TestLog()
+        let path = test.folder.path("keys/log.key")
+        let log = try test.open()
+        let key = try LogKey.read(from: path)
+        #expect(key.verifierKey == log.identity.verifierKey && key.origin == log.identity.origin)
+        #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o400)
+        // The verifier key read as any C2SP tool reads it.
+        let fields = log.identity.verifierKey.split(separator: "+", maxSplits: 2)
+        #expect(fields[0] == "daybook.\(log.identity.install.text)/log")
+        let bytes = try #require(Data(base64Encoded: String(fields[2])))
+        #expect(bytes.count == 33 && bytes[0] == 1)
+        #expect(hexadecimal(SHA256.hash(data: Array(fields[0].utf8) + [0x0a] + bytes).prefix(4)) == fields[1])
+        let verifier = try Curve25519.Signing.PublicKey(rawRepresentation: bytes.dropFirst())
+        #expect(verifier.isValidSignature(Data(try key.signature(over: [1, 2, 3])), for: Data([1, 2, 3])))
+        #expect(!verifier.isValidSignature(Data(try key.signature(over: [1, 2, 3])), for: Data([1, 2, 4])))
+        #expect(LogKey(text: key.text)?.verifierKey == key.verifierKey)
+        for text in [
+            "", "x", key.text.uppercased(), String(key.text.dropLast()), key.text.replacing("/log", with: "/lag"),
+        ] {
+            #expect(LogKey(text: text) == nil)
+        }
+        await log.close()
+        try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path)
+        #expect(await code { _ = try LogKey.read(from: path) } == .notPermitted)
+    }
+
+    @Test("A damaged record is named by its position, everything before it is read, nothing is cut off")
+    func damage() async throws {
+        let test = try await TestLog()
+        var log = try test.open()
+        for number in 0..<20 { _ = try await log.append(.test("stream-\(number)")) }
+        let target = try log.page(from: 11, limit: 1).events[0]
+        let healthy = try log.head()
+        await log.close()
+        let bytes = try Data(contentsOf: URL(filePath: test.dataFile))
+        // LMDB leaves older copies of a page in the file: change the record wherever it stands.
+        func damaged(at offset: Int) -> Data {
+            var changed = bytes
+            var from = changed.startIndex
+            while let range = bytes.range(of: Data(target.record), in: from..<bytes.endIndex) {
+                changed[range.lowerBound + offset] ^= 0x01
+                from = range.upperBound
+            }
+            return changed
+        }
+        // Version, header_len, position, stream key, the stream's name, the length of the payload.
+        for offset in [0, 3, 11, 50, 107 + target.type.utf8.count + 1, target.record.count - target.data.count - 1] {
+            try damaged(at: offset).write(to: URL(filePath: test.dataFile))
+            log = try test.open()
+            #expect(try log.page(from: 0, limit: 11).events.count == 11)
+            let error = #expect(throws: EventStoreError.self, "byte \(offset)") { try log.page(from: 0, limit: 12) }
+            #expect(error?.code == .damaged && error?.position == 11, "byte \(offset): \(String(describing: error))")
+            #expect(try log.page(from: 12, limit: 99).events.count == Int(healthy.size) - 12)
+            #expect(throws: EventStoreError.self) { try log.events(in: target.stream) }
+            #expect(try log.head() == healthy)
+            await log.close()
+        }
+        // A changed payload is a record still; the root is what tells.
+        try damaged(at: target.record.count - 2).write(to: URL(filePath: test.dataFile))
+        log = try test.open()
+        #expect(try Bookkeeper().violations(in: log) == ["the head does not fit the records"])
+        await log.close()
+        try bytes.write(to: URL(filePath: test.dataFile))
+        log = try test.open()
+        #expect(try Bookkeeper().violations(in: log) == [])
+        await log.close()
+    }
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Daybook once through, on real model folders: `make run`.
+# MODELS=DIR uses the version folders in DIR instead of the samples; HOME_DIR=DIR keeps the home in an empty DIR of yours.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+models="${MODELS:-samples/models}"
+home="${HOME_DIR:-.build/demo-home}"
+program="$(swift build --show-bin-path)/daybook"
+export DAYBOOK_HOME="$home"
+
+fail() {
+    printf 'demo: %s\n      %s\n' "$1" "$2" >&2
+    exit "${3:-65}"
+}
+
+# Shows a command as a person would type it, then runs it.
+daybook() {
+    printf '\n$ daybook'
+    local word
+    for word in "$@"; do
+        if [[ $word =~ ^[A-Za-z0-9_./:=-]+$ ]]; then printf ' %s' "$word"; else printf ' %s' "${word@Q}"; fi
+    done
+    printf '\n'
+    "$program" "$@"
+}
+
+# A folder that was copied or cloned seconds ago is refused with 75, "try again": so try again.
+register() {
+    local try
+    for try in 1 2 3 4 5 6 7 8; do
+        local code=0
+        daybook model register "$1" --reason "First registration of $(basename "$1")" || code=$?
+        ((code == 75)) || return "$code"
+        echo "demo: the folder has just been written; trying again ($try)"
+        sleep 1
+    done
+    fail "$1 is still being written" "wait until it is complete, then run this again" 75
+}
+
+[[ -d $models ]] || fail "MODELS=$models is not a folder" "give a folder that holds version folders such as 2026.01.12_1"
+folders=()
+for folder in "$models"/*/; do
+    name="$(basename "$folder")"
+    [[ $name =~ ^[0-9]{4}\.[0-9]{2}\.[0-9]{2}_[1-9][0-9]{0,5}$ ]] && folders+=("${folder%/}")
+done
+((${#folders[@]} >= 2)) || fail "$models holds ${#folders[@]} version folders, and the demonstration takes two" "name them like 2026.01.12_1"
+first="$(basename "${folders[0]}")"
+second="$(basename "${folders[1]}")"
+
+if [[ -z ${HOME_DIR:-} ]]; then
+    # The demonstration's own home below .build: made anew each time.
+    rm -rf .build/demo-home
+elif [[ -d $home && -n "$(ls -A "$home")" ]]; then
+    fail "HOME_DIR=$home is not empty" "give a new folder; the demonstration never writes into a home that is in use" 73
+fi
+
+echo "== A home, and two models in it"
+printf '\n$ export DAYBOOK_HOME=%s\n' "$home"
+daybook init
+register "${folders[0]}"
+register "${folders[1]}"
+
+echo; echo "== One after the other becomes active; a setting changes"
+daybook model activate "$first" --reason "First model in service"
+daybook snapshot create before-second --reason "Known good, before $second"
+daybook model activate "$second" --reason "Better on large parts"
+daybook config patch runtime '{"ef_search":128}' --reason "More exact neighbours for $second"
+
+echo; echo "== The second one disappoints: back to the one before, by a new event"
+daybook model rollback --reason "Proposals got slower" --yes
+daybook snapshot create after-rollback --reason "State after the rollback"
+
+echo; echo "== The registry now, and as it was before the second activation"
+daybook model list
+daybook model list --as-of before-second
+
+echo; echo "== Is everything what the log says?"
+daybook verify
+daybook logbook export --format md --out "$home/logbook.md"
+daybook status
+
+cat <<END
+
+== Where everything lies (home: $home)
+  the log, the only truth      $home/data/log/
+  the registry, any SQL tool   sqlite3 $home/data/registry.db 'SELECT * FROM model_registry'
+  models and their manifests   $home/models/
+  settings as rendered         $home/config/
+  logbook and its checksum     $home/logbook.md, $home/logbook.md.sha256
+  look around                  DAYBOOK_HOME=$home $program status
+END
