@@ -1,6 +1,7 @@
+internal import DurableFiles
 package import EventStore
 package import GRDB
-internal import Foundation
+internal import Glibc
 internal import Synchronization
 
 /// The read models as they were after the events before a position: the same table names, the same queries.
@@ -67,7 +68,7 @@ extension Projector {
 
     private func openAsOf(_ position: Position) throws -> AsOfReadModels {
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
-        try FileManager.default.createDirectory(atPath: place.scratch, withIntermediateDirectories: true)
+        try DurableFile.makeDirectory(place.scratch)
         let path = "\(place.scratch)/asof-\(getpid())-\(number).db"
         do {
             var behind = try fillStates(path, position)

@@ -17,6 +17,11 @@ struct KeyframeStore: Sendable {
     /// Whether a run of events passes a multiple of the interval.
     func isDue(from: Position, to: Position) -> Bool { from / interval < to / interval }
 
+    /// The size of a page that does not reach beyond the next multiple of the interval, but for its last command.
+    func limit(from position: Position, _ pageSize: Int) -> Int {
+        Int(min(Position(pageSize), interval - position % interval))
+    }
+
     /// Writes a keyframe atomically and removes those of other definitions of the projection.
     func save(_ projection: Projection, at position: Position, _ database: [UInt8]) throws {
         try DurableFile.makeDirectory(folder)

@@ -116,6 +116,10 @@ extension ProjectionChecker {
                 """
             )) ?? []).compactMap { $0.first?.text }
         )
+        // Without a condition SQLite empties the table in one step, which is no scan in its plan.
+        if verb?.text == "DELETE", !words.contains(where: { $0.text == "WHERE" }) {
+            return refuse(path, line: line, "reads all of a table to change some rows; name them by a condition")
+        }
         guard let rows = try? handle.rows("EXPLAIN QUERY PLAN \(sql)") else {
             return refuse(path, line: line, "SQLite gives no query plan")
         }

@@ -106,6 +106,11 @@ final class StatementGuard {
 
     private func refuseMigration(_ action: Int32, _ first: String) -> String? {
         switch action {
+        case SQLITE_DROP_TABLE:
+            // Dropping a table asks for the right to delete its rows next.
+            deleted.insert(first)
+            return nil
+        case SQLITE_DELETE where deleted.contains(first): return nil
         case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE:
             return first.hasPrefix("sqlite_") ? nil : "moves data in \(first); rows are derived from the log"
         case SQLITE_ATTACH, SQLITE_DETACH, SQLITE_PRAGMA, SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_CREATE_TRIGGER,

@@ -36,9 +36,18 @@ struct ScratchFill {
     /// The files lie in the scratch folder, closed; the caller removes them. Throws ``ProjectingFault/Code/cancelled``.
     func fill(_ projections: [Projection], upTo target: Position) throws -> [FilledScratch] {
         let workers = Self.shares(of: projections).map { FillWorker($0, fill: self) }
-        defer { for worker in workers { worker.close() } }
-        for worker in workers { try worker.open() }
-        try read(upTo: target, into: workers)
+        do {
+            for worker in workers { try worker.open() }
+            try read(upTo: target, into: workers)
+            return try finish(workers, target)
+        } catch {
+            for worker in workers { worker.close() }
+            for projection in projections { Self.remove(path(of: projection)) }
+            throw error
+        }
+    }
+
+    private func finish(_ workers: [FillWorker], _ target: Position) throws -> [FilledScratch] {
         var filled: [FilledScratch] = []
         for worker in workers {
             for lane in try worker.finish() {
@@ -70,7 +79,7 @@ struct ScratchFill {
             if isCancelled() {
                 throw ProjectingFault(.cancelled, "the rebuild was cancelled", hint: "the rows stand as they were")
             }
-            let page = try log.page(from: next, limit: Self.pageSize)
+            let page = try log.page(from: next, limit: keyframes?.limit(from: next, Self.pageSize) ?? Self.pageSize)
             guard !page.events.isEmpty else { break }
             // As of a position inside a command the last page is cut.
             let events = page.next <= target ? page.events[...] : page.events.prefix { $0.position < target }

@@ -39,7 +39,7 @@ final class ProjectionSession: @unchecked Sendable {
         file = try RegistryFile(at: place, lock: lock, set: set, log: log)
     }
 
-    /// Closes the registry; the lock is free once this object is gone.
+    /// Closes the registry and gives up the lock.
     func close() {
         applier = nil
         file.close()
@@ -111,7 +111,7 @@ final class ProjectionSession: @unchecked Sendable {
         let applier = try makeApplier()
         self.applier = applier
         while let from = applier.lowest, from < head, !isCancelled() {
-            let page = try log.page(from: from, limit: Self.pageSize)
+            let page = try log.page(from: from, limit: keyframes.limit(from: from, Self.pageSize))
             guard !page.events.isEmpty else { break }
             let next = min(page.next, head)
             let events = page.events.prefix { $0.position < head }

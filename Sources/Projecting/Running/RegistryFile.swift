@@ -82,7 +82,7 @@ final class RegistryFile {
     let place: RegistryPlace
     /// The file that was set aside when this one was opened, if any.
     private(set) var setAside: String?
-    private let lock: FileLock
+    private var lock: FileLock?
     private var queue: DatabaseQueue
 
     /// Opens or makes the registry and brings its shape to that of the set.
@@ -134,8 +134,11 @@ final class RegistryFile {
         try write { _, handle in try handle.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
     }
 
-    /// Closes the connection before the lock is given up.
-    func close() { try? queue.close() }
+    /// Closes the connection, then gives up the lock.
+    func close() {
+        try? queue.close()
+        lock = nil
+    }
 
     /// Why a file cannot be continued.
     private struct Unfit: Error, CustomStringConvertible { let description: String }
