@@ -107,12 +107,21 @@ let package = Package(
             "Projecting",
             [
                 "EventStore", "EventStoreTesting", "CommandHandling", "RoutingDomain", "ReadModels", "CanonicalJSON",
-                "DurableFiles", grdb, yams,
+                "DurableFiles", "RegistryFixture", grdb, yams,
             ],
             exclude: ["Documents/Golden"]
         ),
-        tests("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
-        tests("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]),
+        .target(
+            name: "RegistryFixture",
+            dependencies: ["RoutingDomain", "CanonicalJSON", grdb],
+            path: "Tests/RegistryFixture",
+            swiftSettings: strict
+        ),
+        tests("ReadModels", ["RegistryFixture", "RoutingDomain", "CanonicalJSON", grdb]),
+        tests(
+            "Exporting",
+            ["RegistryFixture", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]
+        ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests("Accounts", ["EventStoreTesting"]),
         .testTarget(

@@ -12,5 +12,5 @@ step scripts/setup.sh
 step scripts/lint.sh
 step swift build --build-tests
 # Unit tests, house rules, generated reference against the committed files, kill rounds, and the real binary end to end.
-DAYBOOK_KILL_SECONDS="${DAYBOOK_KILL_SECONDS:-120}" step swift test --skip-build
+DAYBOOK_KILL_SECONDS="${DAYBOOK_KILL_SECONDS:-60}" step swift test --skip-build
 printf '\n== check: all green\n'

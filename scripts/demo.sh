@@ -64,7 +64,7 @@ echo; echo "== One after the other becomes active; a setting changes"
 daybook model activate "$first" --reason "First model in service"
 daybook snapshot create before-second --reason "Known good, before $second"
 daybook model activate "$second" --reason "Better on large parts"
-daybook config patch runtime '{"ef_search":128}' --reason "More exact neighbours for $second"
+daybook config patch runtime '{"ef_search":256}' --reason "More exact neighbours for $second"
 
 echo; echo "== The second one disappoints: back to the one before, by a new event"
 daybook model rollback --reason "Proposals got slower" --yes

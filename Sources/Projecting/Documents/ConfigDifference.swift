@@ -9,11 +9,9 @@ struct ConfigDifference {
     /// What the patch leaves out, and why.
     var remarks: [String] = []
 
-    /// Compares setting by setting; a setting that the edit left out stays as it is.
+    /// Compares the bytes of an edited file, setting by setting, with the values in force as they are stored.
     ///
-    /// - Parameters:
-    ///   - edited: the bytes of the edited file
-    ///   - values: the values in force, as stored
+    /// A setting that the edit left out stays as it is.
     static func between(
         edited bytes: [UInt8],
         isYAML: Bool,
@@ -79,32 +77,35 @@ struct ConfigDifference {
     }
 }
 
-/// YAML of a person as a JSON value; aliases are refused, because a few lines of them can unfold to gigabytes.
-enum YAMLReader {
+/// YAML of a person as a JSON value, of limited size: a few lines of aliases could unfold to gigabytes.
+struct YAMLReader {
     /// Why a file is not read.
     struct Refusal: Error, CustomStringConvertible {
         let description: String
     }
 
     private static let limitBytes = 1 << 20
+    private static let limitNodes = 20_000
+    private var nodes = 0
 
     static func value(of bytes: [UInt8]) throws -> JSONValue {
         guard bytes.count <= limitBytes, let text = String(validating: bytes, as: UTF8.self) else {
             throw Refusal(description: "longer than \(limitBytes) bytes or not UTF-8")
         }
-        let usesAliases = text.split(separator: "\n").contains { line in
-            line.split(separator: "#", omittingEmptySubsequences: false).first?.contains { $0 == "&" || $0 == "*" }
-                ?? false
-        }
-        guard !usesAliases else { throw Refusal(description: "anchors and aliases are not read") }
         guard let node = try Yams.compose(yaml: text) else { return .object([:]) }
-        return try value(of: node, depth: 1)
+        var reader = YAMLReader()
+        return try reader.value(of: node, depth: 1)
     }
 
-    private static func value(of node: Node, depth: Int) throws -> JSONValue {
+    private mutating func value(of node: Node, depth: Int) throws -> JSONValue {
+        nodes += 1
+        guard nodes <= Self.limitNodes else { throw Refusal(description: "more than \(Self.limitNodes) values") }
         guard depth <= 16 else { throw Refusal(description: "nested deeper than 16 levels") }
         switch node {
-        case .sequence(let sequence): return .array(try sequence.map { try value(of: $0, depth: depth + 1) })
+        case .sequence(let sequence):
+            var elements: [JSONValue] = []
+            for inner in sequence { elements.append(try value(of: inner, depth: depth + 1)) }
+            return .array(elements)
         case .mapping(let mapping):
             var members: [String: JSONValue] = [:]
             for (key, inner) in mapping {
@@ -112,8 +113,8 @@ enum YAMLReader {
                 members[name] = try value(of: inner, depth: depth + 1)
             }
             return .object(members)
-        case .scalar(let scalar): return value(of: scalar)
-        case .alias: throw Refusal(description: "anchors and aliases are not read")
+        case .scalar(let scalar): return Self.value(of: scalar)
+        case .alias: throw Refusal(description: "an alias without its anchor")
         }
     }
 

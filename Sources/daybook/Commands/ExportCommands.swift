@@ -95,7 +95,9 @@ extension EventsCommand {
                 var reader = PageReader(log: log, next: from, end: end)
                 return try EventsExport(source: source).write(to: out, as: format) {
                     while let event = try reader.event() {
-                        if categories.isEmpty || categories.contains(event.stream.category) { return try Exports.row(event) }
+                        if categories.isEmpty || categories.contains(event.stream.category) {
+                            return try Exports.row(event)
+                        }
                     }
                     return nil
                 }
@@ -132,7 +134,8 @@ struct ExportCommand: AsyncParsableCommand {
 
     struct Check: HomeCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say whether Daybook made a file, and whether it was altered since; exit code 65 if not, or altered."
+            abstract:
+                "Say whether Daybook made a file, and whether it was altered since; exit code 65 if not, or altered."
         )
         @OptionGroup var global: GlobalOptions
         @Argument(help: "The exported file.")
@@ -141,17 +144,17 @@ struct ExportCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let path = file
             let name = URL(filePath: path).lastPathComponent
-            let check = try await onThread { try ExportCheck(file: path) }
-            let digest = check.sha256
+            let digest = try await onThread { try ExportCheck.digest(of: path) }
             let known = try await home.read { db in
                 try Documents.exports(db, sha256: digest) + Documents.exports(db, file: name)
             }
-            let verdict = check.verdict(known: known)
-            home.printer.show(
-                verdict.words { home.name(of: $0) },
-                verdict.json
-            )
-            if !verdict.isGenuine { throw ExitCode(ExitStatus.badData) }
+            let check = try await onThread { try ExportCheck.check(file: path, knownExports: known) }
+            let made = check.recorded.map { row in
+                "exported \(Words.instant(row.recordedAt)) by \(home.name(of: row.actor)), position \(row.position)"
+            }
+            let lines = ["\(path): \(check.verdict.rawValue)"] + (made.map { [$0] } ?? []) + check.remarks
+            home.printer.show(lines.joined(separator: "\n"), check.json)
+            if check.verdict == .altered || check.verdict == .unknown { throw ExitCode(ExitStatus.badData) }
         }
     }
 }

@@ -165,7 +165,8 @@ struct StatusScreen {
     }
 
     private func entry(_ entry: LogbookEntry) -> String {
-        "\(Words.instant(entry.recordedAt))  \(names(entry.actor))  \(Words.short("\(entry.directive): \(entry.response)", 90))"
+        let words = entry.task == nil ? entry.response : "\(entry.directive): \(entry.response)"
+        return "\(Words.instant(entry.recordedAt))  \(names(entry.actor))  \(Words.short(words, 90))"
     }
 
     private static func line(_ change: ConfigChange) -> String? {

@@ -19,11 +19,10 @@ struct HomeDocuments: DocumentRefreshing {
         )
     }
 
-    func refresh(_ database: Database, at checkpoint: Position) throws -> [DocumentEditFound] {
-        try renderer.refresh(database).map { edit in
-            FileHandle.standardError.write(Data("daybook: \(Self.words(edit))\n".utf8))
-            return edit.event
-        }
+    func refresh(_ db: Database, everything: Bool) throws -> [DocumentEdit] {
+        let edits = try renderer.refresh(db, everything: everything)
+        for edit in edits { FileHandle.standardError.write(Data("daybook: \(Self.words(edit))\n".utf8)) }
+        return edits
     }
 
     /// One line: what was edited, where the edit is kept, and how to make it a change that counts.

@@ -1,4 +1,5 @@
 import Accounts
+import ArgumentParser
 import CommandHandling
 import DurableFiles
 import EventStore

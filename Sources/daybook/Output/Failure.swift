@@ -33,6 +33,7 @@ struct Failure: Error {
     /// Prints an error and ends the process; help and version requests are printed as such.
     static func report(_ error: any Error, asJSON: Bool) -> Never {
         if error is CancellationError { exit(130) }
+        if let code = error as? ExitCode { exit(code.rawValue) }
         guard let failure = Failure(error) else { Daybook.exit(withError: error) }
         FileHandle.standardError.write(Data((asJSON ? failure.problem : failure.line).utf8))
         exit(failure.status)
@@ -110,7 +111,7 @@ struct Failure: Error {
     }
 
     private static func isUsage(_ error: any Error) -> Bool {
-        error is ValidationError || String(describing: type(of: error)) == "CommandError" || error is ExitCode
+        error is ValidationError || String(describing: type(of: error)) == "CommandError"
     }
 
     private init(_ rejection: Rejection) {

@@ -97,7 +97,9 @@ enum ReferencePages {
             text += "\n## \(projection.name) (\(projection.kind.rawValue))\n\n"
             text += "Tables: \(projection.tables.map { "`\($0.name)`" }.joined(separator: ", "))\n\n"
             text += "| file | binds |\n|---|---|\n"
-            for handler in projection.handlers.values.sorted(by: { $0.file < $1.file }) + (projection.every.map { [$0] } ?? []) {
+            for handler in projection.handlers.values.sorted(by: { $0.file < $1.file })
+                + (projection.every.map { [$0] } ?? [])
+            {
                 let names = Set(handler.statements.flatMap(\.parameters)).sorted()
                 text += "| `\(handler.file)` | \(names.map { "`:\($0)`" }.joined(separator: " ")) |\n"
             }
