@@ -92,6 +92,8 @@ struct CrashTests {
                 )
                 let key = try LogKey.read(from: folder.path("keys/log.key"))
                 #expect(key.verifierKey == log.identity.verifierKey)
+                let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                #expect(left.sorted() == ["keys", "log"], "what the dead process built is gone")
                 await log.close()
             case .half: Issue.record("half a log, seed \(random.seed)")
             }
