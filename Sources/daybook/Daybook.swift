@@ -92,7 +92,9 @@ struct WriteOptions: ParsableArguments {
     )
     var expect: [String] = []
 
-    /// The expected versions by stream. Throws a usage error for anything but `stream@n`.
+    /// The expected versions by stream.
+    ///
+    /// Throws a usage error for anything but `stream@n`.
     func expectations() throws -> [String: UInt64] {
         try expect.reduce(into: [:]) { result, text in
             let parts = text.split(separator: "@", omittingEmptySubsequences: false)

@@ -8,8 +8,11 @@ import Testing
 
 @Suite("Command handling")
 struct CommandHandlerTests {
-    private let log = InMemoryEventLog()
+    private let log: InMemoryEventLog
     private let person = UUID()
+
+    init() throws { log = try InMemoryEventLog() }
+
     private var handler: CommandHandler { CommandHandler(log: log, clock: SystemClock()) }
     private var sender: Sender { Sender(actor: person, auth: "local-uid/cli", reason: "because") }
 

@@ -17,10 +17,10 @@ struct ExplainCommand: HomeCommand {
 
     func run(in home: OpenHome) async throws {
         try await home.catchUp()
-        let explanation = try await home.projector.explain(table: table, key: key)
+        let steps = try await home.projector.explain(table: table, key: key)
         var lines = ["\(table) \(key) came from:"]
         var documents: [JSONValue] = []
-        for origin in explanation.steps {
+        for origin in steps {
             let event = try home.log.page(from: origin.position, limit: 1).events.first
             let summary = event.map { EventJSON.summary($0) } ?? origin.type
             lines.append("  \(origin.position)  \(origin.file)  \(Words.short(summary, 100))")
