@@ -15,8 +15,10 @@ enum Imports {
             "Mustache", "Crypto", "Logging",
         ],
         "ReadModels": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Mustache", "Crypto"],
+        "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto"],
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
+        // For tests: fills a registry by the projections' SQL.
+        "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Accounts": ["RoutingDomain", "GRDB"],
         "daybook": [
             "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
