@@ -90,7 +90,7 @@ let package = Package(
         // `make bench`: the log beside bare programs, in one run.
         .executableTarget(
             name: "daybook-bench",
-            dependencies: ["EventStore", arguments, crypto],
+            dependencies: ["CanonicalJSON", "EventStore", "Projecting", "RoutingDomain", arguments, crypto],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
         ),
