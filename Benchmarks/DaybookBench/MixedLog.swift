@@ -126,7 +126,10 @@ private struct MixedEvents {
     private mutating func open() throws -> ProposedEvent {
         tasks += 1
         entries.append(0)
-        return try proposed("task-t\(tasks)", TaskOpened(task: "t\(tasks)", title: "check the routing of part \(tasks)"))
+        return try proposed(
+            "task-t\(tasks)",
+            TaskOpened(task: "t\(tasks)", title: "check the routing of part \(tasks)")
+        )
     }
 
     private mutating func approve() throws -> ProposedEvent {

@@ -28,7 +28,9 @@ struct RebuildBench: AsyncParsableCommand {
         }
         report("rebuild of all projections", ours: ours, peer: theirs, unit: "events/s", bar: 0.5)
         try await measureAsOf(projector, size: UInt64(size))
-        print("registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes")); peak memory \(peak())")
+        print(
+            "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes")); peak memory \(peak())"
+        )
         await log.close()
     }
 
@@ -48,7 +50,8 @@ struct RebuildBench: AsyncParsableCommand {
     }
 
     private func megabytes(_ folder: String, _ name: String) -> String {
-        let files = [name] + (FileManager.default.enumerator(atPath: "\(folder)/\(name)")?.map { "\(name)/\($0)" } ?? [])
+        let files =
+            [name] + (FileManager.default.enumerator(atPath: "\(folder)/\(name)")?.map { "\(name)/\($0)" } ?? [])
         let bytes = files.map { try? FileManager.default.attributesOfItem(atPath: "\(folder)/\($0)")[.size] as? Int }
         return "\(bytes.reduce(0) { $0 + ($1 ?? 0) } >> 20) MiB"
     }
