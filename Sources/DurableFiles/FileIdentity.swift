@@ -12,3 +12,12 @@ package struct FileIdentity: Hashable, Sendable {
         return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 }
+
+extension DurableFile {
+    /// The size of the file at a path in bytes, links followed; opens nothing.
+    package static func size(of path: String) throws(FileFault) -> Int {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileFault("look at", path: path) }
+        return Int(status.st_size)
+    }
+}
