@@ -92,7 +92,9 @@ let package = Package(
         // `make bench`: the log beside bare programs, in one run.
         .executableTarget(
             name: "daybook-bench",
-            dependencies: ["CanonicalJSON", "EventStore", "Projecting", "RoutingDomain", arguments, crypto],
+            dependencies: [
+                "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb,
+            ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
         ),
