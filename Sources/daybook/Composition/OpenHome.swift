@@ -105,17 +105,23 @@ final class OpenHome: Sendable {
         Sender(actor: actor.id, auth: Self.auth, reason: write?.reason, meaning: meaning)
     }
 
+    /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
+    func earlier<Sent: Command>(_ command: Sent, _ write: WriteOptions) throws -> CommandOutcome? {
+        try handler.earlier(command, by: sender(write), idempotencyKey: write.idempotencyKey)
+    }
+
     /// Sends a command, then brings the read models and documents up to it.
     @discardableResult
     func send<Sent: Command>(
         _ command: Sent,
         _ write: WriteOptions? = nil,
-        meaning: String? = nil
+        meaning: String? = nil,
+        expecting: [String: UInt64] = [:]
     ) async throws -> CommandOutcome {
         let outcome = try await handler.handle(
             command,
             by: sender(write, meaning: meaning),
-            expecting: try write?.expectations() ?? [:],
+            expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
             idempotencyKey: write?.idempotencyKey
         )
         try await catchUp()
