@@ -87,6 +87,14 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // `make bench`: the log beside bare programs, in one run.
+        .executableTarget(
+            name: "daybook-bench",
+            dependencies: ["EventStore", arguments, crypto],
+            path: "Benchmarks/DaybookBench",
+            swiftSettings: strict
+        ),
+
         tests("CanonicalJSON", ["EventStoreTesting"]),
         tests("DurableFiles", ["EventStoreTesting"]),
         tests(

@@ -36,7 +36,9 @@ package struct PeopleFault: Error, CustomStringConvertible {
 package final class People: Sendable {
     private let queue: DatabaseQueue
 
-    /// Opens or creates the file, mode 0600, and brings its tables up to date. Throws ``PeopleFault`` with `storage`.
+    /// Opens or creates the file, mode 0600, and brings its tables up to date.
+    ///
+    /// Throws ``PeopleFault`` with `storage`.
     package init(path: String) throws(PeopleFault) {
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)

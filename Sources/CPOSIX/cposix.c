@@ -57,3 +57,23 @@ int cposix_read_clock(struct cposix_clock *reading) {
     reading->estimated_error_ms = status < 0 || state.esterror < 0 ? UINT32_MAX : (uint32_t)(state.esterror / 1000);
     return 0;
 }
+
+int64_t cposix_monotonic_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+int cposix_condition_init(pthread_cond_t *condition) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int code = pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return code;
+}
+
+int cposix_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t until_ns) {
+    struct timespec time = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    return pthread_cond_timedwait(condition, mutex, &time);
+}

@@ -40,6 +40,9 @@ package struct FileDescriptor: ~Copyable {
         return status
     }
 
+    /// The file's permission bits, 0o000 to 0o7777.
+    package func permissions() throws(FileFault) -> UInt32 { try status().st_mode & 0o7777 }
+
     /// Writes all bytes, going on after a short write or an interruption.
     package func write(_ bytes: some Collection<UInt8>) throws(FileFault) {
         var rest = Array(bytes)[...]

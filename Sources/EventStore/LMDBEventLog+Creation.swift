@@ -35,7 +35,9 @@ extension LMDBEventLog {
         do {
             try prepareFolders(logFolder, keysFolder)
             try checkPlace(DurableFile.parent(of: logFolder), logger: logger)
-            let scratch = "\(DurableFile.parent(of: logFolder))/.\(lastName(of: logFolder)).new-\(getpid())"
+            let prefix = ".\(lastName(of: logFolder)).new-"
+            removeAbandonedScratch(prefix, in: DurableFile.parent(of: logFolder))
+            let scratch = "\(DurableFile.parent(of: logFolder))/\(prefix)\(getpid())"
             removeScratch(scratch)
             defer { removeScratch(scratch) }
             try build(identity, in: scratch, clock: clock)
@@ -91,6 +93,16 @@ extension LMDBEventLog {
     private static func setAside(_ path: String) throws(FileFault) {
         guard access(path, F_OK) == 0 else { return }
         try DurableFile.moveToNewName(path, to: "\(path).unused-\(UUID().text)")
+    }
+
+    /// Removes what creations by processes that have died left behind.
+    private static func removeAbandonedScratch(_ prefix: String, in folder: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) {
+            guard let process = pid_t(name.dropFirst(prefix.count)), kill(process, 0) != 0, errno == ESRCH else {
+                continue
+            }
+            removeScratch("\(folder)/\(name)")
+        }
     }
 
     /// Removes what a creation left; only the two files that LMDB makes, so that a mistake here can destroy nothing else.

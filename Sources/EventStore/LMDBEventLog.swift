@@ -66,7 +66,7 @@ public final class LMDBEventLog: EventLog {
         tuning: Tuning
     ) throws(EventStoreError) -> LMDBEventLog {
         try checkPlace(logFolder, logger: logger)
-        for name in ["data.mdb", "lock.mdb"] { try checkFile("\(logFolder)/\(name)", isRequired: name == "data.mdb") }
+        try checkFiles(logFolder)
         let environment = try LMDBEnvironment(path: logFolder, mapSize: tuning.mapSize, makesTables: false)
         do {
             let identity = try environment.read { transaction throws(EventStoreError) in
@@ -171,7 +171,16 @@ extension LMDBEventLog {
         }
     }
 
-    /// Checks owner and mode by `access` alone: opening and closing a file of an open environment would drop its locks.
+    /// Checks the files by `access` and `stat`: opening and closing one of an open environment would drop its locks.
+    private static func checkFiles(_ folder: String) throws(EventStoreError) {
+        try checkFile("\(folder)/data.mdb", isRequired: true)
+        try checkFile("\(folder)/lock.mdb", isRequired: false)
+        // LMDB would take an empty file for a new environment and write to it.
+        guard (try? DurableFile.size(of: "\(folder)/data.mdb")) != 0 else {
+            throw .damaged("the file data.mdb is empty", at: nil, path: folder)
+        }
+    }
+
     private static func checkFile(_ path: String, isRequired: Bool) throws(EventStoreError) {
         guard access(path, R_OK | W_OK) != 0 else { return }
         if errno == ENOENT, !isRequired { return }

@@ -67,7 +67,7 @@ package struct LogKey: Sendable {
     package static func read(from path: String) throws(EventStoreError) -> LogKey {
         do {
             let file = try FileDescriptor.open(path, O_RDONLY | O_NOFOLLOW)
-            guard try file.status().st_mode & 0o077 == 0 else {
+            guard try file.permissions() & 0o077 == 0 else {
                 throw EventStoreError(
                     .notPermitted,
                     "others may read \(path)",

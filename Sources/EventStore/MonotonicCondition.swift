@@ -1,3 +1,4 @@
+internal import CPOSIX
 internal import Glibc
 
 /// A lock with a condition whose waits end by the monotonic clock, so that a step of the wall clock stretches none.
@@ -6,11 +7,7 @@ final class MonotonicCondition: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
     init() {
-        var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        let code = pthread_mutex_init(mutex, nil) | pthread_cond_init(condition, &attributes)
-        pthread_condattr_destroy(&attributes)
+        let code = pthread_mutex_init(mutex, nil) | cposix_condition_init(condition)
         precondition(code == 0, "a condition can be made")
     }
 
@@ -33,17 +30,12 @@ final class MonotonicCondition: @unchecked Sendable {
 
     /// Lets go of the lock until woken, possibly for nothing, and holds it again after; false when the time had come.
     func wait(until nanoseconds: Int64) -> Bool {
-        var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
-        return pthread_cond_timedwait(condition, mutex, &time) != ETIMEDOUT
+        cposix_condition_wait(condition, mutex, nanoseconds) == 0
     }
 
     /// Lets go of the lock until woken, possibly for nothing.
     func wait() { pthread_cond_wait(condition, mutex) }
 
     /// The monotonic clock in nanoseconds.
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    static func now() -> Int64 { cposix_monotonic_ns() }
 }

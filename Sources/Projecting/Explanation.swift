@@ -11,24 +11,13 @@ package struct ExplainedStep: Sendable, Hashable {
     package let file: String
 }
 
-/// Where a row came from.
-package struct Explanation: Sendable {
-    /// The projection that owns the table.
-    package let projection: String
-    package let table: String
-    /// The column by whose value the row was found.
-    package let column: String
-    /// The events that changed it, oldest first.
-    package let steps: [ExplainedStep]
-}
-
 extension Projector {
-    /// The events and SQL files that made the row with a key, from the log alone.
+    /// The events and SQL files that made the row with a key, oldest first, from the log alone.
     ///
     /// The key is the first column of the primary key, or any unique column; of several rows with it all count. A journal's
     /// row names its event itself; a state is replayed from position 0 with an eye on the row. Throws
     /// ``ProjectingFault/Code/unknownName`` for an unknown table or when no event ever made such a row.
-    package func explain(table name: String, key: String) async throws -> Explanation {
+    package func explain(table name: String, key: String) async throws -> [ExplainedStep] {
         guard let (projection, table) = set.owner(ofTable: name) else {
             let known = set.projections.flatMap(\.tables).map(\.name).sorted().joined(separator: ", ")
             throw ProjectingFault(.unknownName, "there is no table \"\(name)\"", hint: "known: \(known)")
@@ -37,9 +26,7 @@ extension Projector {
             let columns = table.key.prefix(1) + table.uniqueColumns
             for column in columns {
                 let steps = try replay(projection, watching: table, column, key, isCancelled)
-                guard steps.isEmpty else {
-                    return Explanation(projection: projection.name, table: name, column: column, steps: steps)
-                }
+                guard steps.isEmpty else { return steps }
             }
             throw ProjectingFault(
                 .unknownName,

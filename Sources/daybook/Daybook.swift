@@ -18,7 +18,7 @@ struct Daybook: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, StatusCommand.self, PersonCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
-            TaskCommand.self, LogbookCommand.self, ExportCommand.self, VerifyCommand.self,
+            TaskCommand.self, LogbookCommand.self, ExportCommand.self, ExplainCommand.self, VerifyCommand.self,
             ClockCommand.self, DoctorCommand.self, ReferenceCommand.self,
         ]
     )
@@ -105,7 +105,9 @@ struct WriteOptions: ParsableArguments {
     )
     var expect: [String] = []
 
-    /// The expected versions by stream. Throws a usage error for anything but `stream@n`.
+    /// The expected versions by stream.
+    ///
+    /// Throws a usage error for anything but `stream@n`.
     func expectations() throws -> [String: UInt64] {
         try expect.reduce(into: [:]) { result, text in
             let parts = text.split(separator: "@", omittingEmptySubsequences: false)

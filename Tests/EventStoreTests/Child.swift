@@ -58,6 +58,13 @@ final class Child: Sendable {
     /// Ends the child as a power cut of its process would.
     func kill() { Glibc.kill(process.processIdentifier, SIGKILL) }
 
+    /// Ends the child at a moment of its own; the test then waits for the end of its output.
+    func kill(afterMicroseconds delay: Int) {
+        DispatchQueue.global().asyncAfter(deadline: .now() + .microseconds(delay)) { [process] in
+            if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) }
+        }
+    }
+
     /// Waits for the end of the child, off the cooperative threads; returns its exit code.
     func exitCode() async -> Int32 {
         await withCheckedContinuation { continuation in

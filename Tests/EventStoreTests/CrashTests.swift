@@ -10,6 +10,9 @@ struct CrashTests {
     /// How long the kill loop runs: seconds, from the environment.
     private static let killSeconds = Double(ProcessInfo.processInfo.environment["DAYBOOK_KILL_SECONDS"] ?? "") ?? 20
 
+    /// How many rounds it does at least.
+    private static let killRounds = Int(ProcessInfo.processInfo.environment["DAYBOOK_KILL_ROUNDS"] ?? "") ?? 15
+
     @Test("After a kill at any moment everything acknowledged is there, and no command by half")
     func killWhileAppending() async throws {
         var random = SeededGenerator()
@@ -17,7 +20,7 @@ struct CrashTests {
         var bookkeeper = Bookkeeper()
         var round = 0
         var acknowledged = 0
-        let done = try await rounds(seconds: Self.killSeconds, atLeast: 15) {
+        let done = try await rounds(seconds: Self.killSeconds, atLeast: Self.killRounds) {
             if round % 10 == 9 {
                 test = try await TestLog()
                 acknowledged += bookkeeper.acknowledged.count
@@ -27,8 +30,7 @@ struct CrashTests {
             let callers = Int.random(in: 1...4, using: &random)
             let child = try Child("append", test.path, "\(callers)", "\(size)", "0")
             try #require(await child.isReady())
-            try await Task.sleep(for: .microseconds(Int.random(in: 0...60_000, using: &random)))
-            child.kill()
+            child.kill(afterMicroseconds: Int.random(in: 0...60_000, using: &random))
             for line in await child.lines() { bookkeeper.note(line) }
             _ = await child.exitCode()
             let log = try test.open()
@@ -77,8 +79,7 @@ struct CrashTests {
             let folder = try TemporaryFolder()
             let child = try Child("create", folder.path("log"), folder.path("keys"))
             try #require(await child.isReady())
-            try await Task.sleep(for: .microseconds(Int.random(in: 0...12_000, using: &random)))
-            child.kill()
+            child.kill(afterMicroseconds: Int.random(in: 0...12_000, using: &random))
             _ = await child.exitCode()
             switch try await Self.state(of: folder.path("log")) {
             case .whole: whole += 1
@@ -92,6 +93,8 @@ struct CrashTests {
                 )
                 let key = try LogKey.read(from: folder.path("keys/log.key"))
                 #expect(key.verifierKey == log.identity.verifierKey)
+                let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                #expect(left.sorted() == ["keys", "log"], "what the dead process built is gone")
                 await log.close()
             case .half: Issue.record("half a log, seed \(random.seed)")
             }

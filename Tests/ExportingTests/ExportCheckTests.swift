@@ -39,9 +39,9 @@ struct ExportCheckTests {
         let fixture = try ExportFixture()
         let known = try recorded(fixture, try fixture.export(format, "a"))
         var bytes = try fixture.folder.bytes("a")
-        var generator = SystemRandomNumberGenerator()
-        let seed = generator.next() as UInt64
-        print("seed \(seed)")
+        let named = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
+        let seed = named ?? .random(in: 0 ... .max)
+        print("SEED=\(seed) repeats this test")
         for step in 0..<20 {
             let place = Int((seed &+ UInt64(step) &* 7919) % UInt64(bytes.count))
             bytes[place] ^= 1

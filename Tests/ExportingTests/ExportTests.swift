@@ -11,13 +11,13 @@ import Testing
 /// A registry with the story, and a folder to export into.
 struct ExportFixture {
     let registry: RegistryFixture
-    let folder: ScratchFolder
+    let folder: FixtureFolder
     let source: ExportOrigin
 
     init() throws {
         registry = try RegistryFixture()
         try registry.tellStory()
-        folder = try ScratchFolder()
+        folder = try FixtureFolder()
         source = ExportOrigin(origin: "daybook.test/log", fromPosition: 0, toPosition: registry.checkpoint)
     }
 
@@ -186,7 +186,7 @@ struct EventsExportTests {
 
     @Test("CSV and JSON Lines hold every event and the payload as it is stored", arguments: ExportFormat.ofEvents)
     func both(_ format: ExportFormat) throws {
-        let folder = try ScratchFolder()
+        let folder = try FixtureFolder()
         var events = HostileText.all.enumerated().map { event($0.offset, reason: $0.element) }[...]
         let source = ExportOrigin(
             origin: "o",

@@ -145,11 +145,11 @@ struct AsOfTests {
         let row = try #require(try home.rows("SELECT version, position FROM versions WHERE active = 1").first)
         let version = try #require(row[0].text)
         let explained = try await projector.explain(table: "versions", key: version)
-        #expect(explained.steps.first?.file == "projections/versions/model.registered.sql")
-        #expect(explained.steps.last?.file == "projections/versions/model.activated.sql")
-        #expect(explained.steps.last.map { SQLiteValue.integer(Int64($0.position)) } == row[1])
+        #expect(explained.first?.file == "projections/versions/model.registered.sql")
+        #expect(explained.last?.file == "projections/versions/model.activated.sql")
+        #expect(explained.last.map { SQLiteValue.integer(Int64($0.position)) } == row[1])
         let entry = try await projector.explain(table: "trail", key: "5")
-        #expect(entry.steps.map(\.position) == [5])
+        #expect(entry.map(\.position) == [5])
         await #expect { try await projector.explain(table: "versions", key: "none") } throws: {
             ($0 as? ProjectingFault)?.code == .unknownName
         }

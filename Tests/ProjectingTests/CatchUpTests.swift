@@ -128,7 +128,8 @@ struct CatchUpTests {
 
     @Test("Days and hours follow the zone in force at the position, also across a change of clocks")
     func zones() async throws {
-        let clock = FixedClock(wall: 1_761_440_100_000_000)  // 2025-10-26T00:55:00Z, five minutes before Berlin's change
+        // 2025-10-26T00:55:00Z, five minutes before Berlin's change.
+        let clock = FixedClock(wall: 1_761_440_100_000_000)
         let home = try TestHome(timeZone: "Europe/Berlin", clock: clock)
         let entry = TaskLogged(task: "t", entry: 1, directive: "", response: "", remaining: 0)
         try await home.append([("task-t", entry)])

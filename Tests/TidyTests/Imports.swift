@@ -15,9 +15,17 @@ enum Imports {
             "Mustache", "Crypto", "Logging",
         ],
         "ReadModels": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Mustache", "Crypto"],
+        "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto"],
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
+        // For tests: fills a registry by the projections' SQL.
+        "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Accounts": ["RoutingDomain", "GRDB"],
+        "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
+        "daybook-bench": [
+            "ArgumentParser", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB", "Projecting",
+            "ReadModels",
+            "RoutingDomain",
+        ],
         "daybook": [
             "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
             "Projecting", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
@@ -76,7 +84,7 @@ struct PackageTargets {
         let product = /let\s+(\w+):\s*Target\.Dependency\s*=\s*\.product\(name:\s*"(\w+)"/
         var products: [String: String] = [:]
         for match in manifest.matches(of: product) { products[String(match.output.1)] = String(match.output.2) }
-        let start = /(?:library\(|\.executableTarget\(|\.target\()\s*(?:name:\s*)?"(\w+)"/
+        let start = /(?:library\(|\.executableTarget\(|\.target\()\s*(?:name:\s*)?"([\w-]+)"/
         for match in manifest.matches(of: start) {
             let call = Self.call(manifest[match.range.lowerBound...])
             guard let open = call.firstIndex(of: "[") else {

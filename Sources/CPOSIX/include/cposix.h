@@ -3,6 +3,7 @@
 #ifndef DAYBOOK_CPOSIX_H
 #define DAYBOOK_CPOSIX_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 /// Opens `path` beneath the directory `dirfd`: no absolute path, no "..", no symbolic or magic link on the way.
@@ -26,5 +27,14 @@ struct cposix_clock {
 
 /// One reading of the wall clock, the boot clock and the clock's state.
 int cposix_read_clock(struct cposix_clock *reading);
+
+/// CLOCK_MONOTONIC in nanoseconds.
+int64_t cposix_monotonic_ns(void);
+
+/// A condition whose timed waits follow CLOCK_MONOTONIC.
+int cposix_condition_init(pthread_cond_t *condition);
+
+/// pthread_cond_timedwait until a time of CLOCK_MONOTONIC in nanoseconds: 0, or ETIMEDOUT.
+int cposix_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t until_ns);
 
 #endif

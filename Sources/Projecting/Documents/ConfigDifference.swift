@@ -65,14 +65,12 @@ struct ConfigDifference {
         }
     }
 
-    /// A mapping merges entry by entry, so an entry that the edit removed becomes null.
+    /// A mapping merges entry by entry, so an entry that the edit removed becomes null; decimals stay strings.
     private static func patchValue(_ setting: Setting, _ new: JSONValue, _ old: JSONValue?) -> JSONValue {
-        guard setting.isMapping, let entries = setting.rendered(new).members, let stored = new.members else {
-            return setting.rendered(new)
-        }
+        guard setting.isMapping, let entries = new.members else { return new }
         let before = old?.members ?? [:]
-        var patch = entries.filter { stored[$0.key] != before[$0.key] }
-        for removed in before.keys where stored[removed] == nil { patch[removed] = .null }
+        var patch = entries.filter { $0.value != before[$0.key] }
+        for removed in before.keys where entries[removed] == nil { patch[removed] = .null }
         return .object(patch)
     }
 }

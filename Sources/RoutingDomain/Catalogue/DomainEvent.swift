@@ -1,4 +1,6 @@
-/// A fact of the plant's routing model. The struct is the schema: its stored properties are the payload's fields.
+/// A fact of the plant's routing model.
+///
+/// The struct is the schema: its stored properties are the payload's fields.
 ///
 /// Fields are flat: `String`, `Int`, `Bool`, ``Timestamp``, an enum of text, their optionals, and at most one opaque
 /// `JSONValue` document. A property `previousVersion` is the field `previous_version` of the payload.

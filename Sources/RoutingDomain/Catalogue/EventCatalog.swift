@@ -64,7 +64,9 @@ package enum Upcasting {
         package let transform: @Sendable ([String: JSONValue]) -> [String: JSONValue]
     }
 
-    /// Every step ever needed; `(type, from)` occurs once. A step is never changed after its release.
+    /// Every step ever needed; `(type, from)` occurs once.
+    ///
+    /// A step is never changed after its release.
     package static let steps: [Step] = [
         // model.activated 1 told a rollback by a flag; 2 names the kind, because a restoration is neither.
         Step(type: ModelActivated.about.type, from: 1) { old in

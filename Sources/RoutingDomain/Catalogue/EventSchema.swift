@@ -71,7 +71,9 @@ package struct EventSchema: Sendable {
         summary = SummaryTemplate(event.about.summary)
     }
 
-    /// The event of a payload at today's schema version. Throws ``PayloadError`` naming the field.
+    /// The event of a payload at today's schema version.
+    ///
+    /// Throws ``PayloadError`` naming the field.
     package func decode(_ members: [String: JSONValue]) throws -> any DomainEvent {
         try PayloadCoding.value(event, from: members)
     }

@@ -1,4 +1,6 @@
-/// Why a command may not happen: a value, not a fault. Nothing was changed.
+/// Why a command may not happen: a value, not a fault.
+///
+/// Nothing was changed.
 package struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
     /// What a caller can do about it; decides exit codes and HTTP statuses.
     package enum Kind: String, Choice {

@@ -1,6 +1,8 @@
 import CanonicalJSON
 
-/// Something an actor wants to happen. Deciding is pure: state in, events or a rejection out.
+/// Something an actor wants to happen.
+///
+/// Deciding is pure: state in, events or a rejection out.
 ///
 /// The state is folded from the streams that the command itself names, never from a read model. An append succeeds only if
 /// none of those streams has grown since; otherwise the command is decided again.
@@ -21,7 +23,9 @@ package protocol Command: Encodable, Sendable {
 }
 
 extension Command {
-    /// The command as canonical JSON, whose digest guards idempotency keys. Throws if a field cannot be a payload's.
+    /// The command as canonical JSON, whose digest guards idempotency keys.
+    ///
+    /// Throws if a field cannot be a payload's.
     package func canonicalBytes() throws -> [UInt8] {
         try JSONValue.object(["command": .string(Self.name), "fields": .object(try PayloadCoding.members(of: self))])
             .canonicalBytes()
@@ -65,7 +69,9 @@ package struct Decided: Sendable {
     }
 }
 
-/// What surrounds a command: who, why and when. Deciders have no other clock.
+/// What surrounds a command: who, why and when.
+///
+/// Deciders have no other clock.
 package struct CommandContext: Sendable {
     /// The pseudonym of the actor; the nil UUID is `system`.
     package let actor: String

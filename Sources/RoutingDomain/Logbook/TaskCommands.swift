@@ -158,7 +158,7 @@ package struct LogTask: Command {
     package static let name = "log-task"
     package var task: String
     package var entry: TaskEntry
-    /// The position of the words that these replace; nil for a new entry.
+    /// The number of the entry whose words these replace; nil for a new entry.
     package var corrects: Int?
 
     package init(task: String, entry: TaskEntry, corrects: Int? = nil) {
@@ -203,26 +203,26 @@ package struct LogTask: Command {
     }
 
     private func correction(
-        of position: Int,
+        of number: Int,
         _ open: TaskState.Task,
         _ words: TaskEntry,
         _ context: CommandContext
     ) throws(Rejection) -> TaskCorrected {
         _ = try context.requireReason(for: "a correction")
-        guard position >= 0, let number = open.entries[UInt64(position)] else {
+        guard let position = open.entries.first(where: { $0.value == number })?.key else {
             throw Rejection(
                 "task.no-such-entry",
                 .notFound,
-                "position \(position) is not the last wording of an entry of task \(task)",
-                hint: "correct one of \(open.entries.keys.sorted().map(String.init).joined(separator: ", "))",
+                "task \(task) has no entry \(number)",
+                hint: open.entries.isEmpty ? "it has no entries yet" : "its entries are 1 to \(open.entries.count)",
                 field: "corrects",
-                actual: String(position)
+                actual: String(number)
             )
         }
         return TaskCorrected(
             task: task,
             entry: number,
-            correctsPosition: position,
+            correctsPosition: Int(position),
             sprint: open.opened.sprint,
             directive: words.directive,
             response: words.response,

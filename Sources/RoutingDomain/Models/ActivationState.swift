@@ -11,8 +11,9 @@ package struct ActivationState: CommandState {
 
     /// Every activation, oldest first.
     package private(set) var entries: [Entry] = []
-    /// The versions to go back through, the active one last. A rollback takes from the top, so it never leads to a version
-    /// that was rolled back from.
+    /// The versions to go back through, the active one last.
+    ///
+    /// A rollback takes from the top, so it never leads to a version that was rolled back from.
     package private(set) var stack: [String] = []
 
     /// The stream that decides which version is active.

@@ -104,7 +104,7 @@ struct EventsCommand: AsyncParsableCommand {
             abstract: "Print the last events, and with --follow each new one as it happens."
         )
         @OptionGroup var global: GlobalOptions
-        @Option(name: .shortAndLong, help: "How many of the last events.")
+        @Option(name: [.customShort("n"), .long], help: "How many of the last events.")
         var count: UInt64 = 10
         @Option(name: .long, help: "From this position on instead.")
         var from: UInt64?

@@ -255,7 +255,7 @@ struct TaskCommand: AsyncParsableCommand {
         var at: String?
         @Option(
             name: .long,
-            help: ArgumentHelp("Correct the entry whose words stand at this position.", valueName: "position")
+            help: ArgumentHelp("Correct this entry of the task.", valueName: "entry")
         )
         var corrects: Int?
 
@@ -269,9 +269,18 @@ struct TaskCommand: AsyncParsableCommand {
             var entry = TaskEntry(directive: directive, response: response, remaining: remaining, claimedAt: claimed)
             if let evidence { try await Evidence.take(evidence, into: &entry, home) }
             let outcome = try await home.send(LogTask(task: task, entry: entry, corrects: corrects), write)
+            let number: Int? =
+                switch outcome.decided.first?.event {
+                case let event as TaskLogged: event.entry
+                case let event as TaskCorrected: event.entry
+                default: nil
+                }
             home.printer.show(
-                "written down at position \(outcome.appended.map { String($0.first) } ?? "-")",
-                ["task": .string(task), "position": .position(outcome.appended?.first)]
+                "entry \(number.map(String.init) ?? "-") of \(task) is written down",
+                [
+                    "task": .string(task), "entry": number.map { .integer($0) } ?? .null,
+                    "position": .position(outcome.appended?.first),
+                ]
             )
         }
     }

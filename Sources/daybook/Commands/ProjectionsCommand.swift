@@ -187,12 +187,27 @@ struct ProjectionsCommand: AsyncParsableCommand {
 
     private static func lines(_ differences: [TableDifference]) -> [String] {
         differences.flatMap { difference in
-            let head = "\(difference.table): \(difference.missing) rows missing, \(difference.extra) extra"
-            let rows = difference.rows.map { row in
-                "  \(row.isMissing ? "missing" : "extra  ") \(row.key)  \(Words.short(try? row.values.canonicalText(), 200))"
-            }
-            return [head] + rows
+            ["\(difference.table): \(difference.missing) rows missing, \(difference.extra) extra"]
+                + rows(of: difference)
         }
+    }
+
+    /// One line per row: a key that is missing and extra at once is an altered row, shown column by column.
+    private static func rows(of difference: TableDifference) -> [String] {
+        let pairs = Dictionary(grouping: difference.rows, by: \.key)
+        return pairs.sorted { $0.key < $1.key }.map { key, rows in
+            guard let log = rows.first(where: \.isMissing)?.values.members,
+                let table = rows.first(where: { !$0.isMissing })?.values.members
+            else { return "  \(rows.first?.isMissing == true ? "missing" : "extra  ") \(key)" }
+            let columns = log.keys.sorted().filter { log[$0] != table[$0] }.map { column in
+                "\(column) is \(words(table[column])), the log gives \(words(log[column]))"
+            }
+            return "  altered \(key): \(columns.joined(separator: "; "))"
+        }
+    }
+
+    private static func words(_ value: JSONValue?) -> String {
+        Words.short((try? value?.canonicalText()) ?? "-", 80)
     }
 
     private static func json(_ difference: TableDifference) -> JSONValue {

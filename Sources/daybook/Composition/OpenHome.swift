@@ -17,6 +17,7 @@ final class OpenHome: Sendable {
     let people: People
     let handler: CommandHandler
     let projector: Projector
+    private let names: PeopleNames
     /// The person who acts.
     let actor: Person
     let printer: Printer
@@ -28,6 +29,7 @@ final class OpenHome: Sendable {
         _ folders: HomeFolders,
         _ log: LMDBEventLog,
         _ people: People,
+        _ names: PeopleNames,
         _ projector: Projector,
         _ actor: Person,
         _ printer: Printer
@@ -35,6 +37,7 @@ final class OpenHome: Sendable {
         self.folders = folders
         self.log = log
         self.people = people
+        self.names = names
         self.projector = projector
         self.actor = actor
         self.printer = printer
@@ -55,21 +58,22 @@ final class OpenHome: Sendable {
         let log = try LMDBEventLog.open(at: folders.log, logger: diagnostics)
         let people = try People(path: folders.people)
         let actor = try await Actors(people: people, log: log).acting(named: options.actor)
-        let projector = try makeProjector(folders, log, people, options)
-        return OpenHome(folders, log, people, projector, actor, options.printer)
+        let names = PeopleNames(people)
+        let projector = try makeProjector(folders, log, names, options)
+        return OpenHome(folders, log, people, names, projector, actor, options.printer)
     }
 
     private static func makeProjector(
         _ folders: HomeFolders,
         _ log: LMDBEventLog,
-        _ people: People,
+        _ names: PeopleNames,
         _ options: GlobalOptions
     ) throws -> Projector {
         Projector(
             log: log,
             set: try definitions(options),
             place: RegistryPlace(data: folders.data),
-            documents: try HomeDocuments(home: folders.root) { Self.name(of: $0, in: people) }
+            documents: try HomeDocuments(home: folders.root) { names.name(of: $0) }
         )
     }
 
@@ -92,13 +96,7 @@ final class OpenHome: Sendable {
     func close() async { await log.close() }
 
     /// The name that people see for a pseudonym: `system`, a known name, or the pseudonym's first characters.
-    func name(of pseudonym: String?) -> String { pseudonym.map { Self.name(of: $0, in: people) } ?? "-" }
-
-    private static func name(of pseudonym: String, in people: People) -> String {
-        if pseudonym == CommandContext.system { return "system" }
-        let known = try? people.all().first { $0.id.text == pseudonym }
-        return known?.name ?? "person \(pseudonym.prefix(8))"
-    }
+    func name(of pseudonym: String?) -> String { pseudonym.map { names.name(of: $0) } ?? "-" }
 
     /// Who sends, with the envelope's other facts.
     func sender(_ write: WriteOptions? = nil, meaning: String? = nil) -> Sender {

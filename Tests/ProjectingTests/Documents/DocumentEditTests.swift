@@ -69,7 +69,7 @@ struct DocumentEditTests {
         let edit = try #require(try fixture.refresh().first)
         #expect(
             edit.patch == [
-                "ef_search": 400, "confidence_gates": ["accept": .decimal("0.90")],
+                "ef_search": 400, "confidence_gates": ["accept": "0.90"],
                 "mapping_overrides": ["품명": "ITEM_NM"],
             ]
         )

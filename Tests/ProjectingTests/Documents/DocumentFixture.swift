@@ -9,23 +9,22 @@ import Testing
 /// A registry, a home and a renderer over both.
 struct DocumentFixture {
     let registry: RegistryFixture
-    let home: ScratchFolder
+    let home: FixtureFolder
 
     static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
     init(_ registry: RegistryFixture? = nil) throws {
         self.registry = try registry ?? RegistryFixture()
-        home = try ScratchFolder()
+        home = try FixtureFolder()
     }
 
     /// Renders as the projector does: on the writing connection, outside of a transaction.
     @discardableResult
     func refresh(everything: Bool = false) throws -> [DocumentEdit] {
-        let folder = Self.repository.appendingPathComponent("Sources/Projecting/Templates").path
         let renderer = DocumentRenderer(
             home: home.path,
-            templates: try DocumentTemplates(folder: folder),
+            templates: try DocumentTemplates.bundled(),
             now: { Timestamp("2026-09-03T01:02:03.000000Z") ?? Timestamp(microseconds: 0) },
             name: RegistryFixture.name
         )

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A folder of its own for one test, removed at the end.
-package final class ScratchFolder {
+package final class FixtureFolder {
     package let path: String
 
     package init() throws {
