@@ -138,7 +138,8 @@ let package = Package(
         tests("Accounts", ["EventStoreTesting"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStore", "EventStoreTesting", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "CanonicalJSON"],
+            exclude: ["Golden"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
