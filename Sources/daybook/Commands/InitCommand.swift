@@ -56,11 +56,16 @@ struct InitCommand: AsyncParsableCommand {
         var completed = false
         for config in ConfigName.allCases
         where try home.handler.state(for: InitialiseConfig(config: config))[config].values.isEmpty {
-            _ = try await home.handler.handle(
-                InitialiseConfig(config: config),
-                by: .system(reason: "defaults of a new home")
-            )
-            completed = true
+            do {
+                _ = try await home.handler.handle(
+                    InitialiseConfig(config: config),
+                    by: .system(reason: "defaults of a new home")
+                )
+                completed = true
+            } catch let rejection as Rejection where rejection.rule == "config.initialised" {
+                // Another init at the same moment was faster; the home is whole all the same.
+                continue
+            }
         }
         try await home.catchUp()
         let head = try home.log.head()
