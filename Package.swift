@@ -92,7 +92,9 @@ let package = Package(
         // `make bench`: the log beside bare programs, in one run.
         .executableTarget(
             name: "daybook-bench",
-            dependencies: ["CanonicalJSON", "EventStore", "Projecting", "RoutingDomain", arguments, crypto],
+            dependencies: [
+                "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb,
+            ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
         ),
@@ -136,7 +138,8 @@ let package = Package(
         tests("Accounts", ["EventStoreTesting"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStore", "EventStoreTesting", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "CanonicalJSON"],
+            exclude: ["Golden"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -1,7 +1,9 @@
 import ArgumentParser
 import EventStore
 import Foundation
+import GRDB
 import Projecting
+import ReadModels
 
 /// A rebuild of all projections from a log of mixed events, beside a C program that lets json_extract fill one row each;
 /// then the read models as of random positions.
@@ -28,6 +30,7 @@ struct RebuildBench: AsyncParsableCommand {
         }
         report("rebuild of all projections", ours: ours, peer: theirs, unit: "events/s", bar: 0.5)
         try await measureAsOf(projector, size: UInt64(size))
+        try await measureModelList(projector)
         print(
             "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes")); peak memory \(peak())"
         )
@@ -41,6 +44,22 @@ struct RebuildBench: AsyncParsableCommand {
             figures.add(try await seconds { _ = try await projector.readModels(asOf: position) } * 1000)
         }
         print("as-of at random positions: median \(whole(figures.median)) ms (\(figures.range)), bar 1000 ms")
+    }
+
+    private func measureModelList(_ projector: Projector) async throws {
+        let reader = try projector.place.openReader()
+        var figures = Figures()
+        var count = 0
+        for _ in 0..<200 {
+            figures.add(try await seconds { count = try await reader.read { try Models.list($0).count } } * 1000)
+        }
+        let p95 = figures.percentile(0.95)
+        print(
+            """
+            model list, \(count) versions: median \(ratio(figures.median)) ms, p95 \(ratio(p95)) ms, bar 20 ms: \
+            \(p95 < 20 ? "held" : "MISSED")
+            """
+        )
     }
 
     private func seconds(_ body: () async throws -> Void) async throws -> Double {

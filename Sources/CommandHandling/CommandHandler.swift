@@ -76,12 +76,8 @@ package struct CommandHandler: Sendable {
         expecting: [String: UInt64] = [:],
         idempotencyKey: String? = nil
     ) async throws -> CommandOutcome {
-        let key = try idempotencyKey.map {
-            IdempotencyKey(text: $0, commandDigest: Array(SHA256.hash(data: try command.canonicalBytes())))
-        }
-        if let key, let earlier = try log.outcome(of: key, actor: sender.actor) {
-            return CommandOutcome(appended: earlier, decided: [])
-        }
+        let key = try idempotencyKey.map { try Self.key($0, of: command) }
+        if let key, let earlier = try earlier(key, by: sender) { return earlier }
         for _ in 0..<Self.attempts {
             let (decided, versions) = try decide(command, by: sender, expecting: expecting)
             guard !decided.isEmpty else { return CommandOutcome(appended: nil, decided: []) }
@@ -106,6 +102,27 @@ package struct CommandHandler: Sendable {
             "\(Sent.name) lost \(Self.attempts) races for its streams",
             hint: "send it again"
         )
+    }
+
+    /// What an earlier arrival of the same command under the same key did; nil if there was none.
+    ///
+    /// For commands whose caller looks at the state before sending: a repetition is to get the first result, not a
+    /// rejection because the first one has changed that state. Throws ``EventStore/EventStoreError`` with
+    /// `idempotencyConflict` if the key stands for another command.
+    package func earlier<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        idempotencyKey: String?
+    ) throws -> CommandOutcome? {
+        try idempotencyKey.flatMap { try earlier(try Self.key($0, of: command), by: sender) }
+    }
+
+    private func earlier(_ key: IdempotencyKey, by sender: Sender) throws -> CommandOutcome? {
+        try log.outcome(of: key, actor: sender.actor).map { CommandOutcome(appended: $0, decided: []) }
+    }
+
+    private static func key<Sent: Command>(_ text: String, of command: Sent) throws -> IdempotencyKey {
+        IdempotencyKey(text: text, commandDigest: Array(SHA256.hash(data: try command.canonicalBytes())))
     }
 
     /// The result of an append, or nil if another command was faster on one of the streams.

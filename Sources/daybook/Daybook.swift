@@ -28,16 +28,29 @@ struct Daybook: AsyncParsableCommand {
 
     static func main() async {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(Array(words.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()
             }
         } catch {
-            Failure.report(error, asJSON: CommandLine.arguments.contains("--json"))
+            Failure.report(error, asJSON: words.contains("--json"))
         }
     }
+
+    /// The words of the command line, the program's own name first.
+    ///
+    /// Swift's runtime finds none when a preloaded library has changed the environment before `main`; the kernel still knows
+    /// them. A command whose words are lost must not pass for a request for help.
+    private static let words: [String] = {
+        guard CommandLine.arguments.isEmpty, let bytes = FileManager.default.contents(atPath: "/proc/self/cmdline")
+        else {
+            return CommandLine.arguments
+        }
+        return bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast()
+            .map { String(decoding: $0, as: UTF8.self) }
+    }()
 }
 
 /// Options that every command takes.

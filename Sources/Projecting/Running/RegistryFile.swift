@@ -155,14 +155,32 @@ final class RegistryFile {
             try database.execute(
                 sql: "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384"
             )
+            try keepWriteAheadLog(of: database)
         }
         do {
+            if access(path, F_OK) != 0 {
+                // Without its own file a write-ahead log would be taken for that of the next one.
+                for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
+            }
             return try DatabaseQueue(path: path, configuration: configuration)
         } catch let error as DatabaseError
             where error.resultCode == .SQLITE_NOTADB || error.resultCode == .SQLITE_CORRUPT
         {
             throw Unfit(description: error.message ?? "damaged")
         }
+    }
+
+    /// Leaves the emptied write-ahead log and its index behind when the last connection closes.
+    ///
+    /// On a full disk, and for a program that may only read the folder, SQLite could not make them again, and nobody could
+    /// read.
+    private static func keepWriteAheadLog(of database: Database) throws {
+        guard let pointer = database.sqliteConnection else {
+            preconditionFailure("GRDB lends an open connection")
+        }
+        var isKept: CInt = 1
+        let code = sqlite3_file_control(pointer, nil, SQLITE_FCNTL_PERSIST_WAL, &isKept)
+        guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
     }
 
     /// Adds missing migrations; throws ``Unfit`` for a file that is not an earlier stage of the same.

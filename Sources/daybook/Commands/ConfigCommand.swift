@@ -288,6 +288,14 @@ extension JSONValue {
 }
 
 extension StreamName {
+    /// The stream that decides which version is active.
+    static var activation: StreamName {
+        guard let name = StreamName(ActivationState.stream) else {
+            preconditionFailure("\(ActivationState.stream) is a stream name")
+        }
+        return name
+    }
+
     /// The stream of a configuration.
     static func of(_ config: ConfigName) throws -> StreamName {
         guard let name = StreamName(config.stream) else { preconditionFailure("\(config.stream) is a stream name") }

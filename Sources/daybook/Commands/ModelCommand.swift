@@ -114,10 +114,11 @@ struct ModelCommand: AsyncParsableCommand {
         var version: String
 
         func run(in home: OpenHome) async throws {
-            _ = try home.handler.preview(ActivateModel(version: version), by: home.sender(write))
+            let command = ActivateModel(version: version)
+            if let earlier = try home.earlier(command, write) { return ModelCommand.showActivation(earlier, home) }
+            _ = try home.handler.preview(command, by: home.sender(write))
             try await ModelCommand.verify(version, in: home)
-            let outcome = try await home.send(ActivateModel(version: version), write)
-            ModelCommand.showActivation(outcome, home)
+            ModelCommand.showActivation(try await home.send(command, write), home)
         }
     }
 
@@ -136,13 +137,18 @@ struct ModelCommand: AsyncParsableCommand {
         var yes = false
 
         func run(in home: OpenHome) async throws {
-            let state = try home.handler.state(for: RollBackModel(to: to, withConfig: withConfig))
+            let command = RollBackModel(to: to, withConfig: withConfig)
+            if let earlier = try home.earlier(command, write) { return ModelCommand.showActivation(earlier, home) }
+            let seen = try home.log.version(of: .activation)
+            _ = try home.handler.preview(command, by: home.sender(write))
+            let state = try home.handler.state(for: command)
             let target = try state.activation.target(of: to)
             let words = "going back from \(state.activation.active ?? "-") to \(target)"
             FileHandle.standardError.write(Data("\(words)\n".utf8))
             try Confirmation.ask(words, skip: yes)
             try await ModelCommand.verify(target, in: home)
-            let outcome = try await home.send(RollBackModel(to: target, withConfig: withConfig), write)
+            // The stack as it was shown: whoever activates in between makes this a "try again", not another target.
+            let outcome = try await home.send(command, write, expecting: [ActivationState.stream: seen])
             ModelCommand.showActivation(outcome, home)
         }
     }

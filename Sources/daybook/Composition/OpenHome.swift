@@ -103,30 +103,36 @@ final class OpenHome: Sendable {
         Sender(actor: actor.id, auth: Self.auth, reason: write?.reason, meaning: meaning)
     }
 
+    /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
+    func earlier<Sent: Command>(_ command: Sent, _ write: WriteOptions) throws -> CommandOutcome? {
+        try handler.earlier(command, by: sender(write), idempotencyKey: write.idempotencyKey)
+    }
+
     /// Sends a command, then brings the read models and documents up to it.
     @discardableResult
     func send<Sent: Command>(
         _ command: Sent,
         _ write: WriteOptions? = nil,
-        meaning: String? = nil
+        meaning: String? = nil,
+        expecting: [String: UInt64] = [:]
     ) async throws -> CommandOutcome {
         let outcome = try await handler.handle(
             command,
             by: sender(write, meaning: meaning),
-            expecting: try write?.expectations() ?? [:],
+            expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
             idempotencyKey: write?.idempotencyKey
         )
         try await catchUp()
         return outcome
     }
 
-    /// Ends temporary changes whose time has come, and brings the read models to the head of the log.
+    /// Brings the read models to the head of the log, and ends temporary changes whose time has come.
     ///
     /// A read model that is behind because another process projects is told on standard error, never passed over in silence.
     @discardableResult
     func catchUp() async throws -> CatchUp {
-        try await Self.endTemporaryChanges(handler)
-        let outcome = try await projector.catchUp()
+        var outcome = try await projector.catchUp()
+        if try await endTemporaryChanges() { outcome = try await projector.catchUp() }
         if outcome.isStale {
             let behind =
                 outcome.parked.isEmpty
@@ -137,14 +143,20 @@ final class OpenHome: Sendable {
         return outcome
     }
 
-    /// Appends the end of every temporary config change whose time has come.
-    static func endTemporaryChanges(_ handler: CommandHandler) async throws {
-        for config in ConfigName.allCases {
+    /// Appends the end of every temporary config change whose time has come; says whether there was one.
+    ///
+    /// The read model only says when to ask; the decider looks at the log again.
+    @discardableResult
+    func endTemporaryChanges() async throws -> Bool {
+        let now = Timestamp(microseconds: handler.clock.reading().wall).description
+        let due = try await projector.place.openReader().read { try TemporaryChanges.due($0, now: now) }
+        for config in Set(due.compactMap { ConfigName(rawValue: $0.config) }) {
             _ = try await handler.handle(
                 ExpireConfigChanges(config: config),
                 by: .system(reason: "the time of a temporary change has come")
             )
         }
+        return !due.isEmpty
     }
 
     /// Reads from the read models as they are now.
@@ -159,7 +171,7 @@ final class OpenHome: Sendable {
         _ body: @Sendable @escaping (Database) throws -> Value
     ) async throws -> Value {
         guard let checkpoint else { return try await read(body) }
-        try await Self.endTemporaryChanges(handler)
+        try await catchUp()
         let past = try await projector.readModels(asOf: checkpoint)
         return try await past.reader.read(body)
     }

@@ -1,0 +1,89 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import Testing
+
+/// Programs are users too: every command speaks JSON.
+@Suite("JSON for programs")
+struct JSONTests {
+    /// Commands that print nothing of their own.
+    private static let silent: Set<[String]> = [["projections", "run"]]
+    /// Commands that print a JSON document on each line.
+    private static let streaming: Set<[String]> = [["events", "tail"]]
+
+    /// A use of each command, in an order that works.
+    private static func uses(_ home: TestHome) throws -> [(command: [String], rest: [String])] {
+        let given = home.folder.path("given")
+        let third = try Sample.copy(Sample.versions[1], into: given, as: "2026.02.02_2")
+        return [
+            (["status"], []), (["person", "add"], ["Kim"]), (["person", "list"], []),
+            (["model", "register"], [third, "--notes", "third"]), (["model", "list"], ["--search", "third"]),
+            (["model", "show"], ["2026.02.02_2"]), (["model", "verify"], ["2026.02.02_2"]),
+            (["model", "activate"], ["2026.02.02_2", "--reason", "x"]),
+            (["model", "rollback"], ["--reason", "x", "--yes", "--with-config"]), (["model", "history"], []),
+            (["model", "compare"], [Sample.versions[0], Sample.versions[1]]),
+            (["config", "get"], ["runtime"]),
+            (["config", "patch"], ["runtime", #"{"ef_search": 200}"#, "--reason", "x"]),
+            (["config", "history"], []), (["config", "diff"], ["runtime", "5"]),
+            (["config", "restore"], ["runtime", "--to", "5", "--reason", "x"]),
+            (["events", "list"], []), (["events", "show"], ["0"]), (["events", "tail"], []),
+            (["events", "export"], ["--format", "csv", "--out", home.folder.path("events.csv")]),
+            (["projections", "list"], []), (["projections", "check"], []), (["projections", "status"], []),
+            (["projections", "rebuild"], []), (["snapshot", "create"], ["s1", "--reason", "x"]),
+            (["snapshot", "list"], []), (["snapshot", "diff"], ["5"]),
+            (["snapshot", "restore"], ["5", "--dry-run"]),
+            (["sprint", "open"], ["w0", "Wave", "--kind", "wave"]), (["sprint", "list"], []),
+            (["task", "open"], ["Work", "--id", "t-1", "--sprint", "w0"]),
+            (["task", "log"], ["t-1", "--directive", "a", "--response", "b", "--remaining", "0"]),
+            (["task", "close"], ["t-1"]), (["task", "list"], []),
+            (["approval", "request"], ["close it", "--for", "sprint-w0", "--id", "a-1"]),
+            (["approval", "grant"], ["a-1", "--as", "Kim", "--reason", "x"]),
+            (["approval", "request"], ["another", "--for", "x", "--id", "a-2"]),
+            (["approval", "reject"], ["a-2", "--as", "Kim", "--reason", "x"]),
+            (["approval", "request"], ["a third", "--for", "x", "--id", "a-3"]),
+            (["approval", "withdraw"], ["a-3", "--reason", "x"]), (["approval", "list"], []),
+            (["sprint", "close"], ["w0", "--approval", "a-1"]),
+            (["logbook", "export"], ["--format", "md", "--out", home.folder.path("book.md")]),
+            (["export", "check"], [home.folder.path("book.md")]), (["verify"], []),
+            (["clock", "zone"], ["Europe/Berlin", "--reason", "x"]), (["doctor"], []),
+            (["reference"], ["--out", home.folder.path("reference")]),
+        ]
+    }
+
+    @Test("Every command takes --json and prints one valid document, or one a line")
+    func parity() async throws {
+        let home = try await TestHome.withActiveModels()
+        var covered: Set<[String]> = [["init"], ["clock", "accept"], ["projections", "skip"]]
+        for (command, rest) in try Self.uses(home) {
+            let outcome = try await home.run(command + rest + ["--json"])
+            // doctor and status speak of this machine too: 75 is an answer.
+            let accepted: Set<Int32> = [["doctor"], ["status"]].contains(command) ? [0, 75] : [0]
+            #expect(accepted.contains(outcome.exit), "\(command + rest): \(outcome)")
+            if Self.streaming.contains(command) {
+                for line in outcome.output.split(separator: "\n") {
+                    #expect(throws: Never.self, "\(command): \(line)") { try JSONReader.plain(String(line)) }
+                }
+            } else {
+                #expect(throws: Never.self, "\(command): \(outcome)") { try JSONReader.plain(outcome.output) }
+            }
+            covered.insert(command)
+        }
+        let patched = try await home.json([
+            "config", "patch", "runtime", #"{"top_k": 30}"#, "--reason", "x", "--for", "1h",
+        ])
+        let position = "\(try #require(patched["position"]?.number))"
+        try await home.json(["config", "keep", "runtime", position, "--reason", "x"])
+        try await home.json(["config", "undo", "runtime", position, "--reason", "x"])
+        try await home.json(["explain", "model_registry", Sample.versions[0]])
+        covered.formUnion([["config", "keep"], ["config", "undo"], ["explain"]])
+        let folder = try TemporaryFolder("daybook-e2e")
+        let made = try await Program.run(["init", "--json", "--home", folder.path("second")])
+        #expect(made.exit == 0, "\(made)")
+        #expect(throws: Never.self) { try JSONReader.plain(made.output) }
+        let all = try await CommandTree.all()
+        let leaves = all.filter { path in !all.contains { $0.count == path.count + 1 && $0.starts(with: path) } }
+        let missing = Set(leaves).subtracting(covered).subtracting(Self.silent)
+        #expect(missing.isEmpty, "these commands have no test of their JSON: \(missing)")
+        try await home.succeed(["verify"])
+    }
+}
