@@ -117,6 +117,25 @@ struct MachineTests {
         try await home.succeed(["verify"])
     }
 
+    @Test("Another user of the machine is not allowed into a home, and is told so in one line")
+    func anotherUser() async throws {
+        guard getuid() == 0 else { return Skipped.line("another user", because: "only root can drop to one") }
+        let home = try await TestHome.make()
+        #expect(chmod(home.folder.path, 0o755) == 0 && chmod(home.path, 0o755) == 0)
+        let other = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        let version = try await home.run(["--version"], through: other)
+        guard version.exit == 0 else {
+            return Skipped.line("another user", because: "another user may not run the program: \(version.errors)")
+        }
+        let before = try await home.standing()
+        for words in [["model", "list"], ["config", "patch", "runtime", "{}", "--reason", "x"]] {
+            let said = try await home.run(words, through: other)
+            #expect(said.exit == 77, "\(words): \(said)")
+            #expect(said.errors.filter(\.isNewline).count == 1 && said.output.isEmpty, "\(said)")
+        }
+        #expect(try await home.standing() == before)
+    }
+
     @Test("A hanging projector makes reads say that they are stale, not wait for ever")
     func hangingProjector() async throws {
         let home = try await TestHome.make()
