@@ -34,11 +34,11 @@ reference: setup ## Write the generated reference, help and golden files anew
 
 bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
-	@swift run -c release daybook-bench $(BENCH)
+	@for part in append scan subscribe rebuild; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
 
 bench-peers: ## Measure the peers alone
 	@scripts/setup.sh build bench
-	@swift run -c release daybook-bench --peers $(BENCH)
+	@swift run -c release daybook-bench peers $(BENCH)
 
 soak-short: setup ## 300 rounds of kill -9
 	@DAYBOOK_KILL_ROUNDS=$${DAYBOOK_KILL_ROUNDS:-300} swift test --filter '[Kk]ill'

@@ -50,6 +50,7 @@ let package = Package(
         // The ground: C shims, bytes and files. Knows nothing of events.
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .target(name: "CPOSIX"),
+        .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
         library("DurableFiles", ["CPOSIX"]),
 
@@ -65,7 +66,8 @@ let package = Package(
         library(
             "Projecting",
             [
-                "EventStore", "RoutingDomain", "ReadModels", "CanonicalJSON", "DurableFiles", grdb, sqlite, yams,
+                "CSQLiteSetup", "EventStore", "RoutingDomain", "ReadModels", "CanonicalJSON", "DurableFiles", grdb,
+                sqlite, yams,
                 mustache, crypto, logging,
             ],
             resources: [.copy("../../projections"), .copy("../../migrations"), .copy("Templates")]
@@ -90,7 +92,9 @@ let package = Package(
         // `make bench`: the log beside bare programs, in one run.
         .executableTarget(
             name: "daybook-bench",
-            dependencies: ["EventStore", arguments, crypto],
+            dependencies: [
+                "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb,
+            ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
         ),

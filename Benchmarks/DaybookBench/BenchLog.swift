@@ -62,14 +62,14 @@ struct BenchLog {
 struct Peer {
     private let executable: String
 
-    init(in data: String) throws {
-        executable = "\(data)/append_peer"
-        let source = "Benchmarks/peers/append_peer.c"
+    init(_ name: String = "append_peer", libraries: [String] = ["-llmdb", "-lcrypto"], in data: String) throws {
+        executable = "\(data)/\(name)"
+        let source = "Benchmarks/peers/\(name).c"
         guard FileManager.default.fileExists(atPath: source) else {
             throw BenchError(description: "run from the checkout's root: \(source) is not here")
         }
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-        _ = try Self.run("/usr/bin/env", "cc", "-O2", "-o", executable, source, "-llmdb", "-lcrypto")
+        _ = try Self.run("/usr/bin/env", ["cc", "-O2", "-o", executable, source] + libraries)
     }
 
     /// Runs it and returns the figure it prints.

@@ -6,7 +6,9 @@ struct DaybookBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daybook-bench",
         abstract: "Measure the log beside its peers, side by side in one run.",
-        subcommands: [AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self]
+        subcommands: [
+            AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self, PeersBench.self,
+        ]
     )
 }
 

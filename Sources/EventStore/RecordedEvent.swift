@@ -84,6 +84,11 @@ public struct RecordedEvent: Sendable {
         }
     }
 
+    /// Where type, stream, envelope and payload stand, as offsets from the record's first byte: for readers of many events.
+    package var parts: (type: Range<Int>, stream: Range<Int>, metadata: Range<Int>, data: Range<Int>) {
+        (layout.type, layout.stream, layout.metadata, layout.data)
+    }
+
     private func slice(_ offset: Int, _ count: Int) -> ArraySlice<UInt8> {
         record[record.startIndex + offset..<record.startIndex + offset + count]
     }

@@ -75,7 +75,7 @@ package struct ExportCheck: Sendable, Equatable {
         var digest = SHA256()
         while true {
             let part = try file.read(limit: 1 << 20)
-            guard !part.isEmpty else { return ExportFile.hex(digest.finalize()) }
+            guard !part.isEmpty else { return digest.finalize().hexadecimal }
             digest.update(data: part)
         }
     }

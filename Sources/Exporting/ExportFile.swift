@@ -1,3 +1,4 @@
+internal import CanonicalJSON
 internal import Crypto
 internal import DurableFiles
 internal import Glibc
@@ -79,7 +80,7 @@ final class ExportFile {
     func finish() throws -> String {
         try flush()
         try file.synchronise()
-        let sha256 = Self.hex(digest.finalize())
+        let sha256 = digest.finalize().hexadecimal
         let name = path.split(separator: "/").last.map(String.init) ?? path
         try DurableFile.create(Array("\(sha256)  \(name)\n".utf8), at: "\(path).sha256")
         do {
@@ -90,14 +91,6 @@ final class ExportFile {
         }
         isKept = true
         return sha256
-    }
-
-    /// Bytes in hexadecimal.
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in bytes { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// The result of a finished export.

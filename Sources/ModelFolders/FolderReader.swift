@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Crypto
 import DurableFiles
 import Glibc
@@ -196,7 +197,7 @@ extension FolderReader {
         return ScannedFile(
             name: name,
             size: total,
-            sha256: hexText(hasher.finalize()),
+            sha256: hasher.finalize().hexadecimal,
             modifiedNanoseconds: after.st_mtim.nanoseconds
         )
     }

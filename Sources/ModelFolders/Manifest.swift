@@ -175,7 +175,7 @@ extension Manifest {
         var members: [String: JSONValue] = [
             "schema_version": .integer(Self.schemaVersion),
             "version": .string(version.description),
-            "created_at": .string(TimestampText.render(createdAt)),
+            "created_at": .string(Timestamp(microseconds: Int64(createdAt)).description),
             "created_by": .string(createdBy),
             "kind": .string(kind.rawValue),
             "complete": .bool(complete),
@@ -206,13 +206,7 @@ extension Manifest {
 
     /// SHA-256 of bytes, in hexadecimal: the form in which a manifest's digest stands in the log.
     package static func digest(_ bytes: [UInt8]) -> String {
-        hexText(
-            bytes.withUnsafeBytes { buffer in
-                var hasher = SHA256()
-                hasher.update(bufferPointer: buffer)
-                return hasher.finalize()
-            }
-        )
+        SHA256.hash(data: bytes).hexadecimal
     }
 
     /// Reads the bytes of a manifest and checks every rule of the schema; `path` is for messages.

@@ -19,7 +19,8 @@ extension Manifest {
         guard let version = text(document["version"]).flatMap(ModelVersion.init) else {
             throw ManifestProblem(sentence: "version is not a date of the calendar and a build number")
         }
-        guard let createdAt = text(document["created_at"]).flatMap(TimestampText.read) else {
+        guard let createdAt = text(document["created_at"]).flatMap({ Timestamp($0)?.microseconds }).map({ Int($0) })
+        else {
             throw ManifestProblem(sentence: "created_at is not a moment of the calendar")
         }
         var files: [File] = []

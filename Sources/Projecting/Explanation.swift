@@ -66,7 +66,12 @@ extension Projector {
             let only = projection.kind == .journal && column == "position" ? Position(key) : nil
             try forEachEvent(from: only ?? 0, isCancelled) { recorded in
                 if let only, recorded.position != only { return false }
-                guard try event.with(recorded, { () throws in try Self.takes(runner) }) else { return false }
+                do {
+                    try event.with(recorded) { try runner.run(0) }
+                } catch is HandlerFailure {
+                    // The projection stops here in the registry too.
+                    return false
+                }
                 guard sqlite3_total_changes64(handle.pointer) != changes else { return true }
                 changes = sqlite3_total_changes64(handle.pointer)
                 let now = Set(try handle.rows(watch, [value]))
@@ -77,16 +82,6 @@ extension Projector {
                 return true
             }
             return steps
-        }
-    }
-
-    /// Runs the lent event; false when the projection stops here, as it does in the registry.
-    private static func takes(_ runner: HandlerRunner) throws -> Bool {
-        do {
-            try runner.run(0)
-            return true
-        } catch is HandlerFailure {
-            return false
         }
     }
 

@@ -34,7 +34,13 @@ struct ValueTests {
             )
             #expect(Timestamp(time.description) == time)
         }
-        #expect(Timestamp("2025-02-29T00:00:00.000000Z") == nil)
+        #expect(Timestamp(microseconds: -1).description == "1969-12-31T23:59:59.999999Z")
+        for text in ["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"] {
+            #expect(Timestamp(text)?.description == text)
+        }
+        for text in ["2025-02-29T00:00:00.000000Z", "2025-01-01T24:00:00.000000Z", "2025-01-01 00:00:00.000000Z", ""] {
+            #expect(Timestamp(text) == nil)
+        }
         #expect(Timestamp("2025-01-01T00:00:00Z") == nil)
     }
 

@@ -12,11 +12,15 @@ final class BoundEvent {
     let types = TypeTable()
     private var clock: PlantClock
 
-    private var event: RecordedEvent?
-    private var record = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     private(set) var rules = TypeRules("")
     private(set) var typeNumber = 0
     private(set) var position: Position = 0
+    private var recordedAt: Microseconds = 0
+    private var streamVersion: UInt64 = 0
+    private var schemaVersion: UInt16 = 0
+    private var isRedacted = false
+    private var record = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    private var parts = (type: 0..<0, stream: 0..<0, metadata: 0..<0, data: 0..<0)
 
     private var slots = Buffer<FieldSlot>(capacity: 64)
     private var metadata = Buffer<FieldSlot>(capacity: 8)
@@ -45,68 +49,59 @@ final class BoundEvent {
 
     init(clock: PlantClock) { self.clock = clock }
 
+    /// Where the record keeps its identifiers, 16 bytes each (docs/log-format.md, section 2).
+    private enum Offset {
+        static let eventID = 32
+        static let command = 72
+        static let actor = 88
+    }
+
     /// Lends an event's bytes to a closure; what is bound inside must have run before the closure returns.
-    func with<Result, Failure>(
-        _ event: RecordedEvent,
-        _ body: () throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        var result: Swift.Result<Result, Failure>?
-        event.record.withUnsafeBufferPointer { bytes in
-            self.event = event
+    func with(_ event: RecordedEvent, _ body: () throws -> Void) throws {
+        try event.record.withUnsafeBufferPointer { bytes in
             record = bytes
+            defer { record = UnsafeBufferPointer(start: nil, count: 0) }
+            parts = event.parts
             position = event.position
-            typeNumber = event.typeBytes.withUnsafeBytes { types.number(of: $0) }
+            recordedAt = event.recordedAt
+            streamVersion = event.streamVersion
+            schemaVersion = event.schemaVersion
+            isRedacted = isRedacted
+            typeNumber = types.number(of: UnsafeRawBufferPointer(part(parts.type)))
             rules = types.rules[typeNumber]
             hasFields = false
             hasMetadata = false
             hasLocalTime = false
             sentenceCount = -1
             unescapedCount = 0
-            do throws(Failure) {
-                result = .success(try body())
-            } catch {
-                result = .failure(error)
-            }
-            self.event = nil
+            try body()
         }
-        guard let result else { preconditionFailure("withUnsafeBufferPointer runs its closure once") }
-        return try result.get()
     }
 
     /// Whether this program knows the event's type and schema version.
-    var isKnown: Bool {
-        guard let event else { return false }
-        return rules.version > 0 && 1...rules.version ~= event.schemaVersion
-    }
+    var isKnown: Bool { rules.version > 0 && schemaVersion >= 1 && schemaVersion <= rules.version }
 
     // MARK: - Binding
 
     /// Binds one value without copying it; the statement must have run before the event is given back.
     func bind(_ source: BindSource, to statement: OpaquePointer, at index: Int32) throws(ScanError) -> Int32 {
-        guard let event else { preconditionFailure("binding happens while an event is lent") }
         switch source {
         case .field(let place):
             try readFields()
             return bind(slots.start[place], statement, index)
-        case .position: return sqlite3_bind_int64(statement, index, Int64(event.position))
-        case .streamVersion: return sqlite3_bind_int64(statement, index, Int64(event.streamVersion))
-        case .schemaVersion: return sqlite3_bind_int64(statement, index, Int64(event.schemaVersion))
-        case .stream: return bind(lent(event.streamBytes), statement, index)
-        case .category: return bind(category(event), statement, index)
-        case .type: return bind(lent(event.typeBytes), statement, index)
-        case .payload: return bind(lent(event.data), statement, index)
+        case .position: return sqlite3_bind_int64(statement, index, Int64(position))
+        case .streamVersion: return sqlite3_bind_int64(statement, index, Int64(streamVersion))
+        case .schemaVersion: return sqlite3_bind_int64(statement, index, Int64(schemaVersion))
+        case .stream: return bind(part(parts.stream), statement, index)
+        case .category: return bind(category(), statement, index)
+        case .type: return bind(part(parts.type), statement, index)
+        case .payload: return bind(part(parts.data), statement, index)
         case .recordedAt:
-            TextForm.time(event.recordedAt, into: texts.start + Place.recordedAt)
+            TextForm.time(recordedAt, into: texts.start + Place.recordedAt)
             return bind(fixed(Place.recordedAt, 27), statement, index)
-        case .eventID:
-            TextForm.identifier(event.eventID, into: texts.start + Place.eventID)
-            return bind(fixed(Place.eventID, 36), statement, index)
-        case .command:
-            TextForm.identifier(event.commandID, into: texts.start + Place.command)
-            return bind(fixed(Place.command, 36), statement, index)
-        case .actor:
-            TextForm.identifier(event.actor, into: texts.start + Place.actor)
-            return bind(fixed(Place.actor, 36), statement, index)
+        case .eventID: return bind(identifier(Offset.eventID, Place.eventID), statement, index)
+        case .command: return bind(identifier(Offset.command, Place.command), statement, index)
+        case .actor: return bind(identifier(Offset.actor, Place.actor), statement, index)
         case .auth: return bind(try metadata(0), statement, index)
         case .causation: return bind(try metadata(1), statement, index)
         case .correlation: return bind(try metadata(2), statement, index)
@@ -114,16 +109,21 @@ final class BoundEvent {
         case .reason: return bind(try metadata(4), statement, index)
         case .requestID: return bind(try metadata(5), statement, index)
         case .day:
-            readLocalTime(event)
+            readLocalTime()
             return bind(fixed(Place.local, 10), statement, index)
         case .hour:
-            readLocalTime(event)
+            readLocalTime()
             return bind(fixed(Place.local + 11, 2), statement, index)
-        case .object: return bind(try object(event), statement, index)
+        case .object: return bind(try object(), statement, index)
         case .summary:
             try writeSentence()
             return bind(UnsafeBufferPointer(start: sentence.start, count: sentenceCount), statement, index)
         }
+    }
+
+    private func identifier(_ offset: Int, _ place: Int) -> UnsafeBufferPointer<UInt8> {
+        TextForm.identifier(part(offset..<offset + 16), into: texts.start + place)
+        return fixed(place, 36)
     }
 
     private func bind(_ bytes: UnsafeBufferPointer<UInt8>, _ statement: OpaquePointer, _ index: Int32) -> Int32 {
@@ -145,36 +145,35 @@ final class BoundEvent {
         UnsafeBufferPointer(start: texts.start + place, count: count)
     }
 
-    /// The place of a part of the record, which is lent until ``with(_:_:)`` returns.
-    private func lent(_ part: ArraySlice<UInt8>) -> UnsafeBufferPointer<UInt8> {
-        guard let event else { preconditionFailure("binding happens while an event is lent") }
-        return UnsafeBufferPointer(rebasing: record[(part.startIndex - event.record.startIndex)...].prefix(part.count))
+    /// A part of the record, which is lent until ``with(_:_:)`` returns.
+    private func part(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(rebasing: record[range])
     }
 
     // MARK: - Parts read on demand
 
-    private func category(_ event: RecordedEvent) -> UnsafeBufferPointer<UInt8> {
-        let stream = lent(event.streamBytes)
+    private func category() -> UnsafeBufferPointer<UInt8> {
+        let stream = part(parts.stream)
         let dash = stream.firstIndex(of: UInt8(ascii: "-")) ?? stream.count
         return UnsafeBufferPointer(rebasing: stream[..<dash])
     }
 
     /// The field that the catalogue names, else the stream's subject, else the stream.
-    private func object(_ event: RecordedEvent) throws(ScanError) -> UnsafeBufferPointer<UInt8> {
+    private func object() throws(ScanError) -> UnsafeBufferPointer<UInt8> {
         if let place = rules.objectField {
             try readFields()
             if slots.start[place].kind == .text { return slots.start[place].buffer }
         }
-        let stream = lent(event.streamBytes)
+        let stream = part(parts.stream)
         guard let dash = stream.firstIndex(of: UInt8(ascii: "-")), dash + 1 < stream.count else { return stream }
         return UnsafeBufferPointer(rebasing: stream[(dash + 1)...])
     }
 
     private func metadata(_ place: Int) throws(ScanError) -> FieldSlot {
-        if !hasMetadata, let event {
+        if !hasMetadata {
             metadata.start.update(repeating: FieldSlot(), count: Self.metadataNames.count)
             try scan(
-                lent(event.metadataBytes),
+                part(parts.metadata),
                 Self.metadataNames,
                 Self.metadataDocuments,
                 into: metadata.start,
@@ -187,20 +186,20 @@ final class BoundEvent {
     }
 
     private func readFields() throws(ScanError) {
-        guard !hasFields, let event else { return }
+        guard !hasFields else { return }
         slots.reserve(rules.names.count)
         slots.start.update(repeating: FieldSlot(), count: rules.names.count)
-        if event.schemaVersion == rules.version {
-            try scan(lent(event.data), rules.names, rules.isDocument, into: slots.start, event.isRedacted)
+        if schemaVersion == rules.version {
+            try scan(part(parts.data), rules.names, rules.isDocument, into: slots.start, isRedacted)
         } else {
             // An upcast payload may have grown, so its texts are unescaped behind it and not in the buffer of the record.
-            let bytes = try upcastPayload(event)
+            let bytes = try upcastPayload()
             var scanner = try FlatScanner(bytes, unescapeInto: upcast.start + bytes.count)
             try scanner.scan(
                 names: rules.names,
                 isDocument: rules.isDocument,
                 into: slots.start,
-                ignoresUnknown: event.isRedacted
+                ignoresUnknown: isRedacted
             )
         }
         hasFields = true
@@ -221,13 +220,13 @@ final class BoundEvent {
     }
 
     /// The slow path of old payloads: built as values, upcast, written canonically again.
-    private func upcastPayload(_ event: RecordedEvent) throws(ScanError) -> UnsafeBufferPointer<UInt8> {
+    private func upcastPayload() throws(ScanError) -> UnsafeBufferPointer<UInt8> {
         let bytes: [UInt8]
         do {
-            let payload = try JSONReader.canonical(event.data)
+            let payload = try JSONReader.canonical(part(parts.data))
             let (_, members) = try EventCatalog.current(
                 type: rules.name,
-                version: Int(event.schemaVersion),
+                version: Int(schemaVersion),
                 payload: payload
             )
             bytes = try JSONValue.object(members).canonicalBytes()
@@ -239,10 +238,10 @@ final class BoundEvent {
         return UnsafeBufferPointer(start: upcast.start, count: bytes.count)
     }
 
-    private func readLocalTime(_ event: RecordedEvent) {
+    private func readLocalTime() {
         guard !hasLocalTime else { return }
-        let offset = clock.offset(at: event.position, event.recordedAt)
-        TextForm.time(event.recordedAt + Int64(offset) * 1_000_000, into: texts.start + Place.local)
+        let offset = clock.offset(at: position, recordedAt)
+        TextForm.time(recordedAt + Int64(offset) * 1_000_000, into: texts.start + Place.local)
         hasLocalTime = true
     }
 

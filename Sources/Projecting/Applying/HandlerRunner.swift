@@ -18,23 +18,29 @@ struct HandlerFailure: Error {
 ///
 /// Belongs to one thread; it must be gone before its connection is closed.
 final class HandlerRunner {
+    private struct Binding {
+        let index: Int32
+        let source: BindSource
+    }
+
     private struct Prepared {
         let statement: OpaquePointer
-        let bindings: [(index: Int32, source: BindSource)]
+        let bindings: [Binding]
         let place: String
     }
 
     /// What a projection does with an event type.
-    private enum Plan {
-        case unplanned
-        case passesOver
-        case runs([Prepared])
+    private final class Plan {
+        let statements: [Prepared]
+        init(_ statements: [Prepared]) { self.statements = statements }
+        deinit { for prepared in statements { sqlite3_finalize(prepared.statement) } }
     }
 
     let projections: [Projection]
     private let handle: SQLiteHandle
     private let event: BoundEvent
-    private var plans: [[Plan]]
+    /// By type number, then projection; nil where the projection passes over the type.
+    private var plans: [Plan?] = []
     /// The events that an operator let a projection pass over, by the place of the projection.
     var skipped: [Set<Position>]
 
@@ -42,35 +48,24 @@ final class HandlerRunner {
         self.projections = projections
         self.handle = handle
         self.event = event
-        plans = Array(repeating: [], count: projections.count)
         skipped = Array(repeating: [], count: projections.count)
-    }
-
-    deinit {
-        for case .runs(let statements) in plans.joined() {
-            for prepared in statements { sqlite3_finalize(prepared.statement) }
-        }
-    }
-
-    /// Whether any projection here does something with the event's type; asked before an event is lent costs nothing.
-    func handles(_ projection: Int) throws -> Bool {
-        if case .passesOver = try plan(projection) { return false }
-        return true
     }
 
     /// Runs what a projection has for the lent event.
     ///
     /// Throws ``HandlerFailure`` when the event is at fault, ``SQLiteFailure`` when the database is; the caller rolls back.
     func run(_ projection: Int) throws {
-        guard case .runs(let statements) = try plan(projection) else { return }
-        guard !skipped[projection].contains(event.position) else { return }
+        let place = event.typeNumber * projections.count + projection
+        if place >= plans.count { try makePlans() }
+        guard let plan = plans[place] else { return }
+        if !skipped[projection].isEmpty, skipped[projection].contains(event.position) { return }
         guard event.isKnown else {
             throw failure(
                 projection,
                 "\(HandlerFailure.unknownPrefix)the type or schema version of \(event.rules.name)"
             )
         }
-        for prepared in statements { try run(prepared, projection) }
+        for prepared in plan.statements { try run(prepared, projection) }
     }
 
     private func run(_ prepared: Prepared, _ projection: Int) throws {
@@ -97,20 +92,17 @@ final class HandlerRunner {
         HandlerFailure(projection: projection, position: event.position, type: event.rules.name, message: message)
     }
 
-    private func plan(_ projection: Int) throws(SQLiteFailure) -> Plan {
-        let number = event.typeNumber
-        if number < plans[projection].count {
-            let known = plans[projection][number]
-            guard case .unplanned = known else { return known }
+    /// Plans every type met so far that has no plans yet.
+    private func makePlans() throws(SQLiteFailure) {
+        for rules in event.types.rules[(plans.count / max(1, projections.count))...] {
+            var row: [Plan?] = []
+            for projection in projections { row.append(try makePlan(projection, rules)) }
+            plans += row
         }
-        while plans[projection].count <= number { plans[projection].append(.unplanned) }
-        let made = try makePlan(projections[projection], event.rules)
-        plans[projection][number] = made
-        return made
     }
 
-    private func makePlan(_ projection: Projection, _ rules: TypeRules) throws(SQLiteFailure) -> Plan {
-        guard let handler = projection.handlers[rules.name] ?? projection.every else { return .passesOver }
+    private func makePlan(_ projection: Projection, _ rules: TypeRules) throws(SQLiteFailure) -> Plan? {
+        guard let handler = projection.handlers[rules.name] ?? projection.every else { return nil }
         var statements: [Prepared] = []
         do throws(SQLiteFailure) {
             for statement in handler.statements {
@@ -118,7 +110,7 @@ final class HandlerRunner {
                     guard let source = rules.source(of: name) else {
                         preconditionFailure("the checks admit known parameters only, not :\(name)")
                     }
-                    return (index: Int32(index + 1), source: source)
+                    return Binding(index: Int32(index + 1), source: source)
                 }
                 let place = "\(handler.file):\(statement.line)"
                 let prepared = try handle.prepare(statement.sql)
@@ -128,6 +120,6 @@ final class HandlerRunner {
             for prepared in statements { sqlite3_finalize(prepared.statement) }
             throw error
         }
-        return .runs(statements)
+        return Plan(statements)
     }
 }

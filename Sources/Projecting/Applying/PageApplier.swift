@@ -68,7 +68,7 @@ final class PageApplier {
     ) throws {
         let lanes = running.map { (place: $0, from: checkpoints[$0].next, until: stops[$0] ?? next) }
         for recorded in events {
-            try event.with(recorded) { () throws in
+            try event.with(recorded) {
                 for lane in lanes where lane.from <= event.position && event.position < lane.until {
                     try runner.run(lane.place)
                 }

@@ -1,5 +1,4 @@
 internal import EventStore
-internal import Foundation
 internal import RoutingDomain
 
 /// Writes the fixed-width texts of the envelope into a buffer, without making a `String` per event.
@@ -28,19 +27,17 @@ enum TextForm {
         put(rest % 1_000_000, 6, UInt8(ascii: "Z"))
     }
 
-    /// 36 bytes, the identifier in lower case.
-    static func identifier(_ identifier: UUID, into place: UnsafeMutablePointer<UInt8>) {
+    /// 36 bytes, an identifier of 16 bytes in lower case.
+    static func identifier(_ bytes: UnsafeBufferPointer<UInt8>, into place: UnsafeMutablePointer<UInt8>) {
         var next = place
-        withUnsafeBytes(of: identifier.uuid) { bytes in
-            for (index, byte) in bytes.enumerated() {
-                if index == 4 || index == 6 || index == 8 || index == 10 {
-                    next.pointee = UInt8(ascii: "-")
-                    next += 1
-                }
-                next[0] = digit(byte >> 4)
-                next[1] = digit(byte & 15)
-                next += 2
+        for index in 0..<16 {
+            if index == 4 || index == 6 || index == 8 || index == 10 {
+                next.pointee = UInt8(ascii: "-")
+                next += 1
             }
+            next[0] = digit(bytes[index] >> 4)
+            next[1] = digit(bytes[index] & 15)
+            next += 2
         }
     }
 

@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Crypto
 internal import DurableFiles
 internal import EventStore
 internal import Glibc
@@ -27,7 +28,7 @@ struct KeyframeStore: Sendable {
         try DurableFile.makeDirectory(folder)
         let header: JSONValue = [
             "checkpoint": .integer(Int(position)), "digest": .string(projection.digest), "install": .string(install),
-            "name": .string(projection.name), "sha256": .string(Digest.hexadecimal(of: database)),
+            "name": .string(projection.name), "sha256": .string(SHA256.hash(data: database).hexadecimal),
         ]
         let bytes = try header.canonicalBytes() + [UInt8(ascii: "\n")] + database
         try DurableFile.write(bytes, to: path(projection, position))
@@ -55,7 +56,7 @@ struct KeyframeStore: Sendable {
             header["install"]?.text == install, header["name"]?.text == projection.name
         else { return nil }
         let database = Array(bytes[(end + 1)...])
-        return header["sha256"]?.text == Digest.hexadecimal(of: database) ? database : nil
+        return header["sha256"]?.text == SHA256.hash(data: database).hexadecimal ? database : nil
     }
 
     private static func short(_ projection: Projection) -> String { String(projection.digest.prefix(16)) }

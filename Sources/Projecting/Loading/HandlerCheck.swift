@@ -1,3 +1,4 @@
+internal import CanonicalJSON
 internal import Crypto
 internal import GRDBSQLite
 internal import RoutingDomain
@@ -154,7 +155,7 @@ extension ProjectionChecker {
             take(file.name, file.bytes)
         }
         for migration in migrations where migration.owner == name { take(migration.file, Array(migration.sql.utf8)) }
-        return Digest.hexadecimal(hasher.finalize())
+        return hasher.finalize().hexadecimal
     }
 
     private func schema(of name: String, searched: Set<String>) -> ProjectionSchema {

@@ -1,3 +1,4 @@
+internal import CanonicalJSON
 internal import Crypto
 internal import DurableFiles
 internal import Foundation
@@ -100,21 +101,7 @@ struct SourceFile {
     let name: String
     let bytes: [UInt8]
 
-    var sha256: String { Digest.hexadecimal(of: bytes) }
-}
-
-/// SHA-256 in the form in which Daybook prints it.
-enum Digest {
-    /// The digest of bytes in 64 hexadecimal digits.
-    static func hexadecimal(of bytes: some DataProtocol) -> String {
-        hexadecimal(SHA256.hash(data: bytes))
-    }
-
-    /// The hexadecimal digits of a finished digest.
-    static func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    var sha256: String { SHA256.hash(data: bytes).hexadecimal }
 }
 
 /// Reads the folders of SQL files; hidden files are passed over, anything else unexpected is left for the checks.

@@ -1,3 +1,4 @@
+internal import CanonicalJSON
 internal import Crypto
 internal import GRDBSQLite
 
@@ -18,7 +19,7 @@ enum ReadModelDigest {
                 return true
             }
         }
-        return Digest.hexadecimal(hasher.finalize())
+        return hasher.finalize().hexadecimal
     }
 
     private static func add(_ row: SQLiteRow, _ column: Int32, _ hasher: inout SHA256) {

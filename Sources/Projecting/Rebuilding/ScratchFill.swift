@@ -48,6 +48,7 @@ struct ScratchFill {
     }
 
     private func finish(_ workers: [FillWorker], _ target: Position) throws -> [FilledScratch] {
+        for worker in workers { worker.finishWriting() }
         var filled: [FilledScratch] = []
         for worker in workers {
             for lane in try worker.finish() {
@@ -137,8 +138,9 @@ final class FillWorker: @unchecked Sendable {
             try database.run { handle in
                 try handle.execute(
                     """
-                    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
-                    PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY
+                    PRAGMA page_size = \(RegistryPlace.pageSize); PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+                    PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
+                    PRAGMA mmap_size = 17179869184; PRAGMA secure_delete = OFF
                     """
                 )
                 for statement in projection.schema.needed { try handle.execute(statement) }
@@ -198,7 +200,7 @@ final class FillWorker: @unchecked Sendable {
 
     private func apply(_ events: ArraySlice<RecordedEvent>, _ next: Position) throws {
         for recorded in events {
-            try event.with(recorded) { () throws in
+            try event.with(recorded) {
                 for lane in lanes where lane.stop == nil { try run(lane, events) }
             }
         }
@@ -229,18 +231,29 @@ final class FillWorker: @unchecked Sendable {
         }
     }
 
-    /// Waits for the queue, makes the indexes that were left out, closes the databases and hands back what was filled.
-    func finish() throws -> [(projection: Projection, path: String, stop: Stop?)] {
-        try queue.sync {
-            if let failure { throw failure }
-            let results = try lanes.map { lane in
-                lane.runner = nil
-                if lane.stop == nil {
+    /// Queues what comes after the last page: the indexes that were left out. Does not wait, so that workers do it at once.
+    func finishWriting() {
+        queue.async { [self] in
+            guard failure == nil else { return }
+            do {
+                for lane in lanes where lane.stop == nil {
                     try lane.database.run { handle in
                         for statement in lane.projection.schema.deferred { try handle.execute(statement) }
                         try handle.execute("COMMIT")
                     }
                 }
+            } catch {
+                failed.withLock { $0 = error }
+            }
+        }
+    }
+
+    /// Waits for the queue, closes the databases and hands back what was filled.
+    func finish() throws -> [(projection: Projection, path: String, stop: Stop?)] {
+        try queue.sync {
+            if let failure { throw failure }
+            let results = lanes.map { lane in
+                lane.runner = nil
                 return (lane.projection, lane.path, lane.stop)
             }
             lanes = []

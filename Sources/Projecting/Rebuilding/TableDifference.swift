@@ -108,7 +108,7 @@ extension SQLiteValue {
         case .integer(let number): String(number)
         case .real(let number): String(number)
         case .text(let text): text
-        case .blob(let bytes): "x" + Digest.hexadecimal(bytes)
+        case .blob(let bytes): "x" + bytes.hexadecimal
         }
     }
 }

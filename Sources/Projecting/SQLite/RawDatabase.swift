@@ -18,6 +18,7 @@ final class RawDatabase {
 
     /// Opens a file; `":memory:"` is a database of this connection alone.
     init(path: String, _ access: Access = .writing) throws(ProjectingFault) {
+        SQLiteSetup.apply()
         let flags =
             access == .reading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
         var pointer: OpaquePointer?

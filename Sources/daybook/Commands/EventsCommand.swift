@@ -149,7 +149,7 @@ enum EventJSON {
             "command": .string(event.commandID.text), "actor": .string(event.actor.text), "actor_name": .string(name),
             "auth": .string(metadata.auth), "payload": try JSONReader.canonical(event.data),
             "summary": .string(summary(event)),
-            "leaf": .string(MerkleFrontier.leaf(of: event.record).map { String(format: "%02x", $0) }.joined()),
+            "leaf": .string(MerkleFrontier.leaf(of: event.record).hexadecimal),
             "clock": [
                 "synchronised": .bool(event.clockState & 1 != 0), "stepped": .bool(event.clockState & 2 != 0),
                 "estimated_error_ms": .integer(Int(event.clockState >> 8)),

@@ -37,6 +37,7 @@ struct InitCommand: AsyncParsableCommand {
                 status: ExitStatus.badData
             )
         }
+        try DurableFile.makeDirectory(folders.root)
         for folder in folders.all {
             let isPrivate = folder.hasPrefix(folders.data)
             try DurableFile.makeDirectory(folder, mode: isPrivate ? 0o700 : 0o755)

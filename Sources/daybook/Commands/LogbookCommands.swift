@@ -351,7 +351,7 @@ enum Evidence {
         let blobs = home.folders.blobs
         let (digest, count) = try await onThread {
             let bytes = try DurableFile.read(text, limit: limit)
-            let digest = SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+            let digest = SHA256.hash(data: bytes).hexadecimal
             let path = "\(blobs)/\(digest)"
             if !FileManager.default.fileExists(atPath: path) { try DurableFile.write(bytes, to: path, mode: 0o600) }
             return (digest, bytes.count)

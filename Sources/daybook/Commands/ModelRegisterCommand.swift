@@ -69,7 +69,7 @@ extension ModelCommand {
                 log: Manifest.LogPoint(
                     origin: home.log.identity.origin,
                     size: Int(head.size),
-                    root: head.root.map { String(format: "%02x", $0) }.joined()
+                    root: head.root.hexadecimal
                 ),
                 changeScopes: scope.isEmpty ? nil : scope
             )

@@ -145,10 +145,9 @@ struct ProjectionsCommand: AsyncParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run(in home: OpenHome) async throws {
-            let handler = home.handler
             FileHandle.standardError.write(Data("projecting \(home.folders.root)\n".utf8))
             try await withInterruption {
-                try await home.projector.run { try await OpenHome.endTemporaryChanges(handler) }
+                try await home.projector.run { try await home.endTemporaryChanges() }
             }
         }
     }

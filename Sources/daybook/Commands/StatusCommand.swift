@@ -177,7 +177,7 @@ struct StatusScreen {
         guard case .object(var members) = overview.json else { return overview.json }
         members["state"] = problems.isEmpty ? "green" : "degraded"
         members["events"] = .integer(Int(head.size))
-        members["root"] = .string(head.root.map { String(format: "%02x", $0) }.joined())
+        members["root"] = .string(head.root.hexadecimal)
         members["stale"] = .bool(isStale)
         members["problems"] = .array(problems.map { ["what": .string($0.what), "remedy": .string($0.remedy)] })
         return .object(members)

@@ -34,7 +34,7 @@ struct VerifyCommand: HomeCommand {
             return (report, facts)
         }
         var lines = [
-            "log        \(report.events) events in \(report.streams) streams, dense, chained, root \(Self.hex(report.root))"
+            "log        \(report.events) events in \(report.streams) streams, dense, chained, root \(report.root.hexadecimal)"
         ]
         var problems: [String] = []
         if !logOnly {
@@ -72,7 +72,7 @@ struct VerifyCommand: HomeCommand {
             lines.joined(separator: "\n"),
             [
                 "events": .integer(Int(report.events)), "streams": .integer(report.streams),
-                "root": .string(Self.hex(report.root)), "models": .integer(facts.models.count),
+                "root": .string(report.root.hexadecimal), "models": .integer(facts.models.count),
                 "evidence": .integer(facts.evidence.count), "log_only": .bool(logOnly), "problems": [],
             ]
         )
@@ -96,13 +96,12 @@ struct VerifyCommand: HomeCommand {
                 guard let bytes = try? DurableFile.read("\(blobs)/\(digest)", limit: Evidence.limit) else {
                     return "evidence data/blobs/\(digest) is missing or unreadable"
                 }
-                return hex(Array(SHA256.hash(data: bytes))) == digest
+                return SHA256.hash(data: bytes).hexadecimal == digest
                     ? nil : "evidence data/blobs/\(digest) was altered"
             }
         }
     }
 
-    static func hex(_ bytes: [UInt8]) -> String { bytes.map { String(format: "%02x", $0) }.joined() }
 }
 
 /// What the log says should be on disk.

@@ -133,13 +133,13 @@ final class OpenHome: Sendable {
         return outcome
     }
 
-    /// Ends temporary changes whose time has come, and brings the read models to the head of the log.
+    /// Brings the read models to the head of the log, and ends temporary changes whose time has come.
     ///
     /// A read model that is behind because another process projects is told on standard error, never passed over in silence.
     @discardableResult
     func catchUp() async throws -> CatchUp {
-        try await Self.endTemporaryChanges(handler)
-        let outcome = try await projector.catchUp()
+        var outcome = try await projector.catchUp()
+        if try await endTemporaryChanges() { outcome = try await projector.catchUp() }
         if outcome.isStale {
             let behind =
                 outcome.parked.isEmpty
@@ -155,14 +155,20 @@ final class OpenHome: Sendable {
         FileHandle.standardError.write(Data("\(line)\n".utf8))
     }
 
-    /// Appends the end of every temporary config change whose time has come.
-    static func endTemporaryChanges(_ handler: CommandHandler) async throws {
-        for config in ConfigName.allCases {
+    /// Appends the end of every temporary config change whose time has come; says whether there was one.
+    ///
+    /// The read model only says when to ask; the decider looks at the log again.
+    @discardableResult
+    func endTemporaryChanges() async throws -> Bool {
+        let now = Timestamp(microseconds: handler.clock.reading().wall).description
+        let due = try await projector.place.openReader().read { try TemporaryChanges.due($0, now: now) }
+        for config in Set(due.compactMap { ConfigName(rawValue: $0.config) }) {
             _ = try await handler.handle(
                 ExpireConfigChanges(config: config),
                 by: .system(reason: "the time of a temporary change has come")
             )
         }
+        return !due.isEmpty
     }
 
     /// Reads from the read models as they are now.
@@ -181,7 +187,7 @@ final class OpenHome: Sendable {
         _ body: @Sendable @escaping (Database) throws -> Value
     ) async throws -> Value {
         guard let checkpoint else { return try await read(body) }
-        try await Self.endTemporaryChanges(handler)
+        try await catchUp()
         let past = try await projector.readModels(asOf: checkpoint)
         return try await past.reader.read(body)
     }

@@ -1,0 +1,84 @@
+import ArgumentParser
+import EventStore
+import Foundation
+import GRDB
+import Projecting
+import ReadModels
+
+/// A rebuild of all projections from a log of mixed events, beside a C program that lets json_extract fill one row each;
+/// then the read models as of random positions.
+struct RebuildBench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "rebuild")
+
+    @OptionGroup var options: BenchOptions
+
+    func run() async throws {
+        let folder = try await MixedLog.prepare(events: options.events, in: options.data)
+        let peer = try Peer("rebuild_peer", libraries: ["-llmdb", "-lsqlite3"], in: options.data)
+        let log = try LMDBEventLog.open(at: "\(folder)/log")
+        let data = "\(folder)/data"
+        try? FileManager.default.removeItem(atPath: data)
+        let projector = Projector(log: log, set: try ProjectionSet.bundled(), place: RegistryPlace(data: data))
+        let size = Double(try log.head().size)
+
+        let first = try await seconds { _ = try await projector.catchUp() }
+        print("first fill of an empty home: \(whole(size / first)) events/s")
+        var (ours, theirs) = (Figures(), Figures())
+        for _ in 0..<options.rounds {
+            theirs.add(size / (try peer.figure("\(folder)/log", "\(folder)/peer.db")))
+            ours.add(size / (try await seconds { _ = try await projector.rebuild() }))
+        }
+        report("rebuild of all projections", ours: ours, peer: theirs, unit: "events/s", bar: 0.5)
+        try await measureAsOf(projector, size: UInt64(size))
+        try await measureModelList(projector)
+        print(
+            "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes")); peak memory \(peak())"
+        )
+        await log.close()
+    }
+
+    private func measureAsOf(_ projector: Projector, size: UInt64) async throws {
+        var figures = Figures()
+        for _ in 0..<20 {
+            let position = UInt64.random(in: 0...size)
+            figures.add(try await seconds { _ = try await projector.readModels(asOf: position) } * 1000)
+        }
+        print("as-of at random positions: median \(whole(figures.median)) ms (\(figures.range)), bar 1000 ms")
+    }
+
+    private func measureModelList(_ projector: Projector) async throws {
+        let reader = try projector.place.openReader()
+        var figures = Figures()
+        var count = 0
+        for _ in 0..<200 {
+            figures.add(try await seconds { count = try await reader.read { try Models.list($0).count } } * 1000)
+        }
+        let p95 = figures.percentile(0.95)
+        print(
+            """
+            model list, \(count) versions: median \(ratio(figures.median)) ms, p95 \(ratio(p95)) ms, bar 20 ms: \
+            \(p95 < 20 ? "held" : "MISSED")
+            """
+        )
+    }
+
+    private func seconds(_ body: () async throws -> Void) async throws -> Double {
+        let start = ContinuousClock.now
+        try await body()
+        return (ContinuousClock.now - start) / .seconds(1)
+    }
+
+    private func megabytes(_ folder: String, _ name: String) -> String {
+        let files =
+            [name] + (FileManager.default.enumerator(atPath: "\(folder)/\(name)")?.map { "\(name)/\($0)" } ?? [])
+        let bytes = files.map { try? FileManager.default.attributesOfItem(atPath: "\(folder)/\($0)")[.size] as? Int }
+        return "\(bytes.reduce(0) { $0 + ($1 ?? 0) } >> 20) MiB"
+    }
+
+    /// The most memory this process ever held, the map of the log included.
+    private func peak() -> String {
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+        return line.dropFirst(6).trimmingCharacters(in: .whitespaces)
+    }
+}
