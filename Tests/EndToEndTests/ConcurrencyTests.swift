@@ -84,8 +84,8 @@ struct ConcurrencyTests {
         let commands = [
             ["model", "register", third], ["model", "activate", "2026.02.02_2"], ["model", "rollback", "--yes"],
             ["model", "rollback", "--yes", "--with-config"], ["snapshot", "create", "again"],
-            ["config", "patch", "runtime", #"{"ef_search": 210}"#], ["snapshot", "restore", "again", "--yes"],
-            ["config", "restore", "runtime", "--to", "5"],
+            ["config", "patch", "runtime", #"{"ef_search": 210}"#], ["config", "restore", "runtime", "--to", "5"],
+            ["config", "patch", "runtime", #"{"ef_search": 220}"#], ["snapshot", "restore", "again", "--yes"],
         ]
         for (number, command) in commands.enumerated() {
             let words = command + ["--reason", "once", "--key", "key-\(number)"]
