@@ -48,6 +48,14 @@ final class OpenHome: Sendable {
     static func open(_ options: GlobalOptions) async throws -> OpenHome {
         let folders = options.folders
         guard FileManager.default.fileExists(atPath: folders.log) else {
+            if access(folders.data, X_OK) != 0, errno == EACCES {
+                throw Failure(
+                    "home.not-allowed",
+                    "you may not open the home at \(folders.root): its data/ is another user's",
+                    hint: "run the command as the user who owns it",
+                    status: ExitStatus.notAllowed
+                )
+            }
             throw Failure(
                 "no-home",
                 "there is no home at \(folders.root)",
@@ -181,7 +189,9 @@ final class OpenHome: Sendable {
         do {
             try await catchUp()
         } catch let fault as ProjectingFault where fault.code == .inputOutput {
-            Self.say("stale: the read models cannot be written and are shown as they are: \(fault)")
+            Self.say("stale: the read models cannot be written and are shown as they are: \(fault.message)")
+        } catch let error as EventStoreError where error.code != .damaged {
+            Self.say("a temporary change whose time has come cannot be ended: \(error.message)")
         }
         return try await projector.place.openReader().read(body)
     }
