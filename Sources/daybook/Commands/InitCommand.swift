@@ -54,20 +54,7 @@ struct InitCommand: AsyncParsableCommand {
             isNew = true
         }
         let home = try await OpenHome.open(global)
-        var completed = false
-        for config in ConfigName.allCases
-        where try home.handler.state(for: InitialiseConfig(config: config))[config].values.isEmpty {
-            do {
-                _ = try await home.handler.handle(
-                    InitialiseConfig(config: config),
-                    by: .system(reason: "defaults of a new home")
-                )
-                completed = true
-            } catch let rejection as Rejection where rejection.rule == "config.initialised" {
-                // Another init at the same moment was faster; the home is whole all the same.
-                continue
-            }
-        }
+        let completed = try await Self.setDefaults(home)
         try await home.catchUp()
         let head = try home.log.head()
         await home.close()
@@ -96,5 +83,24 @@ struct InitCommand: AsyncParsableCommand {
                 "actor": ["id": .string(home.actor.id.text), "name": .string(home.actor.name)],
             ]
         )
+    }
+
+    /// Sets the default configs where there are none; false when they stand already.
+    private static func setDefaults(_ home: OpenHome) async throws -> Bool {
+        var completed = false
+        for config in ConfigName.allCases
+        where try home.handler.state(for: InitialiseConfig(config: config))[config].values.isEmpty {
+            do {
+                _ = try await home.handler.handle(
+                    InitialiseConfig(config: config),
+                    by: .system(reason: "defaults of a new home")
+                )
+                completed = true
+            } catch let rejection as Rejection where rejection.rule == "config.initialised" {
+                // Another init at the same moment was faster; the home is whole all the same.
+                continue
+            }
+        }
+        return completed
     }
 }
