@@ -75,10 +75,10 @@ struct RebuildBench: AsyncParsableCommand {
         return "\(bytes.reduce(0) { $0 + ($1 ?? 0) } >> 20) MiB"
     }
 
-    /// The most memory this process ever held, the map of the log included.
-    private func peak() -> String {
+    /// The memory of this process's own: without the maps of the log and of scratch databases.
+    private func memory() -> String {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
-        return line.dropFirst(6).trimmingCharacters(in: .whitespaces)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") } ?? ""
+        return line.dropFirst(8).trimmingCharacters(in: .whitespaces)
     }
 }

@@ -158,6 +158,8 @@ final class FillWorker: @unchecked Sendable {
     private let failed = Mutex<(any Error)?>(nil)
     private let event: BoundEvent
     private var lanes: [Lane] = []
+    /// The lanes that do something with a type, by its number.
+    private var routes: [[Lane]] = []
     private var inTransaction = 0
     private var done: Position = 0
 
@@ -201,7 +203,11 @@ final class FillWorker: @unchecked Sendable {
     private func apply(_ events: ArraySlice<RecordedEvent>, _ next: Position) throws {
         for recorded in events {
             try event.with(recorded) {
-                for lane in lanes where lane.stop == nil { try run(lane, events) }
+                while routes.count < event.types.rules.count {
+                    let type = event.types.rules[routes.count].name
+                    routes.append(lanes.filter { $0.projection.every != nil || $0.projection.handlers[type] != nil })
+                }
+                for lane in routes[event.typeNumber] where lane.stop == nil { try run(lane, events) }
             }
         }
         inTransaction += events.count
@@ -257,10 +263,16 @@ final class FillWorker: @unchecked Sendable {
                 return (lane.projection, lane.path, lane.stop)
             }
             lanes = []
+            routes = []
             return results
         }
     }
 
     /// Waits for the queue and closes what is still open.
-    func close() { queue.sync { lanes = [] } }
+    func close() {
+        queue.sync {
+            lanes = []
+            routes = []
+        }
+    }
 }

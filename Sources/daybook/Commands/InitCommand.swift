@@ -54,7 +54,7 @@ struct InitCommand: AsyncParsableCommand {
             isNew = true
         }
         let home = try await OpenHome.open(global)
-        let completed = try await Self.setDefaults(home)
+        let completed = try await initialiseConfigs(home)
         try await home.catchUp()
         let head = try home.log.head()
         await home.close()
@@ -85,8 +85,8 @@ struct InitCommand: AsyncParsableCommand {
         )
     }
 
-    /// Sets the default configs where there are none; false when they stand already.
-    private static func setDefaults(_ home: OpenHome) async throws -> Bool {
+    /// Writes the defaults of each configuration that has none; says whether there was one.
+    private func initialiseConfigs(_ home: OpenHome) async throws -> Bool {
         var completed = false
         for config in ConfigName.allCases
         where try home.handler.state(for: InitialiseConfig(config: config))[config].values.isEmpty {

@@ -132,13 +132,18 @@ final class OpenHome: Sendable {
             idempotencyKey: write?.idempotencyKey,
             asAsked: asAsked
         )
+        // The events are on disk: whoever reported a failure now would have the command sent again.
+        await follow("the change is made, but the read models cannot follow")
+        return outcome
+    }
+
+    /// Catches up where what comes after does not depend on it: a failure is told, not thrown.
+    private func follow(_ words: String) async {
         do {
             try await catchUp()
-        } catch  where outcome.appended != nil {
-            // The events are on disk: whoever reported a failure now would have the command sent again.
-            Self.say("the change is made, but the read models cannot follow: \(Failure(error)?.message ?? "\(error)")")
+        } catch {
+            Self.say("\(words): \(Failure(error)?.message ?? "\(error)")")
         }
-        return outcome
     }
 
     /// Brings the read models to the head of the log, and ends temporary changes whose time has come.
