@@ -31,6 +31,8 @@ int cposix_flock(int fd, int exclusive, int wait) {
     return flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB));
 }
 
+int cposix_unlock(int fd) { return flock(fd, LOCK_UN); }
+
 int cposix_rename_new(const char *from, const char *to) {
     return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }

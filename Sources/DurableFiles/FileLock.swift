@@ -12,7 +12,12 @@ package final class FileLock: Sendable {
         self.path = path
     }
 
-    deinit { _ = close(descriptor) }
+    deinit {
+        // Unlocked by name: a child that is just being started holds a copy of the descriptor until its exec, and closing
+        // ours alone would leave the lock with it.
+        _ = cposix_unlock(descriptor)
+        _ = close(descriptor)
+    }
 
     /// Takes the lock at once, or returns nil if another process (or another holder in this one) has it.
     ///

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Projecting
 
 /// The one executable: commands and composition, no logic.
 @main
@@ -27,6 +28,8 @@ struct Daybook: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
+        // Before any database is opened: afterwards SQLite takes no settings for the whole process.
+        SQLiteSetup.apply()
         do {
             var command = try parseAsRoot(Array(words.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {

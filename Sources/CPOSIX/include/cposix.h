@@ -15,6 +15,9 @@ int cposix_file_system_type(const char *path, int64_t *type);
 /// flock(2): exclusive when `exclusive` is not 0, without waiting when `wait` is 0 (EWOULDBLOCK when held).
 int cposix_flock(int fd, int exclusive, int wait);
 
+/// flock(2) with LOCK_UN: free for others at once, whoever else holds a copy of the descriptor.
+int cposix_unlock(int fd);
+
 /// renameat2(2) with RENAME_NOREPLACE: EEXIST when `to` exists.
 int cposix_rename_new(const char *from, const char *to);
 
