@@ -27,6 +27,8 @@ struct Daybook: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
+        StandardStream.fillGaps()
+        MemoryFault.explain()
         do {
             var command = try parseAsRoot(Array(words.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -104,6 +106,9 @@ struct WriteOptions: ParsableArguments {
         )
     )
     var expect: [String] = []
+
+    /// The reason, nil if it is blank: a command that needs one says so.
+    var statedReason: String? { reason.flatMap { $0.contains { !$0.isWhitespace } ? $0 : nil } }
 
     /// The expected versions by stream.
     ///
