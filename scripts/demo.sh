@@ -62,17 +62,16 @@ register "${folders[1]}"
 
 echo; echo "== One after the other becomes active; a setting changes"
 daybook model activate "$first" --reason "First model in service"
-daybook snapshot create before-second --reason "Known good, before $second"
 daybook model activate "$second" --reason "Better on large parts"
 daybook config patch runtime '{"ef_search":256}' --reason "More exact neighbours for $second"
 
 echo; echo "== The second one disappoints: back to the one before, by a new event"
+daybook snapshot create before-rollback --reason "As it was with $second"
 daybook model rollback --reason "Proposals got slower" --yes
-daybook snapshot create after-rollback --reason "State after the rollback"
 
-echo; echo "== The registry now, and as it was before the second activation"
+echo; echo "== The registry now, and as it was before the rollback"
 daybook model list
-daybook model list --as-of before-second
+daybook model list --as-of before-rollback
 
 echo; echo "== Is everything what the log says?"
 daybook verify

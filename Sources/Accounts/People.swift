@@ -83,7 +83,8 @@ package final class People: Sendable {
 
     /// The person of a name, letter case aside, or nil.
     package func person(named name: String) throws(PeopleFault) -> Person? {
-        try reading { try Row.fetchOne($0, sql: "SELECT * FROM person WHERE name = ?", arguments: [name]) }
+        let name = name.precomposedStringWithCanonicalMapping
+        return try reading { try Row.fetchOne($0, sql: "SELECT * FROM person WHERE name = ?", arguments: [name]) }
             .flatMap(Self.person)
     }
 
@@ -95,17 +96,12 @@ package final class People: Sendable {
 
     /// Puts a person on disk under a pseudonym.
     ///
-    /// Throws ``PeopleFault`` with `nameSyntax` unless the name is 1 to 100 bytes without control characters and line breaks,
-    /// and with `nameTaken` if another person has it.
+    /// The name is kept in Unicode's composed form (NFC). Throws ``PeopleFault`` with `nameSyntax` unless it is 1 to 100 bytes
+    /// without control or hidden characters and without space around it, and with `nameTaken` if another person has it or
+    /// it is `system`.
     package func add(id: UUID, name: String, uid: UInt32? = nil, at instant: String) throws(PeopleFault) -> Person {
-        let isPlain = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
-        guard 1...100 ~= name.utf8.count, isPlain, name.contains(where: { !$0.isWhitespace }) else {
-            throw PeopleFault(
-                code: .nameSyntax,
-                message: "a name must be 1 to 100 bytes of text without control characters",
-                hint: "this one has \(name.utf8.count) bytes"
-            )
-        }
+        let name = name.precomposedStringWithCanonicalMapping
+        try Self.check(name)
         guard try person(named: name) == nil else {
             throw PeopleFault(
                 code: .nameTaken,
@@ -124,6 +120,26 @@ package final class People: Sendable {
             throw Self.storage(error)
         }
         return Person(id: id, name: name, uid: uid)
+    }
+
+    private static func check(_ name: String) throws(PeopleFault) {
+        let isPlain = name.unicodeScalars.allSatisfy { ![.control, .format].contains($0.properties.generalCategory) }
+        let isTrimmed = name.first?.isWhitespace == false && name.last?.isWhitespace == false
+        guard 1...100 ~= name.utf8.count, isPlain, isTrimmed else {
+            throw PeopleFault(
+                code: .nameSyntax,
+                message:
+                    "a name must be 1 to 100 bytes of text without control or hidden characters or space around it",
+                hint: "this one has \(name.utf8.count) bytes"
+            )
+        }
+        guard name.lowercased() != "system" else {
+            throw PeopleFault(
+                code: .nameTaken,
+                message: "the name system stands for what Daybook does by itself",
+                hint: "choose another name"
+            )
+        }
     }
 
     private func reading<Value>(_ body: (Database) throws -> Value) throws(PeopleFault) -> Value {

@@ -152,9 +152,14 @@ package struct CommandHandler: Sendable {
         by sender: Sender,
         expecting: [String: UInt64]
     ) throws -> (decided: [Decided], versions: [StreamName: UInt64]) {
-        let (state, versions) = try load(command)
+        for (field, text) in [("reason", sender.reason), ("meaning", sender.meaning)] {
+            if let text { _ = try FreeText.checked(text, field: field, maximumBytes: 2000) }
+        }
+        var (state, versions) = try load(command)
         for (stream, expected) in expecting {
-            let current = try versions.first { $0.key.text == stream }?.value ?? log.version(of: try Self.name(stream))
+            let name = try Self.name(stream)
+            let current = try versions[name] ?? log.version(of: name)
+            versions[name] = current
             guard current == expected else {
                 throw Rejection(
                     "version.expected",

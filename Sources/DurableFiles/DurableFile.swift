@@ -75,7 +75,8 @@ package enum DurableFile {
             }
         case ENOENT where parent(of: path) != path:
             try makeDirectory(parent(of: path), mode: mode)
-            try makeDirectory(path, mode: mode)
+            guard mkdir(path, mode) == 0 || errno == EEXIST else { throw FileFault("make the folder", path: path) }
+            try synchroniseDirectory(parent(of: path))
         default: throw FileFault("make the folder", path: path)
         }
     }

@@ -41,8 +41,17 @@ final class FolderReader {
         while trimmed.count > 1, trimmed.hasSuffix("/") || trimmed.hasSuffix("/.") { trimmed.removeLast() }
         let bare = String(trimmed)
         self.path = bare
-        directory = try ModelFolderFault.wrapping { () throws(FileFault) in
-            try FileDescriptor.open(bare, O_RDONLY | O_DIRECTORY | (followsLink ? 0 : O_NOFOLLOW))
+        do throws(FileFault) {
+            directory = try FileDescriptor.open(bare, O_RDONLY | O_DIRECTORY | (followsLink ? 0 : O_NOFOLLOW))
+        } catch  where error.errorNumber == ENOTDIR {
+            throw ModelFolderFault(
+                .notAFolder,
+                path: bare,
+                "\(bare) is a file or a symbolic link, not a folder",
+                hint: "name the model folder itself"
+            )
+        } catch {
+            throw ModelFolderFault(error)
         }
     }
 

@@ -74,8 +74,8 @@ package enum SafeText {
         return String(result)
     }
 
-    /// Control characters, line and paragraph separators, and the characters that turn the direction of text or hide.
-    static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+    /// Whether it is a control character, a line or paragraph separator, or turns the direction of text or hides.
+    package static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7f..<0xa0, 0xad, 0x061c, 0x180e, 0x200b, 0x200e, 0x200f, 0x2028...0x202e, 0x2060...0x206f: true
         case 0xfeff, 0xfff9...0xfffb, 0xe0000...0xe007f: true

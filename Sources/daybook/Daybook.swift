@@ -30,6 +30,8 @@ struct Daybook: AsyncParsableCommand {
     static func main() async {
         // Before any database is opened: afterwards SQLite takes no settings for the whole process.
         SQLiteSetup.apply()
+        StandardStream.fillGaps()
+        MemoryFault.explain()
         do {
             var command = try parseAsRoot(Array(words.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -107,6 +109,9 @@ struct WriteOptions: ParsableArguments {
         )
     )
     var expect: [String] = []
+
+    /// The reason, nil if it is blank: a command that needs one says so.
+    var statedReason: String? { reason.flatMap { $0.contains { !$0.isWhitespace } ? $0 : nil } }
 
     /// The expected versions by stream.
     ///

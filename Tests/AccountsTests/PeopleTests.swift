@@ -26,13 +26,26 @@ struct PeopleTests {
 
     @Test(
         "Names are unique and plain text",
-        arguments: ["", " ", "a\nb", "tab\t", String(repeating: "x", count: 101), "ANN"]
+        arguments: [
+            "", " ", "a\nb", "tab\t", String(repeating: "x", count: 101), "ANN", "Ann ", " Kim", "\u{202e}Kim",
+            "System",
+        ]
     )
     func refusesNames(name: String) throws {
         try withPeople { people, _ in
             _ = try people.add(id: UUID(), name: "Ann", at: "")
             #expect(throws: PeopleFault.self) { try people.add(id: UUID(), name: name, at: "") }
             #expect(try people.all().count == 1)
+        }
+    }
+
+    @Test("A name in decomposed Hangul is the same name as in composed Hangul")
+    func normalises() throws {
+        try withPeople { people, _ in
+            let kim = try people.add(id: UUID(), name: "김", at: "")
+            let decomposed = "김".decomposedStringWithCanonicalMapping
+            #expect(try people.person(named: decomposed) == kim)
+            #expect(throws: PeopleFault.self) { try people.add(id: UUID(), name: decomposed, at: "") }
         }
     }
 

@@ -30,6 +30,50 @@ struct BadInputTests {
         }
     }
 
+    @Test("Numbers and files that could hang or overflow are refused")
+    func extremes() async throws {
+        let home = try await TestHome.withActiveModels()
+        try await home.succeed(["task", "open", "measure", "--id", "t1"])
+        let pipe = home.folder.path("pipe")
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for file in [pipe, home.folder.path("."), "/dev/zero"] {
+            let log = [
+                "task", "log", "t1", "--directive", "d", "--response", "r", "--remaining", "1", "--evidence", file,
+            ]
+            try await home.refuses(log, exit: 65, naming: ["not a plain file"])
+        }
+        for limit in ["-1", "0", "9223372036854775807"] {
+            try await home.refuses(["events", "list", "--limit=\(limit)"], exit: 64, naming: ["--limit"])
+        }
+        let export = ["events", "export", "--format", "csv", "--out", home.folder.path("e.csv")]
+        try await home.refuses(export + ["--from", "18446744073709551615"], exit: 65, naming: ["position"])
+        try await home.refuses(["init", "--home", "/proc/daybook"], exit: 73, naming: ["/proc/daybook"])
+        for name in ["now", "2026-01-01"] {
+            try await home.refuses(["snapshot", "create", name], exit: 65, naming: ["a time"])
+        }
+    }
+
+    @Test("A reason is text also where none is needed")
+    func reasons() async throws {
+        let home = try await TestHome.make()
+        try await home.refuses(
+            ["snapshot", "create", "s1", "--reason", "\u{1b}[31mred"],
+            exit: 65,
+            naming: ["control characters"]
+        )
+    }
+
+    @Test("An export that the log refuses leaves no file")
+    func refusedExport() async throws {
+        let home = try await TestHome.make()
+        let (first, second) = (home.folder.path("a.md"), home.folder.path("b.md"))
+        let export = ["logbook", "export", "--format", "md", "--key", "k1", "--out"]
+        try await home.succeed(export + [first])
+        try await home.refuses(export + [second], exit: 65, naming: ["idempotency key"])
+        #expect(!FileManager.default.fileExists(atPath: second))
+        #expect(!FileManager.default.fileExists(atPath: "\(second).sha256"))
+    }
+
     @Test("A duplicate version is refused and the next one named")
     func duplicate() async throws {
         let home = try await TestHome.withActiveModels()
@@ -145,7 +189,7 @@ struct BadInputTests {
         try await home.refuses(["snapshot", "create", "7", "--reason", "x"], exit: 65, naming: ["7"])
         try await home.refuses(["projections", "rebuild", "nothing"], exit: 65, naming: ["nothing"])
         try await home.refuses(["clock", "zone", "Mars/Olympus", "--reason", "x"], exit: 65, naming: ["Mars/Olympus"])
-        try await home.refuses(["export", "check", "/nowhere/x.md"], exit: 75, naming: ["/nowhere/x.md"])
+        try await home.refuses(["export", "check", "/nowhere/x.md"], exit: 65, naming: ["/nowhere/x.md"])
     }
 
     @Test("Nobody acts under an unknown or empty name")

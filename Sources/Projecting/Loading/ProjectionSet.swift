@@ -25,6 +25,11 @@ package struct ProjectionSet: Sendable {
         try load(projections: "\(programFolder)/projections", migrations: "\(programFolder)/migrations")
     }
 
+    /// Every broken rule of the projections that ship with this program; empty when all hold.
+    package static func bundledFaults() throws(ProjectingFault) -> [CheckFault] {
+        try check(projections: "\(programFolder)/projections", migrations: "\(programFolder)/migrations").faults
+    }
+
     /// The folder of everything that ships with the program.
     static var programFolder: String {
         let beside = Bundle.main.bundleURL.appendingPathComponent(bundleName).path

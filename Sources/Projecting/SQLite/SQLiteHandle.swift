@@ -30,7 +30,7 @@ struct SQLiteFailure: Error, CustomStringConvertible {
         let hint =
             code & 0xff == SQLITE_FULL
             ? "free space on that file system; nothing was lost and no restart is needed"
-            : "check owner, mode and file system of the path"
+            : "check owner, mode and file system of the path, and of the -wal and -shm files beside it"
         return ProjectingFault(.inputOutput, "SQLite failed on \(path): \(description)", hint: hint, cause: self)
     }
 }

@@ -37,6 +37,16 @@ package struct CreateSnapshot: Command {
                 actual: name
             )
         }
+        guard name != "now", name.prefixMatch(of: /\d{4}-\d{2}-\d{2}/) == nil else {
+            throw Rejection(
+                "snapshot.name",
+                .invalid,
+                "a snapshot's name must not read as a time: \(name)",
+                hint: "put a letter in front, for example s-\(name)",
+                field: "name",
+                actual: name
+            )
+        }
         if let taken = state.checkpoints[name] {
             throw Rejection(
                 "snapshot.duplicate",

@@ -32,7 +32,7 @@ struct ClockCommand: AsyncParsableCommand {
                 actor: home.actor.id,
                 metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
             )
-            try await home.catchUp()
+            await home.follow()
             home.printer.show(
                 "the clock is accepted (position \(result.first)); appends go on",
                 ["position": .position(result.first)]

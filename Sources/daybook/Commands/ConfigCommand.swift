@@ -164,7 +164,7 @@ struct ConfigCommand: AsyncParsableCommand {
         var before: Int?
 
         func run(in home: OpenHome) async throws {
-            let (config, field, before, limit) = (config, field, before, limit)
+            let (config, field, before, limit) = (config, field, before, try Limit.checked(limit))
             let changes = try await home.read {
                 try Configs.history($0, config, field: field, before: before, limit: limit)
             }

@@ -59,7 +59,7 @@ struct EventsCommand: AsyncParsableCommand {
         var after: Int?
 
         func run(in home: OpenHome) async throws {
-            let (filter, after, limit) = (try filter.filter(home), after, limit)
+            let (filter, after, limit) = (try filter.filter(home), after, try Limit.checked(limit))
             let page = try await home.read { try Audit.page($0, filter, after: after, limit: limit) }
             let rows = page.rows.map { row in
                 [
@@ -115,7 +115,9 @@ struct EventsCommand: AsyncParsableCommand {
             let size = try home.log.head().size
             let start = from ?? (size > count ? size - count : 0)
             if follow {
-                for try await page in home.log.subscribe(from: start) { try show(page.events, home) }
+                try await withInterruption {
+                    for try await page in home.log.subscribe(from: start) { try show(page.events, home) }
+                }
             } else {
                 var next = start
                 while next < size {

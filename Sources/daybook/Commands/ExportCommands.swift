@@ -39,6 +39,10 @@ struct LogbookCommand: AsyncParsableCommand {
         var toDay: String?
 
         func run(in home: OpenHome) async throws {
+            try Exports.check(out)
+            for day in [fromDay, toDay].compactMap({ $0 }) where Timestamp("\(day)T00:00:00.000000Z") == nil {
+                throw ValidationError("\(day) is no day; for example 2026-03-01")
+            }
             let head = try await home.catchUp().checkpoint
             var filter = LogbookFilter(fromDay: fromDay, toDay: toDay, sprint: sprint, task: task)
             filter.before = Int(head)
@@ -81,7 +85,16 @@ extension EventsCommand {
             guard ExportFormat.ofEvents.contains(format) else {
                 throw ValidationError("events are exported as csv or jsonl, not \(format.rawValue)")
             }
+            try Exports.check(out)
             let end = try home.moments().checkpoint(to)
+            guard from < end else {
+                throw Failure(
+                    "export.range",
+                    "there is no event from position \(from) on before position \(end)",
+                    hint: "--from is the first position, --to the moment that ends the range",
+                    status: ExitStatus.badData
+                )
+            }
             let categories = Set(category)
             let words = categories.isEmpty ? nil : "category=\(categories.sorted().joined(separator: ","))"
             let source = ExportOrigin(
@@ -143,6 +156,7 @@ struct ExportCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let path = file
+            try PlainFile.require(path)
             let name = URL(filePath: path).lastPathComponent
             let digest = try await onThread { try ExportCheck.digest(of: path) }
             let known = try await home.read { db in
@@ -161,9 +175,24 @@ struct ExportCommand: AsyncParsableCommand {
 
 /// What all exports have in common at the door.
 enum Exports {
+    /// Throws a usage error for a path that names no file.
+    static func check(_ path: String) throws {
+        guard !path.isEmpty, !path.hasSuffix("/"), !path.contains(where: \.isNewline) else {
+            throw ValidationError("--out \(path) names no file")
+        }
+    }
+
     /// Appends `document.exported` and says where the file lies.
     static func record(_ result: ExportResult, _ path: String, _ home: OpenHome, _ write: WriteOptions) async throws {
-        let outcome = try await home.send(RecordExport(export: result.event), write)
+        let outcome: CommandOutcome
+        do {
+            outcome = try await home.append(RecordExport(export: result.event), write)
+        } catch {
+            // An export that is no event never was: nobody could tell later whether the file is ours.
+            for file in [path, "\(path).sha256"] { try? FileManager.default.removeItem(atPath: file) }
+            throw error
+        }
+        await home.follow()
         home.printer.show(
             "\(path): \(result.entries) entries, \(Words.size(result.sizeBytes)), sha256 \(result.sha256)",
             [

@@ -75,7 +75,7 @@ struct InitCommand: AsyncParsableCommand {
             time zone \(identity.timeZone)
             you are   \(home.actor.name)
 
-            Next: daybook model register DIR --home \(folders.root)
+            Next: daybook model register DIR --home \(Words.shellWord(folders.root))
             """,
             [
                 "home": .string(folders.root), "origin": .string(identity.origin),

@@ -13,10 +13,18 @@ extension SprintKind: ExpressibleByArgument {}
 
 /// Short identifiers for things that people did not name: six characters without look-alikes.
 enum ShortIdentifier {
+    private static let letters = Array("23456789abcdefghjkmnpqrstuvwxyz")
+
+    /// The identifier that belongs to an actor's idempotency key, so that a repeat names the same thing; fresh without a key.
+    static func make(_ prefix: String, _ write: WriteOptions, _ home: OpenHome) -> String {
+        guard let key = write.idempotencyKey else { return make(prefix) }
+        let digest = SHA256.hash(data: Data("\(home.actor.id.text)\n\(key)".utf8))
+        return prefix + "-" + String(digest.prefix(6).map { letters[Int($0) % letters.count] })
+    }
+
     /// A fresh identifier after a prefix, for example `t-4k7mzp`.
-    static func make(_ prefix: String) -> String {
-        let letters = Array("23456789abcdefghjkmnpqrstuvwxyz")
-        return prefix + "-" + String((0..<6).compactMap { _ in letters.randomElement() })
+    private static func make(_ prefix: String) -> String {
+        prefix + "-" + String((0..<6).compactMap { _ in letters.randomElement() })
     }
 }
 
@@ -41,7 +49,7 @@ struct ApprovalCommand: AsyncParsableCommand {
         var sprint: String?
 
         func run(in home: OpenHome) async throws {
-            let id = id ?? ShortIdentifier.make("a")
+            let id = id ?? ShortIdentifier.make("a", write, home)
             let command = RequestApproval(approval: id, subject: subject, statement: statement, sprint: sprint)
             let outcome = try await home.send(command, write)
             home.printer.show(
@@ -225,7 +233,7 @@ struct TaskCommand: AsyncParsableCommand {
         var sprint: String?
 
         func run(in home: OpenHome) async throws {
-            let id = id ?? ShortIdentifier.make("t")
+            let id = id ?? ShortIdentifier.make("t", write, home)
             let outcome = try await home.send(OpenTask(task: id, title: title, sprint: sprint), write)
             home.printer.show(
                 "task \(id) is open",
@@ -350,6 +358,7 @@ enum Evidence {
         }
         let blobs = home.folders.blobs
         let (digest, count) = try await onThread {
+            try PlainFile.require(text, limit: limit)
             let bytes = try DurableFile.read(text, limit: limit)
             let digest = SHA256.hash(data: bytes).hexadecimal
             let path = "\(blobs)/\(digest)"

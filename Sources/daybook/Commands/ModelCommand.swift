@@ -27,7 +27,7 @@ struct ModelCommand: AsyncParsableCommand {
         var asOf: String?
 
         func run(in home: OpenHome) async throws {
-            let (search, limit) = (search, limit)
+            let (search, limit) = (search, try limit.map(Limit.checked))
             let models = try await home.read(asOf: try home.checkpoint(asOf)) {
                 try Models.list($0, search: search, limit: limit)
             }
@@ -114,6 +114,7 @@ struct ModelCommand: AsyncParsableCommand {
         var version: String
 
         func run(in home: OpenHome) async throws {
+            _ = try ModelVersion.checked(version)
             let command = ActivateModel(version: version)
             if let earlier = try home.earlier(command, write) { return ModelCommand.showActivation(earlier, home) }
             _ = try home.handler.preview(command, by: home.sender(write))
@@ -144,7 +145,7 @@ struct ModelCommand: AsyncParsableCommand {
             let state = try home.handler.state(for: command)
             let target = try state.activation.target(of: to)
             let words = "going back from \(state.activation.active ?? "-") to \(target)"
-            FileHandle.standardError.write(Data("\(words)\n".utf8))
+            StandardStream.error.write("\(words)\n")
             try Confirmation.ask(words, skip: yes)
             try await ModelCommand.verify(target, in: home)
             // The stack as it was shown: whoever activates in between makes this a "try again", not another target.
@@ -262,7 +263,7 @@ enum Confirmation {
     /// Asks unless told to skip or nobody is there; throws a ``Failure`` for anything but yes.
     static func ask(_ words: String, skip: Bool) throws {
         guard !skip, isatty(STDIN_FILENO) == 1 else { return }
-        FileHandle.standardError.write(Data("go on? [y/N] ".utf8))
+        StandardStream.error.write("go on? [y/N] ")
         guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
             throw Failure(
                 "declined",

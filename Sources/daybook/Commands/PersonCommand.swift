@@ -20,7 +20,7 @@ struct PersonCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let person = try await Actors(people: home.people, log: home.log)
                 .add(name: name, origin: .named, by: home.sender())
-            try await home.catchUp()
+            await home.follow()
             home.printer.show("\(person.name) is known as \(person.id.text)", PersonCommand.json(person))
         }
     }

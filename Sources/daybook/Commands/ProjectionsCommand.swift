@@ -91,6 +91,21 @@ struct ProjectionsCommand: AsyncParsableCommand {
         @Flag(name: .long, help: "Only report.")
         var dryRun = false
 
+        func run() async throws {
+            let faults = try OpenHome.faults(global).map(\.description)
+            guard faults.isEmpty else {
+                var failure = Failure(
+                    "projection-refused",
+                    faults.joined(separator: "; "),
+                    hint: "mend the files; nothing was applied",
+                    status: ExitStatus.configuration
+                )
+                failure.facts["faults"] = .array(faults.map { .string($0) })
+                throw failure
+            }
+            try await runInHome()
+        }
+
         func run(in home: OpenHome) async throws {
             try await home.catchUp()
             let result = try await home.projector.check(repair: !dryRun)
@@ -145,7 +160,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run(in home: OpenHome) async throws {
-            FileHandle.standardError.write(Data("projecting \(home.folders.root)\n".utf8))
+            StandardStream.error.write("projecting \(home.folders.root)\n")
             try await withInterruption {
                 try await home.projector.run { try await home.endTemporaryChanges() }
             }

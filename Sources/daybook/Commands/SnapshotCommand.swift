@@ -30,10 +30,12 @@ struct SnapshotCommand: AsyncParsableCommand {
             // "now" is another checkpoint each time, and yet the same thing asked for.
             let asked = at == "now" ? CreateSnapshot(snapshot: name, checkpoint: -1) : command
             let outcome = try await home.send(command, write, asAsked: try asked.canonicalBytes())
+            // A repetition under the same key shows the moment that was named then.
+            let named = try home.handler.state(for: command).checkpoints[name] ?? Int(checkpoint)
             home.printer.show(
-                "snapshot \(name) names the state before position \(checkpoint)",
+                "snapshot \(name) names the state before position \(named)",
                 [
-                    "name": .string(name), "at_checkpoint": .integer(Int(checkpoint)),
+                    "name": .string(name), "at_checkpoint": .integer(named),
                     "position": .position(outcome.appended?.first),
                 ]
             )
@@ -126,7 +128,7 @@ struct SnapshotCommand: AsyncParsableCommand {
                 home.printer.show(lines.joined(separator: "\n"), Self.json(decided, nil))
                 return
             }
-            FileHandle.standardError.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+            StandardStream.error.write(Words.visible(lines.joined(separator: "\n")) + "\n")
             try Confirmation.ask("restoring the state before position \(checkpoint)", skip: yes)
             for case let event as ModelActivated in decided.map(\.event) {
                 try await ModelCommand.verify(event.version, in: home)

@@ -34,7 +34,7 @@ struct StatusCommand: AsyncParsableCommand {
             try await withInterruption {
                 for await _ in home.log.growth() {
                     let screen = try await StatusScreen.read(home)
-                    FileHandle.standardOutput.write(Data("\u{1b}[2J\u{1b}[H\(screen.text)\n".utf8))
+                    StandardStream.output.write("\u{1b}[2J\u{1b}[H\(Words.visible(screen.text))\n")
                 }
             }
         } else {

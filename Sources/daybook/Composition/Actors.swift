@@ -28,7 +28,8 @@ struct Actors {
         let uid = getuid()
         if let person = try people.person(uid: uid) { return person }
         let account = getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "uid-\(uid)"
-        let name = try people.person(named: account) == nil ? account : "\(account)-\(uid)"
+        let isFree = try account.lowercased() != "system" && people.person(named: account) == nil
+        let name = isFree ? account : "\(account)-\(uid)"
         return try await add(name: name, uid: uid, origin: .localUser, by: .system(reason: nil))
     }
 

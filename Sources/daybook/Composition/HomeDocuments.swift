@@ -21,7 +21,7 @@ struct HomeDocuments: DocumentRefreshing {
 
     func refresh(_ db: Database, everything: Bool) throws -> [DocumentEdit] {
         let edits = try renderer.refresh(db, everything: everything)
-        for edit in edits { FileHandle.standardError.write(Data("daybook: \(Self.words(edit))\n".utf8)) }
+        for edit in edits { StandardStream.error.write("daybook: \(Self.words(edit))\n") }
         return edits
     }
 

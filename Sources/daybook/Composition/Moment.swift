@@ -1,3 +1,4 @@
+import ArgumentParser
 import CommandHandling
 import EventStore
 import Foundation
@@ -64,6 +65,7 @@ struct MomentReader {
         case .some(let offset):
             let hours = Int(offset.dropFirst().prefix(2)) ?? 0
             let minutes = Int(offset.suffix(2)) ?? 0
+            guard hours <= 18, minutes < 60 else { return nil }
             let sign: Int64 = offset.hasPrefix("-") ? -1 : 1
             return stated.microseconds - sign * Int64(hours * 3600 + minutes * 60) * 1_000_000
         }
@@ -79,6 +81,19 @@ struct MomentReader {
         let first = wall - Int64(zone.secondsFromGMT(for: guess)) * 1_000_000
         let second = Date(timeIntervalSince1970: Double(first) / 1_000_000)
         return wall - Int64(zone.secondsFromGMT(for: second)) * 1_000_000
+    }
+}
+
+/// How many rows a list may be asked for.
+enum Limit {
+    static let range = 1...1_000_000
+
+    /// The number itself; throws a usage error for none, fewer or too many.
+    static func checked(_ limit: Int) throws -> Int {
+        guard range.contains(limit) else {
+            throw ValidationError("--limit \(limit) is not \(range.lowerBound) to \(range.upperBound)")
+        }
+        return limit
     }
 }
 

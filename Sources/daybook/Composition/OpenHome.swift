@@ -59,7 +59,8 @@ final class OpenHome: Sendable {
             throw Failure(
                 "no-home",
                 "there is no home at \(folders.root)",
-                hint: "`daybook init --home \(folders.root)` makes one; --home or DAYBOOK_HOME names another",
+                hint:
+                    "`daybook init --home \(Words.shellWord(folders.root))` makes one; --home or DAYBOOK_HOME names another",
                 status: ExitStatus.configuration
             )
         }
@@ -93,6 +94,14 @@ final class OpenHome: Sendable {
         return try ProjectionSet.load(projections: projections, migrations: migrations)
     }
 
+    /// Every rule that those projections break.
+    static func faults(_ options: GlobalOptions) throws -> [CheckFault] {
+        guard let projections = options.projections, let migrations = options.migrations else {
+            return try ProjectionSet.bundledFaults()
+        }
+        return try ProjectionSet.check(projections: projections, migrations: migrations).faults
+    }
+
     /// Diagnostics go to standard error, warnings and worse only: standard output is for results.
     static let diagnostics: Logger = {
         var logger = Logger(label: "daybook", factory: { StreamLogHandler.standardError(label: $0) })
@@ -108,7 +117,7 @@ final class OpenHome: Sendable {
 
     /// Who sends, with the envelope's other facts.
     func sender(_ write: WriteOptions? = nil, meaning: String? = nil) -> Sender {
-        Sender(actor: actor.id, auth: Self.auth, reason: write?.reason, meaning: meaning)
+        Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
@@ -125,20 +134,31 @@ final class OpenHome: Sendable {
         expecting: [String: UInt64] = [:],
         asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
-        let outcome = try await handler.handle(
+        let outcome = try await append(command, write, meaning: meaning, expecting: expecting, asAsked: asAsked)
+        // The events are on disk: whoever reported a failure now would have the command sent again.
+        await follow()
+        return outcome
+    }
+
+    /// Sends a command and leaves the read models as they are; a throw means that nothing was appended.
+    func append<Sent: Command>(
+        _ command: Sent,
+        _ write: WriteOptions? = nil,
+        meaning: String? = nil,
+        expecting: [String: UInt64] = [:],
+        asAsked: [UInt8]? = nil
+    ) async throws -> CommandOutcome {
+        try await handler.handle(
             command,
             by: sender(write, meaning: meaning),
             expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
             idempotencyKey: write?.idempotencyKey,
             asAsked: asAsked
         )
-        // The events are on disk: whoever reported a failure now would have the command sent again.
-        await follow("the change is made, but the read models cannot follow")
-        return outcome
     }
 
     /// Catches up where what comes after does not depend on it: a failure is told, not thrown.
-    private func follow(_ words: String) async {
+    func follow(_ words: String = "the change is made, but the read models cannot follow") async {
         do {
             try await catchUp()
         } catch {
@@ -164,8 +184,7 @@ final class OpenHome: Sendable {
 
     /// A line for the operator beside the result, on standard error.
     private static func say(_ words: String) {
-        let line = "daybook: \(words)".split(whereSeparator: \.isNewline).joined(separator: " ")
-        FileHandle.standardError.write(Data("\(line)\n".utf8))
+        StandardStream.error.write(Words.oneLine("daybook: \(words)") + "\n")
     }
 
     /// Appends the end of every temporary config change whose time has come; says whether there was one.
@@ -242,7 +261,10 @@ protocol HomeCommand: AsyncParsableCommand {
 }
 
 extension HomeCommand {
-    func run() async throws {
+    func run() async throws { try await runInHome() }
+
+    /// Opens the home, does the work, and closes the home again.
+    func runInHome() async throws {
         let home = try await OpenHome.open(global)
         do {
             try await run(in: home)

@@ -35,14 +35,14 @@ struct Failure: Error {
         if error is CancellationError { exit(130) }
         if let code = error as? ExitCode { exit(code.rawValue) }
         guard let failure = Failure(error) else { Daybook.exit(withError: error) }
-        FileHandle.standardError.write(Data((asJSON ? failure.problem : failure.line).utf8))
+        StandardStream.error.write(asJSON ? failure.problem : failure.line)
         exit(failure.status)
     }
 
     /// One line; a message that holds line breaks is folded.
     var line: String {
         let text = "daybook: \(message)\(hint.isEmpty ? "" : " (\(hint))")"
-        return text.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
+        return Words.oneLine(text) + "\n"
     }
 
     /// `application/problem+json`.
@@ -82,13 +82,13 @@ struct Failure: Error {
                 status: Self.status(of: fault.code)
             )
         case let fault as FileFault:
-            let status = fault.errorNumber == EACCES || fault.errorNumber == EPERM
-            self.init(
-                "file",
-                fault.description,
-                hint: fault.hint,
-                status: status ? ExitStatus.notAllowed : ExitStatus.tryAgain
-            )
+            let status: Int32 =
+                switch fault.errorNumber {
+                case EACCES, EPERM: ExitStatus.notAllowed
+                case ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG: ExitStatus.cannotCreate
+                default: ExitStatus.tryAgain
+                }
+            self.init("file", fault.description, hint: fault.hint, status: status)
         case let error as PayloadError:
             self.init("payload", error.description, hint: "see docs/reference/events.md", status: ExitStatus.badData)
         case let error as JSONError:

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Foundation
+import ReadModels
 
 /// Writes a result to standard output: text for people or JSON for programs.
 struct Printer: Sendable {
@@ -7,16 +8,16 @@ struct Printer: Sendable {
 
     /// Prints one of the two forms of the same result.
     func show(_ text: @autoclosure () -> String, _ json: @autoclosure () -> JSONValue) {
-        write(asJSON ? json().prettyText : text())
+        write(asJSON ? json().prettyText : Words.visible(text()))
     }
 
     /// Prints one element of a stream of results: a line of text, or one line of JSON.
     func stream(_ text: @autoclosure () -> String, _ json: @autoclosure () -> JSONValue) {
-        write(asJSON ? ((try? json().canonicalText()) ?? json().prettyText) : text())
+        write(asJSON ? ((try? json().canonicalText()) ?? json().prettyText) : Words.visible(text()))
     }
 
     private func write(_ text: String) {
-        FileHandle.standardOutput.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
+        StandardStream.output.write(text.hasSuffix("\n") ? text : text + "\n")
     }
 }
 
@@ -78,13 +79,13 @@ final class ProgressBar {
         guard percent != shown else { return }
         shown = percent
         let filled = String(repeating: "#", count: percent / 5) + String(repeating: ".", count: 20 - percent / 5)
-        FileHandle.standardError.write(Data("\r\(label) [\(filled)] \(percent)%".utf8))
+        StandardStream.error.write("\r\(label) [\(filled)] \(percent)%")
     }
 
     /// Clears the line.
     func finish() {
         guard isWatched, shown >= 0 else { return }
-        FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+        StandardStream.error.write("\r\u{1b}[K")
     }
 }
 
@@ -106,6 +107,31 @@ enum Words {
     static func instant(_ text: String?) -> String {
         guard let text, text.count == 27 else { return text ?? "-" }
         return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
+    }
+
+    /// The text with every hidden character but the line break as an escape.
+    ///
+    /// Nothing that people or files say moves the cursor, colours the screen or turns the direction of what follows.
+    static func visible(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0 != "\n" && SafeText.isHidden($0) }) else { return text }
+        return text.unicodeScalars.reduce(into: "") { shown, scalar in
+            if scalar == "\n" || !SafeText.isHidden(scalar) {
+                shown.unicodeScalars.append(scalar)
+            } else {
+                shown += "\\u{\(String(scalar.value, radix: 16))}"
+            }
+        }
+    }
+
+    /// The text on one visible line.
+    static func oneLine(_ text: String) -> String {
+        visible(text.split(whereSeparator: \.isNewline).joined(separator: " "))
+    }
+
+    /// A path as a shell takes it: in quotes where it holds more than the usual characters.
+    static func shellWord(_ path: String) -> String {
+        path.wholeMatch(of: /[A-Za-z0-9_.\/:@%+,=-]+/) != nil
+            ? path : "'\(path.replacing("'", with: "'\\''"))'"
     }
 
     /// A text on one line, cut visibly where a list has no room; `show` commands give the whole.
