@@ -34,6 +34,20 @@ struct TamperingTests {
         #expect(try await home.json(["projections", "check"])["sound"]?.truth == true)
     }
 
+    @Test("A lost state.db gives nobody a second pseudonym unless init is told to")
+    func lostNames() async throws {
+        let home = try await TestHome.withActiveModels()
+        let size = try await home.events().count
+        try FileManager.default.removeItem(atPath: "\(home.path)/data/state.db")
+        let refused = try await home.run(["status"])
+        #expect(refused.exit != 0 && refused.errors.contains("data/state.db"), "\(refused)")
+        #expect(try await home.run(["model", "list"]).exit == 78)
+        try await home.succeed(["init"])
+        try await home.succeed(["model", "list"])
+        let added = try await home.events().suffix(from: size)
+        #expect(added.map { $0["type"]?.text } == ["person.added"])
+    }
+
     @Test("Editing the active flag cannot make a version active")
     func editedFlag() async throws {
         let home = try await TestHome.withActiveModels()

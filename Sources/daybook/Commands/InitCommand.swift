@@ -53,8 +53,10 @@ struct InitCommand: AsyncParsableCommand {
             await made.close()
             isNew = true
         }
-        let home = try await OpenHome.open(global)
-        let completed = try await initialiseConfigs(home)
+        let before = try? People(path: folders.people).all()
+        let home = try await OpenHome.open(global, begins: true)
+        let isKnownAnew = before?.isEmpty ?? true
+        let completed = try await initialiseConfigs(home) || isKnownAnew
         try await home.catchUp()
         let head = try home.log.head()
         await home.close()

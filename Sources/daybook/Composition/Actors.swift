@@ -11,8 +11,20 @@ struct Actors {
 
     /// The person named by `--as`, else by DAYBOOK_ACTOR, else the one of the operating-system user.
     ///
-    /// An empty or unknown name is refused. The user's own person is made at the first command, under the account's name.
-    func acting(named name: String?) async throws -> Person {
+    /// An empty or unknown name is refused. The user's own person is made at the first command, under the account's name;
+    /// but where nobody is known to a log that has events, `state.db` was lost, and a second pseudonym for the same person
+    /// could grant what the first one asked for: only `init` may begin anew.
+    func acting(named name: String?, begins: Bool = false) async throws -> Person {
+        let head = try log.head().size
+        guard try begins || head <= 1 || !people.all().isEmpty else {
+            throw Failure(
+                "people.lost",
+                "data/state.db knows nobody, but the log has \(head) events: the names behind its pseudonyms are lost",
+                hint:
+                    "restore data/state.db from a backup; without one, `daybook init` makes you known under a new pseudonym",
+                status: ExitStatus.configuration
+            )
+        }
         if let name = name ?? ProcessInfo.processInfo.environment["DAYBOOK_ACTOR"] {
             guard let person = try people.person(named: name) else {
                 throw Failure(

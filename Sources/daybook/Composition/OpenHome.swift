@@ -45,7 +45,9 @@ final class OpenHome: Sendable {
     }
 
     /// Opens the home that the options name; makes the acting user known if this is their first command here.
-    static func open(_ options: GlobalOptions) async throws -> OpenHome {
+    ///
+    /// Refuses a home whose `state.db` was lost, unless `begins` says that the person may be made known anew.
+    static func open(_ options: GlobalOptions, begins: Bool = false) async throws -> OpenHome {
         let folders = options.folders
         guard FileManager.default.fileExists(atPath: folders.log) else {
             if access(folders.data, X_OK) != 0, errno == EACCES {
@@ -66,7 +68,7 @@ final class OpenHome: Sendable {
         }
         let log = try LMDBEventLog.open(at: folders.log, logger: diagnostics)
         let people = try People(path: folders.people)
-        let actor = try await Actors(people: people, log: log).acting(named: options.actor)
+        let actor = try await Actors(people: people, log: log).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people)
         let projector = try makeProjector(folders, log, names, options)
         return OpenHome(folders, log, people, names, projector, actor, options.printer)
@@ -189,18 +191,24 @@ final class OpenHome: Sendable {
 
     /// Appends the end of every temporary config change whose time has come; says whether there was one.
     ///
-    /// The read model only says when to ask; the decider looks at the log again.
+    /// The read model only says when to ask, and only as long as it follows; the decider looks at the log again.
     @discardableResult
     func endTemporaryChanges() async throws -> Bool {
         let now = Timestamp(microseconds: handler.clock.reading().wall).description
-        let due = try await projector.place.openReader().read { try TemporaryChanges.due($0, now: now) }
-        for config in Set(due.compactMap { ConfigName(rawValue: $0.config) }) {
-            _ = try await handler.handle(
+        let due = try await projector.place.openReader().read { db in
+            let isParked = try ProjectionStates.parked(db).contains { $0.name == "temporary_changes" }
+            let rows = try TemporaryChanges.due(db, now: now)
+            return isParked ? ConfigName.allCases : Set(rows.map(\.config)).compactMap { ConfigName(rawValue: $0) }
+        }
+        var hasEnded = false
+        for config in due {
+            let outcome = try await handler.handle(
                 ExpireConfigChanges(config: config),
                 by: .system(reason: "the time of a temporary change has come")
             )
+            hasEnded = hasEnded || outcome.appended != nil
         }
-        return !due.isEmpty
+        return hasEnded
     }
 
     /// Reads from the read models as they are now.
