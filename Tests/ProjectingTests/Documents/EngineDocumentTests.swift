@@ -67,7 +67,9 @@ struct EngineDocumentTests {
             #expect(try await plant.catchUp().edits == [])
         }
         let stepwise = try plant.bytes()
-        let kinds = ["config/runtime_config.json", "config/trainer_config.yaml", "docs/Tasklist.md", "docs/sprint/", "logs/"]
+        let kinds = [
+            "config/runtime_config.json", "config/trainer_config.yaml", "docs/Tasklist.md", "docs/sprint/", "logs/",
+        ]
         for kind in kinds { #expect(stepwise.keys.contains { $0.hasPrefix(kind) }, "no \(kind)") }
         let other = try Plant(log: plant.home.log)
         #expect(try await other.catchUp().edits == [])
