@@ -34,6 +34,17 @@ struct TamperingTests {
         #expect(try await home.json(["projections", "check"])["sound"]?.truth == true)
     }
 
+    @Test("A registry.db that is no database any more is set aside, filled again, and said so")
+    func garbageRegistry() async throws {
+        let home = try await TestHome.withActiveModels()
+        let rows = try await home.sql("SELECT * FROM model_registry ORDER BY version")
+        try Data("not a database".utf8).write(to: URL(filePath: "\(home.path)/data/registry.db"))
+        let said = try await home.run(["model", "list"])
+        #expect(said.exit == 0 && said.errors.contains("registry.db.damaged-"), "\(said)")
+        #expect(try await home.sql("SELECT * FROM model_registry ORDER BY version") == rows)
+        #expect(try await home.run(["model", "list"]).errors.isEmpty, "it is told once")
+    }
+
     @Test("A lost state.db gives nobody a second pseudonym unless init is told to")
     func lostNames() async throws {
         let home = try await TestHome.withActiveModels()

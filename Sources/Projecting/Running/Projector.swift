@@ -16,6 +16,8 @@ package struct CatchUp: Sendable {
     package let parked: [String]
     /// The documents that were found edited from outside on the way; the edits are kept and recorded.
     package var edits: [DocumentEdit] = []
+    /// Where a registry that could not be used was set aside on the way; the rows were filled again from the log.
+    package var setAside: String?
 
     /// Whether the rows lack events, because another process projects and was not done in time.
     package var isStale: Bool { checkpoint < head }
@@ -102,7 +104,8 @@ package final class Projector: Sendable {
                     checkpoint: running.map(\.checkpoint.next).min() ?? head,
                     head: head,
                     parked: checkpoints.filter { $0.checkpoint.parked != nil }.map(\.name),
-                    edits: edits
+                    edits: edits,
+                    setAside: session.file.setAside
                 )
             }
         }

@@ -174,6 +174,11 @@ final class OpenHome: Sendable {
     @discardableResult
     func catchUp() async throws -> CatchUp {
         var outcome = try await projector.catchUp()
+        if let damaged = outcome.setAside {
+            Self.say(
+                "registry.db could not be used and was filled again from the log; the old file is kept as \(damaged)"
+            )
+        }
         if try await endTemporaryChanges() { outcome = try await projector.catchUp() }
         if outcome.isStale {
             let behind =
