@@ -32,7 +32,7 @@ struct RebuildBench: AsyncParsableCommand {
         try await measureAsOf(projector, size: UInt64(size))
         try await measureModelList(projector)
         print(
-            "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes")); peak memory \(peak())"
+            "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes")); memory \(memory())"
         )
         await log.close()
     }

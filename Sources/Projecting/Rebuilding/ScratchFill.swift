@@ -237,7 +237,9 @@ final class FillWorker: @unchecked Sendable {
         }
     }
 
-    /// Queues what comes after the last page: the indexes that were left out. Does not wait, so that workers do it at once.
+    /// Queues what comes after the last page: the indexes that were left out.
+    ///
+    /// Does not wait, so that all workers do it at once.
     func finishWriting() {
         queue.async { [self] in
             guard failure == nil else { return }
