@@ -31,9 +31,8 @@ struct RebuildBench: AsyncParsableCommand {
         report("rebuild of all projections", ours: ours, peer: theirs, unit: "events/s", bar: 0.5)
         try await measureAsOf(projector, size: UInt64(size))
         try await measureModelList(projector)
-        print(
-            "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes")); memory \(memory())"
-        )
+        let disk = "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes"))"
+        print("\(disk); memory \(memory())")
         await log.close()
     }
 

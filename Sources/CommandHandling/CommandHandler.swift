@@ -68,15 +68,17 @@ package struct CommandHandler: Sendable {
     /// Decides and appends; returns after the events are on disk.
     ///
     /// `expecting` names stream versions that must hold (an ETag, `--expect`). With an idempotency key the same command sent
-    /// again returns its first result. Throws ``RoutingDomain/Rejection`` or ``EventStore/EventStoreError``; then nothing
+    /// again returns its first result; `asAsked` are the bytes that identify it where the command carries more than the
+    /// sender asked for, such as the present head of the log. Throws ``RoutingDomain/Rejection`` or ``EventStore/EventStoreError``; then nothing
     /// was appended.
     package func handle<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
         expecting: [String: UInt64] = [:],
-        idempotencyKey: String? = nil
+        idempotencyKey: String? = nil,
+        asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
-        let key = try idempotencyKey.map { try Self.key($0, of: command) }
+        let key = try idempotencyKey.map { Self.key($0, of: try asAsked ?? command.canonicalBytes()) }
         if let key, let earlier = try earlier(key, by: sender) { return earlier }
         for _ in 0..<Self.attempts {
             let (decided, versions) = try decide(command, by: sender, expecting: expecting)
@@ -110,19 +112,19 @@ package struct CommandHandler: Sendable {
     /// rejection because the first one has changed that state. Throws ``EventStore/EventStoreError`` with
     /// `idempotencyConflict` if the key stands for another command.
     package func earlier<Sent: Command>(
-        _ command: Sent,
+        _ asked: Sent,
         by sender: Sender,
         idempotencyKey: String?
     ) throws -> CommandOutcome? {
-        try idempotencyKey.flatMap { try earlier(try Self.key($0, of: command), by: sender) }
+        try idempotencyKey.flatMap { try earlier(Self.key($0, of: try asked.canonicalBytes()), by: sender) }
     }
 
     private func earlier(_ key: IdempotencyKey, by sender: Sender) throws -> CommandOutcome? {
         try log.outcome(of: key, actor: sender.actor).map { CommandOutcome(appended: $0, decided: []) }
     }
 
-    private static func key<Sent: Command>(_ text: String, of command: Sent) throws -> IdempotencyKey {
-        IdempotencyKey(text: text, commandDigest: Array(SHA256.hash(data: try command.canonicalBytes())))
+    private static func key(_ text: String, of command: [UInt8]) -> IdempotencyKey {
+        IdempotencyKey(text: text, commandDigest: Array(SHA256.hash(data: command)))
     }
 
     /// The result of an append, or nil if another command was faster on one of the streams.

@@ -76,4 +76,27 @@ struct ConcurrencyTests {
         let verified = try await Program.run(["verify"], environment: ["DAYBOOK_HOME": folder.path("plant")])
         #expect(verified.exit == 0, "\(verified)")
     }
+
+    @Test("A command sent again under its key answers the first result, whatever the first one has changed")
+    func repeated() async throws {
+        let home = try await TestHome.withActiveModels()
+        let third = try Sample.copy(Sample.versions[1], into: home.folder.path("given"), as: "2026.02.02_2")
+        let commands = [
+            ["model", "register", third], ["model", "activate", "2026.02.02_2"], ["model", "rollback", "--yes"],
+            ["model", "rollback", "--yes", "--with-config"], ["snapshot", "create", "again"],
+            ["config", "patch", "runtime", #"{"ef_search": 210}"#], ["config", "restore", "runtime", "--to", "5"],
+            ["config", "patch", "runtime", #"{"ef_search": 220}"#], ["snapshot", "restore", "again", "--yes"],
+        ]
+        for (number, command) in commands.enumerated() {
+            let words = command + ["--reason", "once", "--key", "key-\(number)"]
+            let first = try await home.json(words)
+            let size = try await home.events().count
+            for _ in 0..<2 {
+                let again = try await home.json(words)
+                #expect(again["position"] == first["position"], "\(words)")
+            }
+            #expect(try await home.events().count == size, "\(words) appended twice")
+        }
+        #expect(try await home.active() == Sample.versions[0])
+    }
 }

@@ -20,6 +20,7 @@ struct MachineTests {
         ]
         let patch = ["config", "patch", "runtime", #"{"ef_search": 200}"#, "--reason", "x"]
         try await home.refuses(patch, exit: 75, naming: ["ahead", "daybook clock accept"], environment: ahead)
+        try await home.succeed(["config", "patch", "runtime", #"{"top_k": 21}"#, "--reason", "x", "--for", "8h"])
         let reads = try await home.run(["model", "list"], environment: ahead)
         #expect(reads.exit == 0, "reads go on: \(reads)")
         let accepted = try await home.run(["clock", "accept", "--reason", "checked by hand"], environment: ahead)
@@ -115,6 +116,25 @@ struct MachineTests {
         let ended = try await onThread { first.result() }
         #expect(ended.exit == 0, "an interruption is no failure: \(ended)")
         try await home.succeed(["verify"])
+    }
+
+    @Test("Another user of the machine is not allowed into a home, and is told so in one line")
+    func anotherUser() async throws {
+        guard getuid() == 0 else { return Skipped.line("another user", because: "only root can drop to one") }
+        let home = try await TestHome.make()
+        #expect(chmod(home.folder.path, 0o755) == 0 && chmod(home.path, 0o755) == 0)
+        let other = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        let version = try await home.run(["--version"], through: other)
+        guard version.exit == 0 else {
+            return Skipped.line("another user", because: "another user may not run the program: \(version.errors)")
+        }
+        let before = try await home.standing()
+        for words in [["model", "list"], ["config", "patch", "runtime", "{}", "--reason", "x"]] {
+            let said = try await home.run(words, through: other)
+            #expect(said.exit == 77 && said.errors.contains("another user"), "\(words): \(said)")
+            #expect(said.errors.filter(\.isNewline).count == 1 && said.output.isEmpty, "\(said)")
+        }
+        #expect(try await home.standing() == before)
     }
 
     @Test("A hanging projector makes reads say that they are stale, not wait for ever")

@@ -73,9 +73,16 @@ struct ModelFolderTests {
     func fresh() async throws {
         let home = try await TestHome.make()
         let folder = try Sample.copy(Sample.versions[0], into: home.folder.path("given"))
-        try Self.write("new", "\(folder)/notes.json")
-        let said = try await home.run(["model", "register", folder])
-        #expect(said.exit == 75, "\(said)")
+        // A machine that is busy for longer than the folder's rest proves nothing: the next try does.
+        for attempt in 0..<10 {
+            let start = ContinuousClock.now
+            try Self.write("try \(attempt)", "\(folder)/notes.json")
+            let said = try await home.run(["model", "register", folder, "--version", "2026.01.12_\(attempt + 1)"])
+            guard ContinuousClock.now - start < .seconds(4) else { continue }
+            #expect(said.exit == 75 && said.errors.contains("still being written"), "\(said)")
+            return
+        }
+        Issue.record("no registration took less than four seconds")
     }
 
     @Test("Paths that are no folder are refused")

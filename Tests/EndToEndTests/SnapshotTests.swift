@@ -76,15 +76,20 @@ struct SnapshotTests {
         try compare(Self.masked(text.replacing(home.path, with: "HOME")), with: "documents.txt")
     }
 
-    /// Times, days, identifiers and digests give way to their kind, with their length kept where columns hang on it.
+    /// Times, days, identifiers and digests give way to their kind; what hangs on the hour or the machine is left out.
     private static func masked(_ text: String) -> String {
-        text
+        let masked =
+            text
             .replacing(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/, with: "UUID")
             .replacing(/[0-9a-f]{64}/, with: "DIGEST")
+            .replacing(/[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?/, with: "HH:MM:SS")
             .replacing(/\b20[0-9]{2}-[0-9]{2}-[0-9]{2}/, with: "YYYY-MM-DD")
             .replacing(/_20[0-9]{6}\b/, with: "_YYYYMMDD")
-            .replacing(/\b[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?/, with: "HH:MM:SS")
-            .replacing(/\b[0-9]{2}:[0-9]{2}\b/, with: "HH:MM")
+        // A run that passes a full hour has one more heading of an hour.
+        let hour = /(## [0-9]{2}:[0-9]{2}|\[YYYY-MM-DD [0-9]{2}:[0-9]{2}\])/
+        return masked.split(separator: "\n", omittingEmptySubsequences: false)
+            .filter { $0.wholeMatch(of: hour) == nil }.joined(separator: "\n")
+            .replacing(/\n{3,}/, with: "\n\n")
     }
 
     private func compare(_ text: String, with name: String) throws {

@@ -73,6 +73,7 @@ struct TamperingTests {
         let said = try await home.succeed(patch)
         #expect(said.errors.contains("edited by hand"), "\(said)")
         #expect(said.errors.contains("config patch runtime") && said.errors.contains("222"), "\(said)")
+        #expect(!said.errors.contains("top_k"), "the patch offers the edit alone, not to undo what came since: \(said)")
         let now = try home.contents(name)
         #expect(now.contains("128") && !now.contains("222"))
         let kept = try FileManager.default.contentsOfDirectory(atPath: "\(home.path)/config")

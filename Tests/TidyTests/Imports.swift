@@ -12,8 +12,7 @@ enum Imports {
         "CommandHandling": ["EventStore", "RoutingDomain", "CanonicalJSON", "Crypto"],
         "Projecting": [
             "CSQLiteSetup", "EventStore", "RoutingDomain", "ReadModels", "CanonicalJSON", "DurableFiles", "GRDB",
-            "GRDBSQLite", "Yams",
-            "Mustache", "Crypto", "Logging",
+            "GRDBSQLite", "Yams", "Mustache", "Crypto", "Logging",
         ],
         "ReadModels": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto"],

@@ -11,11 +11,12 @@ struct ConfigDifference {
 
     /// Compares the bytes of an edited file, setting by setting, with the values in force as they are stored.
     ///
-    /// A setting that the edit left out stays as it is.
+    /// A setting that the edit left out, or left as the document had shown it, stays as it is.
     static func between(
         edited bytes: [UInt8],
         isYAML: Bool,
         values: [String: JSONValue],
+        shown: [String: JSONValue]? = nil,
         schema: SettingsSchema
     ) -> ConfigDifference {
         var difference = ConfigDifference()
@@ -32,7 +33,7 @@ struct ConfigDifference {
         }
         members["_daybook"] = nil
         var changes: [(name: String, value: JSONValue)] = []
-        difference.collect(members, prefix: "", values, schema, &changes)
+        difference.collect(members, prefix: "", (values, shown ?? values), schema, &changes)
         if !changes.isEmpty { difference.patch = .object(JSONValue.nested(changes.sorted { $0.name < $1.name })) }
         difference.remarks.sort()
         return difference
@@ -41,7 +42,7 @@ struct ConfigDifference {
     private mutating func collect(
         _ members: [String: JSONValue],
         prefix: String,
-        _ values: [String: JSONValue],
+        _ values: (current: [String: JSONValue], shown: [String: JSONValue]),
         _ schema: SettingsSchema,
         _ changes: inout [(name: String, value: JSONValue)]
     ) {
@@ -50,8 +51,8 @@ struct ConfigDifference {
             if let setting = schema.setting(name) {
                 do throws(Rejection) {
                     let stored = try setting.stored(value)
-                    guard stored != values[name] else { continue }
-                    changes.append((name, Self.patchValue(setting, stored, values[name])))
+                    guard stored != values.current[name], stored != values.shown[name] else { continue }
+                    changes.append((name, Self.patchValue(setting, stored, values.current[name])))
                 } catch {
                     remarks.append(error.message)
                 }

@@ -26,6 +26,14 @@ struct ConfigDocument {
         }
     }
 
+    /// The position that the bytes of a rendered document bear; nil if they bear none.
+    static func position(in bytes: [UInt8]) -> Int? {
+        let text = String(decoding: bytes.prefix(1 << 16), as: UTF8.self)
+        return text.firstMatch(of: /("position": |# Last change: position )([0-9]{1,15})\b/).flatMap {
+            Int($0.output.2)
+        }
+    }
+
     func text() throws -> String {
         switch config {
         case .runtime: json()

@@ -126,10 +126,12 @@ package struct DocumentRenderer: Sendable {
         try DurableFile.moveToNewName(absolute(path), to: absolute(keptAs))
         var edit = DocumentEdit(path: path, keptAs: keptAs, expectedSha256: expected, foundSha256: found)
         guard case .config(let config)? = RenderedDocument(path: path) else { return edit }
+        let bytes = try DocumentFile.contents(absolute(keptAs))
         let difference = ConfigDifference.between(
-            edited: try DocumentFile.contents(absolute(keptAs)),
+            edited: bytes,
             isYAML: path.hasSuffix(".yaml"),
             values: try Configs.values(db, config),
+            shown: try shown(db, config, in: bytes),
             schema: .of(config)
         )
         edit.remarks = difference.remarks
@@ -139,5 +141,18 @@ package struct DocumentRenderer: Sendable {
             try DurableFile.write(Array((patch.prettyText + "\n").utf8), to: absolute("\(keptAs).patch.json"))
         }
         return edit
+    }
+
+    /// The values that a document had before somebody edited it, by the position it still bears; the present ones without.
+    ///
+    /// An edit is found when the next change is rendered: what that change altered is none of the editor's doing.
+    private func shown(_ db: Database, _ config: ConfigName, in bytes: [UInt8]) throws -> [String: JSONValue] {
+        var values = try Configs.values(db, config)
+        guard let position = ConfigDocument.position(in: bytes) else { return values }
+        for change in try Configs.history(db, config) {
+            guard change.position > position else { break }
+            for field in change.changes { values[field.field] = field.old }
+        }
+        return values
     }
 }

@@ -54,15 +54,7 @@ struct InitCommand: AsyncParsableCommand {
             isNew = true
         }
         let home = try await OpenHome.open(global)
-        var completed = false
-        for config in ConfigName.allCases
-        where try home.handler.state(for: InitialiseConfig(config: config))[config].values.isEmpty {
-            _ = try await home.handler.handle(
-                InitialiseConfig(config: config),
-                by: .system(reason: "defaults of a new home")
-            )
-            completed = true
-        }
+        let completed = try await initialiseConfigs(home)
         try await home.catchUp()
         let head = try home.log.head()
         await home.close()
@@ -91,5 +83,24 @@ struct InitCommand: AsyncParsableCommand {
                 "actor": ["id": .string(home.actor.id.text), "name": .string(home.actor.name)],
             ]
         )
+    }
+
+    /// Writes the defaults of each configuration that has none; says whether there was one.
+    private func initialiseConfigs(_ home: OpenHome) async throws -> Bool {
+        var completed = false
+        for config in ConfigName.allCases
+        where try home.handler.state(for: InitialiseConfig(config: config))[config].values.isEmpty {
+            do {
+                _ = try await home.handler.handle(
+                    InitialiseConfig(config: config),
+                    by: .system(reason: "defaults of a new home")
+                )
+                completed = true
+            } catch let rejection as Rejection where rejection.rule == "config.initialised" {
+                // Another init at the same moment was faster; the home is whole all the same.
+                continue
+            }
+        }
+        return completed
     }
 }

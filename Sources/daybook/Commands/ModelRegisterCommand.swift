@@ -47,6 +47,14 @@ extension ModelCommand {
                 try ModelFolder.scan(folder, home: root, roles: roles, now: now)
             }
             let version = try chosenVersion(scanned, home, now)
+            let place = scanned.isInsideHome ? scanned.name : version.description
+            let asked = Self.asked(scanned, version, scope, notes)
+            if let earlier = try home.earlier(asked, write) {
+                return home.printer.show(
+                    "done before under the same key; nothing changed now",
+                    ["version": .string(version.description), "position": .position(earlier.appended?.first)]
+                )
+            }
             guard try home.handler.state(for: ActivateModel(version: version.description)).models.registered.isEmpty
             else {
                 _ = try home.handler.preview(Self.probe(version), by: home.sender(write))
@@ -68,7 +76,7 @@ extension ModelCommand {
             let command = Self.command(
                 manifest,
                 scanned,
-                folder: scanned.isInsideHome ? scanned.name : version.description,
+                folder: place,
                 notes
             )
             _ = try home.handler.preview(command, by: home.sender(write))
@@ -81,7 +89,7 @@ extension ModelCommand {
             }
             var registered = command
             registered.manifestSha256 = digest
-            let outcome = try await home.send(registered, write)
+            let outcome = try await home.send(registered, write, asAsked: try asked.canonicalBytes())
             withExtendedLifetime(lock) {}
             show(registered, outcome, home)
         }
@@ -124,6 +132,24 @@ extension ModelCommand {
                 unknownFields: [],
                 facts: [:]
             )
+        }
+
+        /// What the operator asked for: the same folder, however the log and the clock stand when it is asked again.
+        private static func asked(
+            _ scanned: ModelFolder,
+            _ version: ModelVersion,
+            _ scope: [String],
+            _ notes: String?
+        ) -> RegisterModel {
+            var asked = probe(version)
+            asked.sourceName = scanned.name
+            let files = scanned.files.filter { $0.name != SafeName.manifest }
+            asked.facts = .object(
+                Dictionary(files.map { ($0.name, .string($0.sha256)) }, uniquingKeysWith: { first, _ in first })
+            )
+            asked.changeScopes = scope
+            asked.notes = notes
+            return asked
         }
 
         private static func command(

@@ -26,7 +26,10 @@ struct SnapshotCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let checkpoint = try home.moments().checkpoint(at)
-            let outcome = try await home.send(CreateSnapshot(snapshot: name, checkpoint: Int(checkpoint)), write)
+            let command = CreateSnapshot(snapshot: name, checkpoint: Int(checkpoint))
+            // "now" is another checkpoint each time, and yet the same thing asked for.
+            let asked = at == "now" ? CreateSnapshot(snapshot: name, checkpoint: -1) : command
+            let outcome = try await home.send(command, write, asAsked: try asked.canonicalBytes())
             home.printer.show(
                 "snapshot \(name) names the state before position \(checkpoint)",
                 [

@@ -26,7 +26,11 @@ struct VerifyCommand: HomeCommand {
             let bar = ProgressBar("reading the log", total: Int(size))
             defer { bar.finish() }
             var facts = LoggedFacts()
-            let report = try LogVerification.verify(log, progress: { bar.advance($0) }, inspect: { try facts.take($0) })
+            let report = try LogVerification.verify(
+                log,
+                progress: { bar.advance($0) },
+                inspect: { try facts.inspect($0) }
+            )
             return (report, facts)
         }
         var lines = [
@@ -105,7 +109,24 @@ private struct LoggedFacts: Sendable {
     var models: [String: ModelRegistered] = [:]
     var evidence: Set<String> = []
 
-    mutating func take(_ recorded: RecordedEvent) throws {
+    /// Takes the facts of an event; one that cannot be read is damage, named by its position.
+    mutating func inspect(_ recorded: RecordedEvent) throws {
+        do {
+            _ = try recorded.metadata()
+            try take(recorded)
+        } catch {
+            var failure = Failure(
+                "damaged",
+                "the log is damaged at position \(recorded.position): its record cannot be read: \(error)",
+                hint: "stop writing, keep a copy of data/log, and restore a backup; nothing was changed",
+                status: ExitStatus.badData
+            )
+            failure.facts["position"] = .position(recorded.position)
+            throw failure
+        }
+    }
+
+    private mutating func take(_ recorded: RecordedEvent) throws {
         let event = try EventCatalog.decode(
             type: recorded.type,
             version: Int(recorded.schemaVersion),

@@ -48,6 +48,14 @@ final class OpenHome: Sendable {
     static func open(_ options: GlobalOptions) async throws -> OpenHome {
         let folders = options.folders
         guard FileManager.default.fileExists(atPath: folders.log) else {
+            if access(folders.data, X_OK) != 0, errno == EACCES {
+                throw Failure(
+                    "home.not-allowed",
+                    "you may not open the home at \(folders.root): its data/ is another user's",
+                    hint: "run the command as the user who owns it",
+                    status: ExitStatus.notAllowed
+                )
+            }
             throw Failure(
                 "no-home",
                 "there is no home at \(folders.root)",
@@ -104,8 +112,8 @@ final class OpenHome: Sendable {
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
-    func earlier<Sent: Command>(_ command: Sent, _ write: WriteOptions) throws -> CommandOutcome? {
-        try handler.earlier(command, by: sender(write), idempotencyKey: write.idempotencyKey)
+    func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) throws -> CommandOutcome? {
+        try handler.earlier(asked, by: sender(write), idempotencyKey: write.idempotencyKey)
     }
 
     /// Sends a command, then brings the read models and documents up to it.
@@ -114,16 +122,28 @@ final class OpenHome: Sendable {
         _ command: Sent,
         _ write: WriteOptions? = nil,
         meaning: String? = nil,
-        expecting: [String: UInt64] = [:]
+        expecting: [String: UInt64] = [:],
+        asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
         let outcome = try await handler.handle(
             command,
             by: sender(write, meaning: meaning),
             expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
-            idempotencyKey: write?.idempotencyKey
+            idempotencyKey: write?.idempotencyKey,
+            asAsked: asAsked
         )
-        try await catchUp()
+        // The events are on disk: whoever reported a failure now would have the command sent again.
+        await follow("the change is made, but the read models cannot follow")
         return outcome
+    }
+
+    /// Catches up where what comes after does not depend on it: a failure is told, not thrown.
+    private func follow(_ words: String) async {
+        do {
+            try await catchUp()
+        } catch {
+            Self.say("\(words): \(Failure(error)?.message ?? "\(error)")")
+        }
     }
 
     /// Brings the read models to the head of the log, and ends temporary changes whose time has come.
@@ -137,10 +157,15 @@ final class OpenHome: Sendable {
             let behind =
                 outcome.parked.isEmpty
                 ? "another process projects" : "parked: \(outcome.parked.joined(separator: ", "))"
-            let line = "daybook: stale: read models are at \(outcome.checkpoint) of \(outcome.head) (\(behind))\n"
-            FileHandle.standardError.write(Data(line.utf8))
+            Self.say("stale: read models are at \(outcome.checkpoint) of \(outcome.head) (\(behind))")
         }
         return outcome
+    }
+
+    /// A line for the operator beside the result, on standard error.
+    private static func say(_ words: String) {
+        let line = "daybook: \(words)".split(whereSeparator: \.isNewline).joined(separator: " ")
+        FileHandle.standardError.write(Data("\(line)\n".utf8))
     }
 
     /// Appends the end of every temporary config change whose time has come; says whether there was one.
@@ -161,7 +186,13 @@ final class OpenHome: Sendable {
 
     /// Reads from the read models as they are now.
     func read<Value: Sendable>(_ body: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
-        try await catchUp()
+        do {
+            try await catchUp()
+        } catch let fault as ProjectingFault where fault.code == .inputOutput {
+            Self.say("stale: the read models cannot be written and are shown as they are: \(fault.message)")
+        } catch let error as EventStoreError where error.code != .damaged {
+            Self.say("a temporary change whose time has come cannot be ended: \(error.message)")
+        }
         return try await projector.place.openReader().read(body)
     }
 

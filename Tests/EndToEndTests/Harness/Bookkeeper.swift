@@ -124,7 +124,7 @@ struct CommandMaker {
                 reason: reason,
                 type: "snapshot.created"
             )
-            (command.field, command.value) = ("snapshot", .string("s-\(count)"))
+            (command.field, command.value) = ("name", .string("s-\(count)"))
         default:
             let patch = "{\"ef_search\": \(Int.random(in: 64...512, using: &random))}"
             command = SentCommand(words: ["config", "patch", "runtime", patch], reason: reason, type: "config.patched")

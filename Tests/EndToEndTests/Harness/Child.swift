@@ -58,7 +58,7 @@ final class Child: Sendable {
     /// Ends the child as a power cut of its process would.
     func kill(_ signal: Int32 = SIGKILL) { Glibc.kill(pid, signal) }
 
-    /// Waits until the child is gone, but no longer than some milliseconds; false when it still runs. Blocks.
+    /// Waits until the child is gone, but no longer than some milliseconds; false when it still runs.
     @discardableResult
     func isGone(within milliseconds: Int) -> Bool {
         var watched = pollfd(fd: life, events: 0, revents: 0)
@@ -71,7 +71,7 @@ final class Child: Sendable {
     /// What it has written to standard error so far.
     var errorText: String { Self.text(of: errors) }
 
-    /// Waits for the end and takes the result; a child that hangs for two minutes is killed. Blocks.
+    /// Waits for the end and takes the result; a child that hangs for two minutes is killed.
     func result() -> Outcome {
         if !isGone(within: 120_000) { kill() }
         var status: Int32 = 0
