@@ -31,7 +31,8 @@ struct RebuildBench: AsyncParsableCommand {
             processor.add(processorSeconds() - before)
         }
         report("rebuild of all projections", ours: ours, peer: theirs, unit: "events/s", bar: 0.5)
-        print("processor time of a rebuild, all threads: median \(ratio(processor.median)) s")
+        let cost = "median \(ratio(processor.median)) s"
+        print("processor time of a rebuild, all threads: \(cost); memory after it \(memory())")
         try await measureAsOf(projector, size: UInt64(size))
         try await measureModelList(projector)
         let disk = "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes"))"

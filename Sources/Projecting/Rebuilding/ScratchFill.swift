@@ -15,7 +15,7 @@ struct FilledScratch {
 
 /// Fills scratch databases straight from the log: the one mechanism of rebuild, check and digest.
 ///
-/// One thread reads pages, up to three apply them, each to projections of its own; then they compare. A scratch database has no journal and
+/// One thread reads pages, up to two apply them, each to projections of its own; then they compare. A scratch database has no journal and
 /// syncs nothing: whoever is interrupted deletes it and begins again.
 struct ScratchFill {
     let log: any EventLog
@@ -33,8 +33,7 @@ struct ScratchFill {
     private static let pageSize = 2048
     /// Events of one transaction, to the next boundary of a page.
     static let transactionSize = 50_000
-    /// One more than the costliest two projections need: the system's scheduler evens out what this guess does not.
-    private static let workers = 3
+    private static let workers = 2
 
     /// Fills one database a projection with all events before `target`; a handler's failure parks as it does live.
     ///
@@ -109,7 +108,7 @@ struct ScratchFill {
 
     /// Splits projections into shares: those that take most events cost most and go to different ones.
     private static func shares(of projections: [Projection]) -> [[Projection]] {
-        func cost(_ projection: Projection) -> Int { projection.every != nil ? 40 : 2 * projection.handlers.count }
+        func cost(_ projection: Projection) -> Int { projection.every != nil ? 20 : projection.handlers.count }
         var shares = Array(repeating: [Projection](), count: min(workers, projections.count))
         for projection in projections.sorted(by: { (cost($1), $0.name) < (cost($0), $1.name) }) {
             let least = shares.indices.min {
@@ -158,7 +157,8 @@ final class FillWorker: @unchecked Sendable {
                 try handle.execute(
                     """
                     PRAGMA page_size = \(RegistryPlace.pageSize); PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-                    PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
+                    PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;
+                    PRAGMA cache_size = \(projection.kind == .journal ? -4096 : -32768);
                     PRAGMA mmap_size = 17179869184; PRAGMA secure_delete = OFF
                     """
                 )
@@ -267,6 +267,7 @@ final class FillWorker: @unchecked Sendable {
                 let registry = try fill.registry.map { try RawDatabase(path: $0, .reading) }
                 for lane in lanes where lane.stop == nil {
                     lane.runner = nil
+                    defer { try? lane.database.run { try $0.execute("PRAGMA shrink_memory") } }
                     try lane.database.run { try $0.execute("COMMIT") }
                     guard let registry else { continue }
                     lane.differing = try registry.run { live in
