@@ -1,5 +1,5 @@
 -- Every event of the log in one row, without its payload: that stays in the log, one `daybook events show` away.
--- Each index ends with the position, so that any filter pages in the order of the log.
+-- Each index ends with the position, so that any filter pages in the order of the log. Time needs none: it grows with the position.
 CREATE TABLE audit_trail (
     position INTEGER NOT NULL PRIMARY KEY,
     recorded_at TEXT NOT NULL,
@@ -24,4 +24,3 @@ CREATE INDEX audit_trail_by_actor ON audit_trail (actor);
 CREATE INDEX audit_trail_by_correlation ON audit_trail (correlation);
 CREATE INDEX audit_trail_by_category ON audit_trail (category);
 CREATE INDEX audit_trail_by_object ON audit_trail (object);
-CREATE INDEX audit_trail_by_time ON audit_trail (recorded_at);

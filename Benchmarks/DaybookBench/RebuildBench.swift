@@ -23,12 +23,16 @@ struct RebuildBench: AsyncParsableCommand {
 
         let first = try await seconds { _ = try await projector.catchUp() }
         print("first fill of an empty home: \(whole(size / first)) events/s")
-        var (ours, theirs) = (Figures(), Figures())
+        var (ours, theirs, processor) = (Figures(), Figures(), Figures())
         for _ in 0..<options.rounds {
             theirs.add(size / (try peer.figure("\(folder)/log", "\(folder)/peer.db")))
+            let before = processorSeconds()
             ours.add(size / (try await seconds { _ = try await projector.rebuild() }))
+            processor.add(processorSeconds() - before)
         }
         report("rebuild of all projections", ours: ours, peer: theirs, unit: "events/s", bar: 0.5)
+        let cost = "median \(ratio(processor.median)) s"
+        print("processor time of a rebuild, all threads: \(cost); memory after it \(memory())")
         try await measureAsOf(projector, size: UInt64(size))
         try await measureModelList(projector)
         let disk = "registry \(megabytes(data, "registry.db")), keyframes \(megabytes(data, "keyframes"))"
@@ -65,6 +69,13 @@ struct RebuildBench: AsyncParsableCommand {
         let start = ContinuousClock.now
         try await body()
         return (ContinuousClock.now - start) / .seconds(1)
+    }
+
+    /// Processor time of this process so far, of the program and of the kernel for it.
+    private func processorSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private func megabytes(_ folder: String, _ name: String) -> String {

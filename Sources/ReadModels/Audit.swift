@@ -114,22 +114,28 @@ package enum Audit {
         }
         conditions.add("position >= ?", filter.from)
         conditions.add("position < ?", filter.before)
-        if let since = filter.since {
-            conditions.add("position >= ?", try firstPosition(db, at: ">=", since) ?? Int.max)
-        }
-        if let until = filter.until {
-            conditions.add("position < ?", try firstPosition(db, at: ">", until) ?? Int.max)
-        }
+        if let since = filter.since { conditions.add("position >= ?", try firstPosition(db, at: ">=", since)) }
+        if let until = filter.until { conditions.add("position < ?", try firstPosition(db, at: ">", until)) }
         return conditions
     }
 
-    private static func firstPosition(_ db: Database, at comparison: String, _ time: String) throws -> Int? {
-        try Int.fetchOne(
-            db,
+    /// The first position whose time is at or after another, by halving: no index by time needs to be kept.
+    ///
+    /// One after the last position where there is none.
+    private static func firstPosition(_ db: Database, at comparison: String, _ time: String) throws -> Int {
+        let last = try Int.fetchOne(db, sql: "SELECT max(position) FROM audit_trail") ?? -1
+        let statement = try db.cachedStatement(
             sql: """
-                SELECT position FROM audit_trail WHERE recorded_at \(comparison) ? ORDER BY recorded_at, position LIMIT 1
-                """,
-            arguments: [time]
+                SELECT position, recorded_at \(comparison) ? FROM audit_trail WHERE position >= ? ORDER BY position LIMIT 1
+                """
         )
+        var (first, end) = (0, last + 1)
+        while first < end {
+            let middle = (first + end) / 2
+            guard let row = try Row.fetchOne(statement, arguments: [time, middle]) else { break }
+            let isReached: Bool = row[1]
+            if isReached { end = middle } else { first = row[0] + 1 }
+        }
+        return first
     }
 }

@@ -66,7 +66,7 @@ final class BoundEvent {
             recordedAt = event.recordedAt
             streamVersion = event.streamVersion
             schemaVersion = event.schemaVersion
-            isRedacted = isRedacted
+            isRedacted = event.isRedacted
             typeNumber = types.number(of: UnsafeRawBufferPointer(part(parts.type)))
             rules = types.rules[typeNumber]
             hasFields = false

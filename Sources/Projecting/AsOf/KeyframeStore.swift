@@ -24,6 +24,8 @@ struct KeyframeStore: Sendable {
     }
 
     /// Writes a keyframe atomically and removes those of other definitions of the projection.
+    ///
+    /// One that stands there with the same bytes is left alone: a rebuild of a healthy home writes none.
     func save(_ projection: Projection, at position: Position, _ database: [UInt8]) throws {
         try DurableFile.makeDirectory(folder)
         let header: JSONValue = [
@@ -31,7 +33,9 @@ struct KeyframeStore: Sendable {
             "name": .string(projection.name), "sha256": .string(SHA256.hash(data: database).hexadecimal),
         ]
         let bytes = try header.canonicalBytes() + [UInt8(ascii: "\n")] + database
-        try DurableFile.write(bytes, to: path(projection, position))
+        let path = path(projection, position)
+        if let present = try? DurableFile.read(path, limit: bytes.count), present == bytes { return }
+        try DurableFile.write(bytes, to: path)
         for (name, digest, _) in list(projection) where digest != Self.short(projection) { unlink("\(folder)/\(name)") }
     }
 

@@ -9,11 +9,13 @@ struct FilledScratch {
     let projection: Projection
     let path: String
     let checkpoint: Checkpoint
+    /// The tables whose rows the registry does not hold just so; all of them where nothing was compared.
+    let differing: [TableShape]
 }
 
 /// Fills scratch databases straight from the log: the one mechanism of rebuild, check and digest.
 ///
-/// One thread reads pages, up to two apply them, each to projections of its own. A scratch database has no journal and
+/// One thread reads pages, up to two apply them, each to projections of its own; then they compare. A scratch database has no journal and
 /// syncs nothing: whoever is interrupted deletes it and begins again.
 struct ScratchFill {
     let log: any EventLog
@@ -23,6 +25,8 @@ struct ScratchFill {
     let skips: [String: Set<Position>]
     /// Where copies of states go on the way; nil keeps none.
     let keyframes: KeyframeStore?
+    /// The registry to compare each table with once it is filled; nil compares nothing.
+    var registry: String?
     let isCancelled: @Sendable () -> Bool
 
     /// Events between two pages' boundaries; more than a live page, as nobody waits for the first of them.
@@ -56,7 +60,14 @@ struct ScratchFill {
                     filled.append(try refill(lane.projection, before: stop))
                 } else {
                     let checkpoint = Checkpoint(next: target, digest: lane.projection.digest)
-                    filled.append(FilledScratch(projection: lane.projection, path: lane.path, checkpoint: checkpoint))
+                    filled.append(
+                        FilledScratch(
+                            projection: lane.projection,
+                            path: lane.path,
+                            checkpoint: checkpoint,
+                            differing: lane.differing
+                        )
+                    )
                 }
             }
         }
@@ -71,7 +82,12 @@ struct ScratchFill {
         }
         var checkpoint = scratch.checkpoint
         checkpoint.parked = stop.parked
-        return FilledScratch(projection: projection, path: scratch.path, checkpoint: checkpoint)
+        return FilledScratch(
+            projection: projection,
+            path: scratch.path,
+            checkpoint: checkpoint,
+            differing: scratch.differing
+        )
     }
 
     private func read(upTo target: Position, into workers: [FillWorker]) throws {
@@ -90,9 +106,9 @@ struct ScratchFill {
         }
     }
 
-    /// Splits projections into two shares: those that take every event cost most and go to different ones.
+    /// Splits projections into shares: those that take most events cost most and go to different ones.
     private static func shares(of projections: [Projection]) -> [[Projection]] {
-        func cost(_ projection: Projection) -> Int { projection.every != nil ? 40 : projection.handlers.count }
+        func cost(_ projection: Projection) -> Int { projection.every != nil ? 20 : projection.handlers.count }
         var shares = Array(repeating: [Projection](), count: min(workers, projections.count))
         for projection in projections.sorted(by: { (cost($1), $0.name) < (cost($0), $1.name) }) {
             let least = shares.indices.min {
@@ -129,17 +145,20 @@ final class FillWorker: @unchecked Sendable {
         let database: RawDatabase
         var runner: HandlerRunner?
         var stop: Stop?
+        var differing: [TableShape]
 
         init(_ projection: Projection, path: String, event: BoundEvent, skips: Set<Position>) throws {
             self.projection = projection
             self.path = path
+            differing = projection.tables
             ScratchFill.remove(path)
             database = try RawDatabase(path: path)
             try database.run { handle in
                 try handle.execute(
                     """
                     PRAGMA page_size = \(RegistryPlace.pageSize); PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-                    PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
+                    PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;
+                    PRAGMA cache_size = \(projection.kind == .journal ? -4096 : -32768);
                     PRAGMA mmap_size = 17179869184; PRAGMA secure_delete = OFF
                     """
                 )
@@ -237,17 +256,22 @@ final class FillWorker: @unchecked Sendable {
         }
     }
 
-    /// Queues what comes after the last page: the indexes that were left out.
+    /// Queues what comes after the last page: the comparison with the registry.
     ///
-    /// Does not wait, so that workers do it at once.
+    /// Does not wait, so that all workers do it at once. Indexes that only speed reads are never made: nobody reads a scratch
+    /// database but by key or as a whole.
     func finishWriting() {
         queue.async { [self] in
             guard failure == nil else { return }
             do {
+                let registry = try fill.registry.map { try RawDatabase(path: $0, .reading) }
                 for lane in lanes where lane.stop == nil {
-                    try lane.database.run { handle in
-                        for statement in lane.projection.schema.deferred { try handle.execute(statement) }
-                        try handle.execute("COMMIT")
+                    lane.runner = nil
+                    defer { try? lane.database.run { try $0.execute("PRAGMA shrink_memory") } }
+                    try lane.database.run { try $0.execute("COMMIT") }
+                    guard let registry else { continue }
+                    lane.differing = try registry.run { live in
+                        try lane.projection.tables.filter { try !SameRows.hold($0, live, lane.database.handle) }
                     }
                 }
             } catch {
@@ -257,12 +281,12 @@ final class FillWorker: @unchecked Sendable {
     }
 
     /// Waits for the queue, closes the databases and hands back what was filled.
-    func finish() throws -> [(projection: Projection, path: String, stop: Stop?)] {
+    func finish() throws -> [(projection: Projection, path: String, stop: Stop?, differing: [TableShape])] {
         try queue.sync {
             if let failure { throw failure }
             let results = lanes.map { lane in
                 lane.runner = nil
-                return (lane.projection, lane.path, lane.stop)
+                return (lane.projection, lane.path, lane.stop, lane.differing)
             }
             lanes = []
             routes = []

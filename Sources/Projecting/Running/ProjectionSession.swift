@@ -1,6 +1,7 @@
 internal import DurableFiles
 internal import EventStore
 internal import Foundation
+internal import GRDB
 internal import RoutingDomain
 
 /// The work of the process that holds the projector's lock: from opening the registry until closing it.
@@ -211,13 +212,16 @@ final class ProjectionSession: @unchecked Sendable {
         )
     }
 
-    /// Fills projections anew from the log and puts the new rows in the place of the old, one transaction each.
+    /// Fills projections anew from the log and makes their tables hold those rows, one transaction each.
     ///
-    /// Until that transaction readers see the old rows. Whatever stops it before leaves them.
+    /// Only what differs is written. Until that transaction readers see the old rows. Whatever stops it before leaves them.
     func rebuild(_ projections: [Projection], _ isCancelled: @escaping @Sendable () -> Bool) throws {
         let head = try log.head().size
         try system.refresh(log)
-        let filled = try scratchFill(keepsKeyframes: true, isCancelled).fill(projections, upTo: head)
+        let version = try file.write { _, handle in try handle.value(Self.foreignCommits) }
+        var fill = try scratchFill(keepsKeyframes: true, isCancelled)
+        fill.registry = place.registry
+        let filled = try fill.fill(projections, upTo: head)
         defer { for scratch in filled { ScratchFill.remove(scratch.path) } }
         applier = nil
         isRebuilt = true
@@ -229,28 +233,29 @@ final class ProjectionSession: @unchecked Sendable {
                     hint: "run it again; each table is whole"
                 )
             }
-            try swap(scratch)
+            try swap(scratch, comparedAt: version)
         }
         try file.checkpoint()
     }
 
-    private func swap(_ scratch: FilledScratch) throws {
-        try file.write { _, handle in
+    /// Changes when another connection than the projector's writes: somebody with an editor.
+    private static let foreignCommits = "PRAGMA main.data_version"
+
+    private func swap(_ scratch: FilledScratch, comparedAt version: SQLiteValue?) throws {
+        try file.write { database, handle in
             try handle.execute("ATTACH \(literal(scratch.path)) AS scratch; PRAGMA scratch.mmap_size = 17179869184")
             // Copying the write-ahead log into the file once, after all swaps, is copying it fewer times.
             // Debian's SQLite overwrites deleted rows with zeros unless told otherwise: here all pages are written anew anyway.
             try handle.execute("PRAGMA wal_autocheckpoint = 0; PRAGMA main.secure_delete = OFF")
             defer {
                 try? handle.execute("DETACH scratch; PRAGMA wal_autocheckpoint = 1000; PRAGMA main.secure_delete = ON")
+                database.clearSchemaCache()
             }
             try handle.transaction {
                 try handle.execute("PRAGMA defer_foreign_keys = ON")
-                for table in scratch.projection.tables {
-                    let name = quoted(table.name)
-                    // Into an empty table of the same shape SQLite copies whole b-trees, indexes included.
-                    try handle.execute(
-                        "DELETE FROM main.\(name); INSERT INTO main.\(name) SELECT * FROM scratch.\(name)"
-                    )
+                let isUntouched = try handle.value(Self.foreignCommits) == version
+                for table in isUntouched ? scratch.differing : scratch.projection.tables {
+                    try RowReplacement(handle: handle, projection: scratch.projection, table: table).run()
                 }
                 try scratch.checkpoint.save(scratch.projection.name, handle)
             }
