@@ -82,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "daybook",
             dependencies: [
-                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+                "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
                 "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
@@ -93,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb,
+                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto,
+                grdb,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict

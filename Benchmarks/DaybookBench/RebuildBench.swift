@@ -1,4 +1,5 @@
 import ArgumentParser
+import CPOSIX
 import EventStore
 import Foundation
 import GRDB
@@ -13,6 +14,8 @@ struct RebuildBench: AsyncParsableCommand {
     @OptionGroup var options: BenchOptions
 
     func run() async throws {
+        // As the program itself does at its start.
+        cposix_return_freed_memory()
         let folder = try await MixedLog.prepare(events: options.events, in: options.data)
         let peer = try Peer("rebuild_peer", libraries: ["-llmdb", "-lsqlite3"], in: options.data)
         let log = try LMDBEventLog.open(at: "\(folder)/log")

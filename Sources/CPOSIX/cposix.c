@@ -2,6 +2,7 @@
 #include "cposix.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -35,6 +36,13 @@ int cposix_unlock(int fd) { return flock(fd, LOCK_UN); }
 
 int cposix_rename_new(const char *from, const char *to) {
     return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+void cposix_return_freed_memory(void) {
+    mallopt(M_ARENA_MAX, 2);
+    // Pages of events come and go: from the heap, not by a map each.
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
 }
 
 static int64_t microseconds(struct timespec time) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CPOSIX
 import Foundation
 import Projecting
 
@@ -28,6 +29,7 @@ struct Daybook: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
+        cposix_return_freed_memory()
         // Before any database is opened: afterwards SQLite takes no settings for the whole process.
         SQLiteSetup.apply()
         StandardStream.fillGaps()

@@ -22,12 +22,14 @@ enum Imports {
         "Accounts": ["RoutingDomain", "GRDB"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
-            "ArgumentParser", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB", "Projecting",
+            "ArgumentParser", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB",
+            "Projecting",
             "ReadModels",
             "RoutingDomain",
         ],
         "daybook": [
-            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
+            "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+            "ModelFolders",
             "Projecting", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
         ],
     ]

@@ -21,6 +21,12 @@ int cposix_unlock(int fd);
 /// renameat2(2) with RENAME_NOREPLACE: EEXIST when `to` exists.
 int cposix_rename_new(const char *from, const char *to);
 
+/// Makes malloc give memory back: two arenas, and whatever is free above 8 MiB at an arena's end.
+///
+/// glibc otherwise raises its own thresholds while pages of events come and go, and a rebuild of 1M events ends with 180 MB
+/// that nobody uses instead of 80. Costs nothing that the benches show.
+void cposix_return_freed_memory(void);
+
 struct cposix_clock {
     int64_t wall_us;            // CLOCK_REALTIME, microseconds since 1970
     int64_t boot_us;            // CLOCK_BOOTTIME, microseconds since the machine started, sleep included
