@@ -14,7 +14,8 @@ struct HTMLLogbook: LogbookWriter {
         table { border-collapse: collapse; width: 100%; table-layout: fixed }
         th, td { border: 1px solid #bbb; padding: .3rem .4rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; white-space: pre-wrap }
         th { background: #f0f0f0 } thead { display: table-header-group } tr { break-inside: avoid }
-        .n { width: 4.5rem } .k { width: 6rem } footer { margin-top: 1.5rem; border-top: 1px solid #888; padding-top: .5rem; font-size: .85rem }
+        th { box-sizing: border-box } .n { width: 8% } .k { width: 8% } .e { width: 8.5% } .t { width: 13% } .d { width: 16% } .r { width: 22.5% }
+        footer { margin-top: 1.5rem; border-top: 1px solid #888; padding-top: .5rem; font-size: .85rem }
         @page { size: A4 landscape; margin: 12mm; @bottom-right { content: counter(page) " / " counter(pages) } }
         @media print { body { margin: 0; max-width: none; font-size: 9pt } }
         """
@@ -45,9 +46,11 @@ struct HTMLLogbook: LogbookWriter {
         let place = "\(entry.day) \(entry.hour):00"
         if place != self.place {
             html += closing + "<h2>\(SafeText.html(place))</h2>\n<table>\n<thead><tr><th class=\"n\">position</th>"
-            html += "<th class=\"k\">kind</th><th>recorded</th><th>task</th><th>directive</th><th>response</th>"
             html +=
-                "<th>evidence</th><th class=\"n\">remaining</th><th class=\"n\">open tasks</th></tr></thead>\n<tbody>\n"
+                "<th class=\"k\">kind</th><th class=\"t\">recorded</th><th class=\"k\">task</th><th class=\"d\">directive</th>"
+            html += "<th class=\"r\">response</th>"
+            html +=
+                "<th class=\"e\">evidence</th><th class=\"n\">remaining</th><th class=\"n\">open tasks</th></tr></thead>\n<tbody>\n"
             self.place = place
             isOpen = true
         }
