@@ -24,7 +24,7 @@ int cposix_rename_new(const char *from, const char *to);
 /// Makes malloc give memory back: two arenas, and whatever is free above 8 MiB at an arena's end.
 ///
 /// glibc otherwise raises its own thresholds while pages of events come and go, and a rebuild of 1M events ends with 180 MB
-/// that nobody uses instead of 80. Costs nothing that the benches show.
+/// that nobody uses instead of 80. The rate stays within the spread of its runs (0.52 of the peer beside 0.53).
 void cposix_return_freed_memory(void);
 
 struct cposix_clock {
