@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "daybook", targets: ["daybook"]),
         .library(name: "EventStore", targets: ["EventStore"]),
         .library(name: "EventStoreTesting", targets: ["EventStoreTesting"]),
+        .library(name: "Proofs", targets: ["Proofs"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -57,6 +58,9 @@ let package = Package(
         // The log: the only truth. Knows no domain.
         library("EventStore", ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", crypto, logging]),
         library("EventStoreTesting", ["EventStore", "CanonicalJSON", "DurableFiles"]),
+
+        // What an outsider can check without trusting this program. Knows no domain either.
+        library("Proofs", ["EventStore", "CanonicalJSON", "DurableFiles", crypto]),
 
         // What may happen: pure events, commands, deciders; and the one place that appends them.
         library("RoutingDomain", ["CanonicalJSON"]),
@@ -84,7 +88,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
-                "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
             swiftSettings: strict
         ),
@@ -93,8 +97,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto,
-                grdb,
+                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments,
+                crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -106,6 +110,11 @@ let package = Package(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],
             exclude: ["Golden"]
+        ),
+        tests(
+            "Proofs",
+            ["EventStore", "EventStoreTesting", "CanonicalJSON", crypto],
+            exclude: ["Reference"]
         ),
         // A process of its own for the tests that kill, race or follow one.
         .executableTarget(
