@@ -60,7 +60,7 @@ let package = Package(
         library("EventStoreTesting", ["EventStore", "CanonicalJSON", "DurableFiles"]),
 
         // What an outsider can check without trusting this program. Knows no domain either.
-        library("Proofs", ["EventStore", "CanonicalJSON", "DurableFiles", crypto]),
+        library("Proofs", ["EventStore", "CanonicalJSON", "DurableFiles", crypto], resources: [.copy("Resources")]),
 
         // What may happen: pure events, commands, deciders; and the one place that appends them.
         library("RoutingDomain", ["CanonicalJSON"]),
@@ -97,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments,
+                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+                arguments,
                 crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",

@@ -138,7 +138,7 @@ public struct Witness: Sendable {
                     .notPinned,
                     "the head is signed by the new key only, so that the old one does not hand over",
                     hint:
-                        "bring the head of the rotation, which carries both signatures; or, after asking the plant by another way, say --key-lost"
+                        "bring the head that both keys signed (`daybook tree-head --key-change`); or, after asking the plant by another way, say --key-lost"
                 )
             }
             return [key]

@@ -123,6 +123,34 @@ struct WitnessTests {
         #expect(try witness.add(onward, on: try terms(from: 20)).previous?.size == 20)
     }
 
+    @Test("A real log's change of keys is followed from its pinned key on, by the head that the log keeps for this")
+    func rotationOfALog() async throws {
+        var random = SeededGenerator()
+        let filled = try await FilledLog(events: 30, using: &random)
+        let (log, origin) = (filled.log, filled.log.identity.origin)
+        let first = try #require(VerifierKey(text: log.identity.verifierKey))
+        func terms(to size: UInt64, key: VerifierKey? = nil) throws -> Witness.Terms {
+            let old = try witness.log(origin)?.head.head.size ?? 0
+            let proof = try ConsistencyProof(from: old, to: size, tiles: log)
+            return Witness.Terms(proofs: [proof], key: key, name: "w", time: 1)
+        }
+        let start = try log.giveOutTreeHead()
+        _ = try witness.add(start, on: try terms(to: start.head.size, key: first))
+        let change = try await log.rotateKey(
+            lost: false,
+            actor: .system,
+            metadata: EventMetadata(auth: "system/job", reason: "once a year")
+        )
+        let second = try #require(VerifierKey(text: log.identity.verifierKey))
+        let both = try #require(try log.treeHeads().first { $0.head.size > change.first })
+        #expect(first != second && both.isSigned(by: first) && both.isSigned(by: second))
+        let answer = try witness.add(both, on: try terms(to: both.head.size, key: second))
+        #expect(answer.keys == [second] && answer.head.signatures.count == 3)
+        let finding = try EventProof(of: change.first, in: log, under: both).check(keys: [first])
+        #expect(finding.event.type == "log.key_rotated" && finding.unknownSignatures == 1)
+        await log.close()
+    }
+
     @Test("After a lost key the new one is taken on an explicit word only, and never without a consistency proof")
     func lostKey() throws {
         _ = try witness.add(try head(10), on: try terms(key: signer.verifier))
