@@ -58,6 +58,9 @@ let package = Package(
         library("EventStore", ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", crypto, logging]),
         library("EventStoreTesting", ["EventStore", "CanonicalJSON", "DurableFiles"]),
 
+        // What an outsider can check without trusting this program. Knows no domain either.
+        library("Proofs", ["EventStore", "CanonicalJSON", "DurableFiles", crypto], resources: [.copy("Resources")]),
+
         // What may happen: pure events, commands, deciders; and the one place that appends them.
         library("RoutingDomain", ["CanonicalJSON"]),
         library("CommandHandling", ["EventStore", "RoutingDomain", "CanonicalJSON", crypto]),
@@ -73,7 +76,11 @@ let package = Package(
             resources: [.copy("../../projections"), .copy("../../migrations"), .copy("Templates")]
         ),
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
-        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto]),
+        library(
+            "Exporting",
+            ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
+            resources: [.copy("Resources")]
+        ),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -84,7 +91,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
-                "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
             swiftSettings: strict
         ),

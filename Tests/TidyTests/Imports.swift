@@ -8,6 +8,7 @@ enum Imports {
         "DurableFiles": ["CPOSIX"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "Proofs": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "RoutingDomain": ["CanonicalJSON"],
         "CommandHandling": ["EventStore", "RoutingDomain", "CanonicalJSON", "Crypto"],
         "Projecting": [
@@ -30,7 +31,7 @@ enum Imports {
         "daybook": [
             "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
             "ModelFolders",
-            "Projecting", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
         ],
     ]
 

@@ -7,6 +7,7 @@ import Exporting
 import Foundation
 import ModelFolders
 import Projecting
+import Proofs
 import RoutingDomain
 
 /// The exit codes of the program, from sysexits(3).
@@ -74,6 +75,13 @@ struct Failure: Error {
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as ExportFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as ProofFault:
+            self.init(
+                fault.code.description,
+                fault.message,
+                hint: fault.hint,
+                status: fault.code == .exists ? ExitStatus.cannotCreate : ExitStatus.badData
+            )
         case let fault as PeopleFault:
             self.init(
                 "person-\(fault.code.rawValue)",
