@@ -77,7 +77,11 @@ let package = Package(
             resources: [.copy("../../projections"), .copy("../../migrations"), .copy("Templates")]
         ),
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
-        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto]),
+        library(
+            "Exporting",
+            ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
+            resources: [.copy("Resources")]
+        ),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),

@@ -20,8 +20,8 @@ struct Daybook: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, StatusCommand.self, PersonCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
-            TaskCommand.self, LogbookCommand.self, ExportCommand.self, ExplainCommand.self, VerifyCommand.self,
-            ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
+            TaskCommand.self, LogbookCommand.self, ExportCommand.self, AuditCommand.self, ExplainCommand.self,
+            VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             ClockCommand.self, DoctorCommand.self, ReferenceCommand.self,
         ]
     )
