@@ -85,9 +85,10 @@ struct ProofCommand: AsyncParsableCommand {
         var redaction: String?
 
         func run() async throws {
-            let proof = try Self.read(event, file)
+            let proof = try ProofFiles.eventProof(file, record: event)
             let redaction = try redaction.map { path in
-                try Self.read(path, (path.hasSuffix(".event") ? String(path.dropLast(6)) : path) + ".tlog-proof")
+                let name = path.hasSuffix(".event") ? String(path.dropLast(".event".count)) : path
+                return try ProofFiles.eventProof("\(name).tlog-proof", record: path)
             }
             let witnesses = try ProofFiles.keys(witness)
             let finding = try proof.check(keys: try ProofFiles.keys(key) + witnesses, redaction: redaction)
@@ -98,13 +99,6 @@ struct ProofCommand: AsyncParsableCommand {
                 return (witness.name, time)
             }
             global.printer.show(Self.words(finding, times), Self.json(finding, times))
-        }
-
-        private static func read(_ event: String, _ proof: String) throws -> EventProof {
-            EventProof(
-                record: try ProofFiles.read(event),
-                proof: try TlogProof(bytes: try ProofFiles.read(proof))
-            )
         }
 
         private static func words(_ finding: EventProof.Finding, _ witnesses: [(String, UInt64)]) -> String {
