@@ -81,7 +81,8 @@ final class LMDBEnvironment: @unchecked Sendable {
             streams: handles[1],
             identifiers: handles[2],
             outcomes: handles[3],
-            metadata: handles[6]
+            metadata: handles[6],
+            all: handles
         )
     }
 

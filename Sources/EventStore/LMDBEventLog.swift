@@ -104,7 +104,11 @@ public final class LMDBEventLog: EventLog {
 
     /// Appends a command's events; see ``EventLog/append(_:)``.
     public func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult {
-        try await writer.append(PreparedAppend(request)).get()
+        try await append(try PreparedAppend(request))
+    }
+
+    func append(_ prepared: PreparedAppend) async throws(EventStoreError) -> AppendResult {
+        try await writer.append(prepared).get()
     }
 
     /// Appends `log.clock_accepted`, after which a clock that stepped far forward is believed.

@@ -122,7 +122,11 @@ final class LogWriter: @unchecked Sendable {
             if let acceptance = pending.acceptance {
                 results.append(try planner.accept(acceptance, to: &ledger))
             } else {
-                results.append(try planner.append(&pending.prepared, to: &ledger))
+                let result = try planner.append(&pending.prepared, to: &ledger)
+                if !pending.prepared.replacements.isEmpty, case .success = result {
+                    try transaction.redact(pending.prepared.replacements)
+                }
+                results.append(result)
             }
         }
         memory.tail = planner.tail
