@@ -100,13 +100,19 @@ extension People {
     @discardableResult
     package func erase(_ subjects: Set<UUID>, applied: Int) throws(PeopleFault) -> Int {
         let erased = try writing { database in
-            try Self.set("erasures", applied, database)
+            try Self.set("erasures", max(applied, try Self.value("erasures", database)), database)
             let rows = try Row.fetchAll(database, sql: "SELECT * FROM person")
             let gone = rows.filter { UUID(uuidString: $0["id"]).map(subjects.contains) ?? false }
             guard !gone.isEmpty else { return 0 }
-            for row in gone { try database.execute(sql: "DELETE FROM person WHERE id = ?", arguments: [row["id"] as String]) }
+            for row in gone {
+                try database.execute(sql: "DELETE FROM person WHERE id = ?", arguments: [row["id"] as String])
+            }
             if let old = try? self.key(database) {
-                try self.rewrap(rows.filter { row in !gone.contains { $0["id"] as String == row["id"] } }, old, database)
+                try self.rewrap(
+                    rows.filter { row in !gone.contains { $0["id"] as String == row["id"] } },
+                    old,
+                    database
+                )
             }
             try Self.set("vacuum", 1, database)
             try Self.set("render", 1, database)
@@ -166,6 +172,12 @@ extension People {
     /// Whether documents still show a name that was erased.
     package func isRenderingDue() throws(PeopleFault) -> Bool {
         try reading { try Self.value("render", $0) > 0 }
+    }
+
+    /// Marks that documents are to be rendered anew, for names that could not be read when they were.
+    package func noteRenderingDue() throws(PeopleFault) {
+        guard try !isRenderingDue() else { return }
+        try writing { try Self.set("render", 1, $0) }
     }
 
     /// Says that every document was rendered anew.

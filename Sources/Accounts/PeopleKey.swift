@@ -118,8 +118,10 @@ struct PeopleKeyFolder: Sendable {
         }
     }
 
-    private static let restoring =
-        "restore the file, mode 0400, from the backup of the keys; without it the names behind the pseudonyms are lost"
+    private static let restoring = """
+        restore the file, mode 0400, from the backup of the keys; without one the names are lost: move data/state.db away, \
+        and `daybook init` makes you known under a new pseudonym
+        """
 
     /// The greatest epoch that has a file; 0 for none.
     var greatestEpoch: Int {

@@ -103,8 +103,10 @@ extension LMDBEventLog {
                 guard let batch else { break }
                 last = batch
             }
-            let counts = (try source.read { transaction throws(EventStoreError) in try transaction.count(from) },
-                try target.read { transaction throws(EventStoreError) in try transaction.count(to) })
+            let counts = (
+                try source.read { transaction throws(EventStoreError) in try transaction.count(from) },
+                try target.read { transaction throws(EventStoreError) in try transaction.count(to) }
+            )
             guard counts.0 == counts.1 else {
                 throw .damaged("\(counts.0) entries became \(counts.1) in the copy", at: nil, path: folder)
             }

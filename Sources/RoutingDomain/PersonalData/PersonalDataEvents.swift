@@ -50,7 +50,8 @@ package struct RecordRedacted: DomainEvent {
         freeText: ["basis"],
         notes: [
             "redacted_position": "position of the record; a later redaction of the same one replaces what this says",
-            "fields": "the fields whose words are gone, by name with commas between; reason and meaning of the envelope",
+            "fields":
+                "the fields whose words are gone, by name with commas between; reason and meaning of the envelope",
             "replacement_sha256": "SHA-256 of the exact record that now stands there",
             "basis": "the ground for it, for example an article of law",
         ]
