@@ -1,7 +1,7 @@
 internal import CPOSIX
 import Glibc
 
-/// An exclusive `flock` on a file, held for as long as this object lives or until the end of the process; a crash frees it.
+/// A `flock` on a file, exclusive or shared, held for as long as this object lives or until the end of the process; a crash frees it.
 package final class FileLock: Sendable {
     private let descriptor: Int32
     /// The file that is locked.
@@ -34,6 +34,29 @@ package final class FileLock: Sendable {
         _ = ftruncate(descriptor, 0)
         _ = owner.withCString { pwrite(descriptor, $0, strlen($0), 0) }
         return lock
+    }
+
+    /// Shares the lock with others that share it, at once, or returns nil if somebody has it alone.
+    package static func share(_ path: String) throws(FileFault) -> FileLock? {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileFault("open the lock", path: path) }
+        let lock = FileLock(descriptor: descriptor, path: path)
+        guard cposix_flock(descriptor, 0, 0) == 0 else {
+            guard errno == EWOULDBLOCK else { throw FileFault("lock", path: path) }
+            return nil
+        }
+        return lock
+    }
+
+    /// The processes that hold or share the lock now, as the kernel tells; empty where it does not.
+    package static func holders(of path: String) -> [Int32] {
+        var status = stat()
+        guard stat(path, &status) == 0, let bytes = try? DurableFile.read("/proc/locks") else { return [] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ")
+            guard words.count > 5, words[1] == "FLOCK", words[5].hasSuffix(":\(status.st_ino)") else { return nil }
+            return Int32(words[4])
+        }
     }
 
     /// The process id that the present or last holder wrote, for messages only: it may have ended since.
