@@ -107,7 +107,7 @@ extension People {
             for row in gone {
                 try database.execute(sql: "DELETE FROM person WHERE id = ?", arguments: [row["id"] as String])
             }
-            if let old = try? self.key(database) {
+            if let old = try self.readableKey(database) {
                 try self.rewrap(
                     rows.filter { row in !gone.contains { $0["id"] as String == row["id"] } },
                     old,

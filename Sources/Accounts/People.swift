@@ -97,7 +97,7 @@ package final class People: Sendable {
     /// Every person, by name; with pseudonyms for names while the key cannot be read.
     package func all() throws(PeopleFault) -> [Person] {
         try reading { database in
-            let key = try? self.key(database)
+            let key = try self.readableKey(database)
             return try Row.fetchAll(database, sql: "SELECT * FROM person").compactMap { try Self.person($0, key) }
                 .sorted { ($0.name.lowercased(), $0.name) < ($1.name.lowercased(), $1.name) }
         }
@@ -146,7 +146,7 @@ package final class People: Sendable {
 
     private func person(_ condition: String, _ value: any DatabaseValueConvertible) throws(PeopleFault) -> Person? {
         try reading { database in
-            let key = try? self.key(database)
+            let key = try self.readableKey(database)
             return try Row.fetchOne(database, sql: "SELECT * FROM person WHERE \(condition)", arguments: [value])
                 .flatMap { try Self.person($0, key) }
         }
@@ -215,10 +215,25 @@ package final class People: Sendable {
         return key
     }
 
+    /// The key of the epoch in force, nil before the first person and while it cannot be read.
+    func readableKey(_ database: Database) throws -> PeopleKey? {
+        guard try Self.epoch(database) != nil else { return nil }
+        return try? key(database)
+    }
+
     /// The person of a row; its name as the pseudonym's first characters without a key.
     static func person(_ row: Row, _ key: PeopleKey?) throws -> Person? {
         guard let id = UUID(uuidString: row["id"]) else { return nil }
-        let name = try key?.name(in: row["sealed_name"], of: id) ?? pseudonym(id)
+        let name: String
+        do {
+            name = try key?.name(in: row["sealed_name"], of: id) ?? pseudonym(id)
+        } catch {
+            throw PeopleFault(
+                code: .sealed,
+                message: "the key of the names does not open the name of \(id.text) in data/state.db",
+                hint: "the key or the file is another one or damaged: restore both from backups of one time"
+            )
+        }
         return Person(id: id, name: name, uid: (row["uid"] as Int64?).flatMap { UInt32(exactly: $0) })
     }
 

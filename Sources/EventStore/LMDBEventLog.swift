@@ -1,5 +1,5 @@
 internal import CLMDB
-internal import DurableFiles
+package import DurableFiles
 public import Foundation
 internal import Glibc
 public import Logging
@@ -77,7 +77,7 @@ public final class LMDBEventLog: EventLog {
     ) throws(EventStoreError) -> LMDBEventLog {
         try checkPlace(folders.log, logger: logger)
         try checkFiles(folders.log)
-        let lock = try tuning.heldAlone ?? share(folders)
+        let lock = if let held = tuning.heldAlone { held } else { try share(folders) }
         let environment = try LMDBEnvironment(path: folders.log, mapSize: tuning.mapSize, makesTables: false)
         do throws(EventStoreError) {
             let identity = try environment.read { transaction throws(EventStoreError) in

@@ -62,6 +62,27 @@ package enum PersonalData {
         try ErasureRow.fetchAll(db, sql: "SELECT * FROM erasures ORDER BY position")
     }
 
+    /// How many entries that were not redacted name an evidence file by its digest.
+    package static func uses(_ db: Database, ofEvidence sha256: String, mark: String) throws -> Int {
+        try Int.fetchOne(
+            db,
+            sql: "SELECT count(*) FROM sprint_logbook WHERE evidence_sha256 = ? AND coalesce(evidence, '') <> ?",
+            arguments: [sha256, mark]
+        ) ?? 0
+    }
+
+    /// The exports whose range holds a position, oldest first.
+    package static func exports(_ db: Database, holding position: Int) throws -> [DocumentRow] {
+        try DocumentRow.fetchAll(
+            db,
+            sql: """
+                SELECT * FROM documents WHERE event = 'exported' AND from_position <= ? AND to_position > ?
+                ORDER BY position
+                """,
+            arguments: [position, position]
+        )
+    }
+
     /// The number of events of a person, and when the first and the last was recorded.
     package static func deeds(
         _ db: Database,

@@ -12,7 +12,7 @@ struct Erasures {
     let log: any EventLog
     let folders: HomeFolders
 
-    private static let directory = StreamName(literal: ErasureState.stream)
+    private static let directory = StreamName.domain(ErasureState.stream)
 
     /// Erases everybody whom the log has erased and `state.db` still knows; returns how many.
     ///
@@ -36,5 +36,13 @@ struct Erasures {
             guard event.type == PersonErased.about.type else { return nil }
             return try JSONReader.canonical(event.data)["subject"]?.text
         }
+    }
+}
+
+extension StreamName {
+    /// A stream as the domain names it.
+    static func domain(_ name: String) -> StreamName {
+        guard let stream = StreamName(name) else { preconditionFailure("the domain's stream names are stream names") }
+        return stream
     }
 }
