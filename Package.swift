@@ -139,7 +139,7 @@ let package = Package(
         tests("Accounts", ["EventStoreTesting"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStoreTesting", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON"],
             exclude: ["Golden"],
             swiftSettings: strict
         ),
