@@ -20,7 +20,7 @@ enum Judge {
 
     private static func answer(_ folder: String, _ books: Bookkeeper) async -> String {
         do {
-            let log = try LMDBEventLog.open(at: folder)
+            let log = try LMDBEventLog.open(at: .beside(folder))
             let answer = Result { try verdict(on: log, books) }
             await log.close()
             return try answer.get()

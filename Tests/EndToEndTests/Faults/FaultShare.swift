@@ -105,7 +105,7 @@ enum TestWriter {
 
     /// Makes a log with the files that a home keeps beside it; returns its folder.
     static func makeLog(in data: String) throws -> String {
-        let made = try Child([program, "create", "\(data)/log", "\(data)/keys"], environment: Program.environment())
+        let made = try Child([program, "create", "\(data)/log"], environment: Program.environment())
             .result()
         guard made.exit == 0 else { throw ShimError(description: "no log in \(data): \(made)") }
         return "\(data)/log"
