@@ -153,7 +153,7 @@ let package = Package(
         tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStoreTesting", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON"],
             exclude: ["Golden"],
             swiftSettings: strict
         ),
