@@ -179,7 +179,10 @@ struct ProofTests {
         let position = try #require(said["position"]?.number)
         func check(_ folder: String, _ further: String...) async throws -> Outcome {
             let (proof, event) = ("\(folder)/\(position).tlog-proof", "\(folder)/\(position).event")
-            return try await Self.check(["proof", "check", proof, "--event", event, "--key", card] + further, in: home.folder)
+            return try await Self.check(
+                ["proof", "check", proof, "--event", event, "--key", card] + further,
+                in: home.folder
+            )
         }
         let (before, after) = (home.folder.path("before"), home.folder.path("after"))
         try await home.succeed(["proof", "event", "\(position)", "--out", before])
