@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "daybook", targets: ["daybook"]),
         .library(name: "EventStore", targets: ["EventStore"]),
         .library(name: "EventStoreTesting", targets: ["EventStoreTesting"]),
+        .library(name: "Proofs", targets: ["Proofs"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -100,8 +101,9 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto,
-                grdb,
+                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+                arguments,
+                crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -113,6 +115,11 @@ let package = Package(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],
             exclude: ["Golden"]
+        ),
+        tests(
+            "Proofs",
+            ["EventStore", "EventStoreTesting", "CanonicalJSON", crypto],
+            exclude: ["Reference"]
         ),
         // A process of its own for the tests that kill, race or follow one.
         .executableTarget(

@@ -24,9 +24,7 @@ enum Imports {
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB",
-            "Projecting",
-            "ReadModels",
-            "RoutingDomain",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
             "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
