@@ -90,6 +90,7 @@ struct ProofTests {
         #expect(json["note"]?.text == note && json["origin"]?.text == String(lines[0]))
         #expect(json["size"]?.number == Int(lines[1]))
         try await home.refuses(["tree-head", "--out", out], exit: 73, naming: ["head exists already"])
+        try await home.refuses(["tree-head", "--key-change"], exit: 65, naming: ["the key that it began with"])
         try await home.succeed(["config", "patch", "runtime", #"{"ef_search": 200}"#, "--reason", "tried out"])
         #expect(try await home.succeed(["tree-head"]).output != note)
     }
