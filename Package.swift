@@ -79,7 +79,7 @@ let package = Package(
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
         library(
             "Exporting",
-            ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
+            ["EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
             resources: [.copy("Resources")]
         ),
 
@@ -101,9 +101,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
-                arguments,
-                crypto, grdb,
+                "CPOSIX", "CanonicalJSON", "EventStore", "Exporting", "Projecting", "Proofs", "ReadModels",
+                "RoutingDomain", arguments, crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
