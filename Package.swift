@@ -85,7 +85,7 @@ let package = Package(
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
-        library("Accounts", ["RoutingDomain", grdb]),
+        library("Accounts", ["DurableFiles", grdb, crypto]),
 
         .executableTarget(
             name: "daybook",
@@ -149,10 +149,10 @@ let package = Package(
             ["RegistryFixture", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
-        tests("Accounts", ["EventStoreTesting"]),
+        tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStoreTesting", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON"],
             exclude: ["Golden"],
             swiftSettings: strict
         ),

@@ -22,7 +22,7 @@ enum Imports {
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Accounts": ["RoutingDomain", "GRDB"],
+        "Accounts": ["DurableFiles", "GRDB", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "Exporting", "GRDB",

@@ -150,6 +150,9 @@ private struct LoggedFacts: Sendable {
         )
         switch event {
         case let event as ModelRegistered: models[event.version] = event
+        // The evidence of a redacted entry was removed with its words.
+        case let event as TaskLogged where event.evidence == Redactable.mark && recorded.isRedacted: break
+        case let event as TaskCorrected where event.evidence == Redactable.mark && recorded.isRedacted: break
         case let event as TaskLogged: event.evidenceSha256.map { _ = evidence.insert($0) }
         case let event as TaskCorrected: event.evidenceSha256.map { _ = evidence.insert($0) }
         default: break

@@ -189,7 +189,7 @@ struct Failure: Error {
         case .unknown: ExitStatus.notAllowed
         case .nameTaken: ExitStatus.cannotCreate
         case .nameSyntax: ExitStatus.badData
-        case .storage: ExitStatus.configuration
+        case .storage, .sealed: ExitStatus.configuration
         }
     }
 }
