@@ -49,7 +49,7 @@ struct BundleRows {
     /// The next event's line in both files; throws for a payload or an envelope that is no canonical JSON.
     mutating func take(_ event: RecordedEvent, leaf: [UInt8]) throws -> (csv: [UInt8], ndjson: [UInt8]) {
         let payload = try JSONReader.canonical(event.data).members ?? [:]
-        let (type, actor) = (event.type, event.actor.text)
+        let (type, actor) = (event.type, Self.identifier(event.record, at: 88))
         let now = clock.offset(at: event.position, event.recordedAt)
         if offset != now {
             offset = now
@@ -58,11 +58,13 @@ struct BundleRows {
         if people[actor] == nil, let name = name(actor) { people[actor] = name }
         if sentences[type] == nil, let schema = EventCatalog.schemas[type] { sentences[type] = schema.about.summary }
         note(type, payload)
-        let metadata = try event.metadata()
+        let envelope = try JSONReader.canonical(event.metadataBytes)
         let values = [
             String(event.position), CivilTime.text(of: event.recordedAt), Self.plantTime(event.recordedAt, now), actor,
-            people[actor] ?? "", type, event.stream.text, String(event.streamVersion), Self.summary(event, type, payload),
-            metadata.reason ?? "", metadata.meaning ?? "", metadata.auth, event.commandID.text, event.eventID.text,
+            people[actor] ?? "", type, event.stream.text, String(event.streamVersion),
+            Self.summary(event, type, payload),
+            envelope["reason"]?.text ?? "", envelope["meaning"]?.text ?? "", envelope["auth"]?.text ?? "",
+            Self.identifier(event.record, at: 72), Self.identifier(event.record, at: 32),
             String(decoding: event.data, as: UTF8.self), leaf.hexadecimal,
         ]
         var csv: [UInt8] = []
@@ -70,6 +72,21 @@ struct BundleRows {
         CSVText.append(row: values, to: &csv)
         return (csv, Self.line(values))
     }
+
+    /// The text of the 16 bytes at an offset of a record; Foundation's own goes through `printf`.
+    private static func identifier(_ record: ArraySlice<UInt8>, at offset: Int) -> String {
+        let start = record.startIndex + offset
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for (place, byte) in record[start..<start + 16].enumerated() {
+            if place == 4 || place == 6 || place == 8 || place == 10 { text.append(UInt8(ascii: "-")) }
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static let digits = Array("0123456789abcdef".utf8)
 
     /// Keeps what the rows refer to: documents by digest, and manifests of models.
     private mutating func note(_ type: String, _ payload: [String: JSONValue]) {
@@ -97,22 +114,23 @@ struct BundleRows {
         return "\(local)\(offset < 0 ? "-" : "+")\(two(abs(offset) / 3600)):\(two(abs(offset) / 60 % 60))"
     }
 
-    private static let plain: Set<String> = ["position", "stream_version", "payload"]
+    /// What stands before each value of a line, and whether the value stands there as it is.
+    private static let keys: [(text: [UInt8], isPlain: Bool)] = columns.enumerated().map { place, name in
+        (Array("\(place == 0 ? "{" : ",")\"\(name)\":".utf8), ["position", "stream_version", "payload"].contains(name))
+    }
 
     private static func line(_ values: [String]) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(1024)
-        for (name, value) in zip(columns, values) {
-            bytes += (bytes.isEmpty ? "{\"" : ",\"").utf8
-            bytes += name.utf8
-            bytes += "\":".utf8
-            if plain.contains(name) {
+        bytes.reserveCapacity(1536)
+        for (key, value) in zip(keys, values) {
+            bytes += key.text
+            if key.isPlain {
                 bytes += value.utf8
             } else {
                 JSONValue.appendCanonical(value, to: &bytes)
             }
         }
-        bytes += "}\n".utf8
+        bytes += [UInt8(ascii: "}"), 0x0a]
         return bytes
     }
 
@@ -132,7 +150,8 @@ struct BundleClock {
     /// The zone at creation and after each change; an event that changes it still counts in the old one.
     init(of log: some EventLog) throws {
         var zones: [(from: Position, zone: TimeZone)] = [(0, TimeZone(identifier: log.identity.timeZone) ?? .gmt)]
-        for event in try log.events(in: StreamName(literal: "system")) where event.type == SystemTimeZoneSet.about.type {
+        for event in try log.events(in: StreamName(literal: "system")) where event.type == SystemTimeZoneSet.about.type
+        {
             let name = try JSONReader.canonical(event.data)["time_zone"]?.text ?? ""
             zones.append((event.position + 1, TimeZone(identifier: name) ?? .gmt))
         }
@@ -144,7 +163,9 @@ struct BundleClock {
         let wanted = (time: instant / 900_000_000, zone: zones.lastIndex { $0.from <= position } ?? 0)
         if wanted != slot {
             slot = wanted
-            offset = zones[wanted.zone].zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(instant / 1_000_000)))
+            offset = zones[wanted.zone].zone.secondsFromGMT(
+                for: Date(timeIntervalSince1970: Double(instant / 1_000_000))
+            )
         }
         return offset
     }
