@@ -124,7 +124,8 @@ package struct AuditBundleResult: Sendable {
 
     /// The event that records the export.
     package func event(path: String) -> DocumentExported {
-        DocumentExported(
+        let isListed = 1...ExportResult.greatestListedCount ~= named.count
+        return DocumentExported(
             file: URL(filePath: path).lastPathComponent,
             kind: "audit-bundle",
             format: "tar",
@@ -133,7 +134,9 @@ package struct AuditBundleResult: Sendable {
             fromPosition: Int(range.from),
             toPosition: Int(range.to),
             filter: range.only.isEmpty ? nil : "only=\(range.only.sorted().joined(separator: ","))",
-            entries: entries
+            entries: entries,
+            names: named.isEmpty ? .none : isListed ? .listed : .unknown,
+            named: isListed ? .array(named.sorted().map { .string($0) }) : nil
         )
     }
 }

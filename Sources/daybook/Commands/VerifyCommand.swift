@@ -28,7 +28,7 @@ struct VerifyCommand: HomeCommand {
             var facts = LoggedFacts()
             let report = try LogVerification.verify(
                 log,
-                progress: { bar.advance($0) },
+                progress: { bar.advance(Int($0)) },
                 inspect: { try facts.inspect($0) }
             )
             return (report, facts)
