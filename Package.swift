@@ -146,13 +146,16 @@ let package = Package(
         tests("ReadModels", ["RegistryFixture", "RoutingDomain", "CanonicalJSON", grdb]),
         tests(
             "Exporting",
-            ["RegistryFixture", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]
+            [
+                "EventStore", "EventStoreTesting", "Proofs", "RegistryFixture", "ReadModels", "RoutingDomain",
+                "CanonicalJSON", "DurableFiles", grdb,
+            ]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON", crypto],
             exclude: ["Golden"],
             swiftSettings: strict
         ),

@@ -95,10 +95,12 @@ package struct AuditBundle: Sendable {
         guard digest.utf8.count == 64,
             digest.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
             let bytes = try? DurableFile.read(path, limit: Self.greatestDocument),
-            SHA256.hash(data: bytes).hexadecimal == digest
+            Self.digest(of: bytes) == digest
         else { return nil }
         return bytes
     }
+
+    static func digest(of bytes: [UInt8]) -> String { SHA256.hash(data: bytes).hexadecimal }
 
     private static let greatestDocument = 1 << 30
 }
