@@ -9,6 +9,7 @@ struct DaybookBench: AsyncParsableCommand {
         subcommands: [
             AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self, ProofBench.self,
             PeersBench.self,
+            BundleBench.self,
         ]
     )
 }

@@ -19,7 +19,7 @@ package struct ExportResult: Sendable, Equatable {
     package let named: Set<String>
 
     /// More people than this are not listed in the event: the document may then hold anybody's name.
-    private static let greatestListedCount = 500
+    static let greatestListedCount = 500
 
     /// The event that records the export.
     package var event: DocumentExported {
