@@ -1,3 +1,6 @@
+internal import CanonicalJSON
+internal import Crypto
+
 /// Reads a whole log and compares it with what it says of itself.
 ///
 /// Proves that the records at hand are dense, well formed, rightly chained in their streams, and hash to the root that the
@@ -18,6 +21,9 @@ public struct LogVerification: Sendable {
     private var versions: [ArraySlice<UInt8>: UInt64] = [:]
     private var lastTime: Microseconds = 0
     private var lastIdentifier: [UInt8] = []
+    /// The digest of each replacement found, and what the newest event says that it must be.
+    private var replaced: [Position: String] = [:]
+    private var announced: [Position: String] = [:]
 
     private init() {}
 
@@ -35,7 +41,7 @@ public struct LogVerification: Sendable {
         while verification.frontier.size < head.size {
             let page = try log.page(from: verification.frontier.size, limit: 4096)
             for event in page.events where verification.frontier.size < head.size {
-                try verification.take(event)
+                try verification.take(event, tiles: log as? any TileReading)
                 try inspect(event)
             }
             progress(page.events.count)
@@ -46,6 +52,7 @@ public struct LogVerification: Sendable {
                 )
             }
         }
+        try verification.compareRedactions()
         let root = verification.frontier.root
         guard root == head.root else {
             throw damaged(head.size, "the records do not hash to the root that the log keeps")
@@ -53,7 +60,15 @@ public struct LogVerification: Sendable {
         return Report(events: head.size, root: root, streams: verification.versions.count)
     }
 
-    private mutating func take(_ event: RecordedEvent) throws {
+    /// The replacements are those that were announced, and nothing announced was left undone.
+    private func compareRedactions() throws {
+        for position in Set(replaced.keys).union(announced.keys).sorted()
+        where replaced[position] != announced[position] {
+            throw Self.damaged(position, "it is not the replacement that its redaction announced")
+        }
+    }
+
+    private mutating func take(_ event: RecordedEvent, tiles: (any TileReading)?) throws {
         let position = frontier.size
         guard event.position == position else {
             throw Self.damaged(position, "the record here says it stands at \(event.position)")
@@ -78,7 +93,19 @@ public struct LogVerification: Sendable {
         versions[event.streamBytes] = version
         lastTime = event.recordedAt
         lastIdentifier = identifier
-        frontier.append(record: event.record)
+        if event.type == "record.redacted", let payload = try? JSONReader.canonical(event.data),
+            let redacted = payload["redacted_position"]?.number, redacted >= 0
+        {
+            announced[Position(redacted)] = payload["replacement_sha256"]?.text
+        }
+        guard event.isRedacted, let tiles else { return frontier.append(record: event.record) }
+        // The bytes are others than those that were hashed: the tree keeps the leaf of the original.
+        replaced[position] = SHA256.hash(data: event.record).hexadecimal
+        let tile = try tiles.tile(level: 0, index: position / 256, width: Int(position % 256) + 1)
+        guard let leaf = TreeHash(Array(tile.suffix(32))) else {
+            throw Self.damaged(position, "its leaf is missing in the tree")
+        }
+        frontier.append(leaf)
     }
 
     private static func damaged(_ position: Position, _ words: String) -> EventStoreError {
