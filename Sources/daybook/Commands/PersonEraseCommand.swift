@@ -36,7 +36,9 @@ struct PersonEraseCommand: HomeCommand {
         guard let basis else { throw ValidationError("--basis is missing: name the ground, or look with --preview") }
         let command = ErasePerson(subject: subject.id.text, basis: basis)
         // A rule that forbids it is told before the one about open requests: that one may never come to matter.
-        if try home.earlier(command, write) == nil { _ = try home.handler.preview(command, by: try home.sender(write)) }
+        if try await home.earlier(command, write) == nil {
+            _ = try home.handler.preview(command, by: try home.sender(write))
+        }
         if let waiting = report.waiting.first {
             throw Rejection(
                 "person.waits",

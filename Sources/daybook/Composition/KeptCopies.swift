@@ -15,7 +15,8 @@ struct KeptCopies {
     /// The copies that hold a text.
     func holding(_ text: String) -> [String] {
         paths().filter { path in
-            (try? DurableFile.read(path)).map { bytes in Self.forms(of: text).contains { bytes.contains($0.utf8) } } ?? false
+            (try? DurableFile.read(path)).map { bytes in Self.forms(of: text).contains { bytes.contains($0.utf8) } }
+                ?? false
         }
     }
 
