@@ -159,6 +159,6 @@ struct BundleResult: Sendable {
             toPosition: Int(range.to),
             filter: range.only.isEmpty ? nil : "only=\(range.only.sorted().joined(separator: ","))",
             entries: entries
-        )
+        ).naming(named.subtracting([CommandContext.system]))
     }
 }
