@@ -26,9 +26,16 @@ struct VerifyCommand: HomeCommand {
             let bar = ProgressBar("reading the log", total: Int(size))
             defer { bar.finish() }
             var facts = LoggedFacts()
+            var options = LogVerification.Options()
+            options.types = [ModelRegistered.about.type, TaskLogged.about.type, TaskCorrected.about.type]
+            var done: Position = 0
             let report = try LogVerification.verify(
                 log,
-                progress: { bar.advance(Int($0)) },
+                options: options,
+                progress: { reached in
+                    bar.advance(Int(reached - done))
+                    done = reached
+                },
                 inspect: { try facts.inspect($0) }
             )
             return (report, facts)
