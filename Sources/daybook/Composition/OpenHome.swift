@@ -49,29 +49,33 @@ final class OpenHome: Sendable {
     /// Refuses a home whose `state.db` was lost, unless `begins` says that the person may be made known anew.
     static func open(_ options: GlobalOptions, begins: Bool = false) async throws -> OpenHome {
         let folders = options.folders
-        guard FileManager.default.fileExists(atPath: folders.log) else {
-            if access(folders.data, X_OK) != 0, errno == EACCES {
-                throw Failure(
-                    "home.not-allowed",
-                    "you may not open the home at \(folders.root): its data/ is another user's",
-                    hint: "run the command as the user who owns it",
-                    status: ExitStatus.notAllowed
-                )
-            }
-            throw Failure(
-                "no-home",
-                "there is no home at \(folders.root)",
-                hint:
-                    "`daybook init --home \(Words.shellWord(folders.root))` makes one; --home or DAYBOOK_HOME names another",
-                status: ExitStatus.configuration
-            )
-        }
+        try requireHome(folders)
         let log = try LMDBEventLog.open(at: folders.logFolders, logger: diagnostics)
         let people = try People(path: folders.people)
         let actor = try await Actors(people: people, log: log).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people)
         let projector = try makeProjector(folders, log, names, options)
         return OpenHome(folders, log, people, names, projector, actor, options.printer)
+    }
+
+    /// Throws unless there is a home that this user may open.
+    static func requireHome(_ folders: HomeFolders) throws {
+        guard !FileManager.default.fileExists(atPath: folders.log) else { return }
+        if access(folders.data, X_OK) != 0, errno == EACCES {
+            throw Failure(
+                "home.not-allowed",
+                "you may not open the home at \(folders.root): its data/ is another user's",
+                hint: "run the command as the user who owns it",
+                status: ExitStatus.notAllowed
+            )
+        }
+        throw Failure(
+            "no-home",
+            "there is no home at \(folders.root)",
+            hint:
+                "`daybook init --home \(Words.shellWord(folders.root))` makes one; --home or DAYBOOK_HOME names another",
+            status: ExitStatus.configuration
+        )
     }
 
     private static func makeProjector(
