@@ -143,7 +143,8 @@ public struct LogVerification: Sendable {
         if options.types.contains(event.type) { try inspect(event) }
         switch event.type {
         case "record.redacted":
-            guard let payload = try? JSONReader.canonical(event.data), let position = payload["position"]?.number,
+            guard let payload = try? JSONReader.canonical(event.data),
+                let position = payload["redacted_position"]?.number,
                 let digest = payload["replacement_sha256"]?.text, position >= 0
             else { throw Self.damaged(event.position, "it says a record was redacted, but not which") }
             announced[Position(position)] = digest

@@ -8,6 +8,7 @@ enum Imports {
         "DurableFiles": ["CPOSIX"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "Proofs": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "RoutingDomain": ["CanonicalJSON"],
         "CommandHandling": ["EventStore", "RoutingDomain", "CanonicalJSON", "Crypto"],
         "Projecting": [
@@ -19,18 +20,16 @@ enum Imports {
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Accounts": ["RoutingDomain", "GRDB"],
+        "Accounts": ["DurableFiles", "GRDB", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB",
-            "Projecting",
-            "ReadModels",
-            "RoutingDomain",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
             "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
             "ModelFolders",
-            "Projecting", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
         ],
     ]
 

@@ -12,7 +12,8 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Model versions: register, look at, activate, go back.",
         subcommands: [
-            Register.self, List.self, Show.self, Verify.self, Activate.self, Rollback.self, History.self, Compare.self,
+            Register.self, List.self, Show.self, Active.self, Verify.self, Activate.self, Rollback.self, History.self,
+            Compare.self,
         ]
     )
 
@@ -116,8 +117,10 @@ struct ModelCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             _ = try ModelVersion.checked(version)
             let command = ActivateModel(version: version)
-            if let earlier = try home.earlier(command, write) { return ModelCommand.showActivation(earlier, home) }
-            _ = try home.handler.preview(command, by: home.sender(write))
+            if let earlier = try await home.earlier(command, write) {
+                return ModelCommand.showActivation(earlier, home)
+            }
+            _ = try home.handler.preview(command, by: try home.sender(write))
             try await ModelCommand.verify(version, in: home)
             ModelCommand.showActivation(try await home.send(command, write), home)
         }
@@ -139,9 +142,11 @@ struct ModelCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let command = RollBackModel(to: to, withConfig: withConfig)
-            if let earlier = try home.earlier(command, write) { return ModelCommand.showActivation(earlier, home) }
+            if let earlier = try await home.earlier(command, write) {
+                return ModelCommand.showActivation(earlier, home)
+            }
             let seen = try home.log.version(of: .activation)
-            _ = try home.handler.preview(command, by: home.sender(write))
+            _ = try home.handler.preview(command, by: try home.sender(write))
             let state = try home.handler.state(for: command)
             let target = try state.activation.target(of: to)
             let words = "going back from \(state.activation.active ?? "-") to \(target)"

@@ -166,7 +166,7 @@ struct VerifyWork: Sendable {
         say(.phase("the acceptance"))
         let log = try await onThread { try open() }
         let result = try await with(log) {
-            let people = try People(path: folders.people)
+            let people = try People(path: folders.people, keys: folders.keys)
             let actor = try await Actors(people: people, log: log).acting(named: command.global.actor)
             return try await log.acceptRollback(
                 actor: actor.id,
@@ -266,8 +266,6 @@ struct LoggedFacts: Sendable {
 
     /// Takes the facts of an event; one that cannot be read is damage, named by its position.
     mutating func inspect(_ recorded: RecordedEvent) throws {
-        // What a redaction left says nothing of files any more.
-        guard !recorded.isRedacted else { return }
         do {
             try take(recorded)
         } catch {
@@ -290,6 +288,9 @@ struct LoggedFacts: Sendable {
         )
         switch event {
         case let event as ModelRegistered: models[event.version] = event
+        // The evidence of a redacted entry was removed with its words.
+        case let event as TaskLogged where event.evidence == Redactable.mark && recorded.isRedacted: break
+        case let event as TaskCorrected where event.evidence == Redactable.mark && recorded.isRedacted: break
         case let event as TaskLogged: event.evidenceSha256.map { _ = evidence.insert($0) }
         case let event as TaskCorrected: event.evidenceSha256.map { _ = evidence.insert($0) }
         default: break

@@ -46,16 +46,26 @@ final class OpenHome: Sendable {
 
     /// Opens the home that the options name; makes the acting user known if this is their first command here.
     ///
-    /// Refuses a home whose `state.db` was lost, unless `begins` says that the person may be made known anew.
-    static func open(_ options: GlobalOptions, begins: Bool = false) async throws -> OpenHome {
+    /// Refuses a home whose `state.db` was lost, unless `begins` says that the person may be made known anew. Carries out
+    /// erasures that a crash or a restored `state.db` left undone, and finishes a redaction if nobody else is here; `alone` is
+    /// the home's lock where the caller holds it alone.
+    static func open(
+        _ options: GlobalOptions,
+        begins: Bool = false,
+        alone: FileLock? = nil
+    ) async throws -> OpenHome {
         let folders = options.folders
         try requireHome(folders)
-        let log = try LMDBEventLog.open(at: folders.logFolders, logger: diagnostics)
-        let people = try People(path: folders.people)
+        let (log, isToFinish) = try await Redactions(folders: folders).openLog(alone: alone)
+        let people = try People(path: folders.people, keys: folders.keys)
+        try Erasures(people: people, log: log, folders: folders).carryOut()
+        if let fault = people.keyFault() { say("people are shown by their pseudonyms: \(fault)") }
         let actor = try await Actors(people: people, log: log).acting(named: options.actor, begins: begins)
-        let names = PeopleNames(people)
+        let names = PeopleNames(people, log)
         let projector = try makeProjector(folders, log, names, options)
-        return OpenHome(folders, log, people, names, projector, actor, options.printer)
+        let home = OpenHome(folders, log, people, names, projector, actor, options.printer)
+        if isToFinish { try await Redactions(folders: folders).finish(in: home) }
+        return home
     }
 
     /// Throws unless there is a home that this user may open.
@@ -88,7 +98,7 @@ final class OpenHome: Sendable {
             log: log,
             set: try definitions(options),
             place: RegistryPlace(data: folders.data),
-            documents: try HomeDocuments(home: folders.root) { names.name(of: $0) }
+            documents: try HomeDocuments(home: folders.root, names: names)
         )
     }
 
@@ -122,13 +132,18 @@ final class OpenHome: Sendable {
     func name(of pseudonym: String?) -> String { pseudonym.map { names.name(of: $0) } ?? "-" }
 
     /// Who sends, with the envelope's other facts.
-    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) -> Sender {
-        Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
+    ///
+    /// Throws while the key of the names cannot be read: nobody then acts as a known person.
+    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) throws -> Sender {
+        if let fault = people.keyFault() { throw fault }
+        return Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
-    func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) throws -> CommandOutcome? {
-        try handler.earlier(asked, by: sender(write), idempotencyKey: write.idempotencyKey)
+    func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) async throws -> CommandOutcome? {
+        let outcome = try handler.earlier(asked, by: try sender(write), idempotencyKey: write.idempotencyKey)
+        if let appended = outcome?.appended { await prove(appended, write) }
+        return outcome
     }
 
     /// Sends a command, then brings the read models and documents up to it.
@@ -154,13 +169,44 @@ final class OpenHome: Sendable {
         expecting: [String: UInt64] = [:],
         asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
-        try await handler.handle(
+        // Before the append: a folder that cannot be written is to stop the command, not to lose its proof.
+        if let folder = write?.proof { try DurableFile.makeDirectory(folder) }
+        let outcome = try await handler.handle(
             command,
-            by: sender(write, meaning: meaning),
+            by: try sender(write, meaning: meaning),
             expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
             idempotencyKey: write?.idempotencyKey,
             asAsked: asAsked
         )
+        if let appended = outcome.appended { await prove(appended, write) }
+        return outcome
+    }
+
+    /// The newest signed tree head, kept for ever from now on, as somebody outside may come back with it.
+    func giveOutTreeHead() async throws -> SignedTreeHead {
+        let log = log
+        return try await onThread { try log.giveOutTreeHead() }
+    }
+
+    /// Writes the proof of each event of a command where `--proof` asks for it, and has the result name the files.
+    ///
+    /// The events are on disk: a failure is told, not thrown, and `daybook proof event` makes up for it.
+    func prove(_ appended: AppendResult, _ write: WriteOptions?) async {
+        guard let folder = write?.proof else { return }
+        let (log, positions) = (log, appended.first..<appended.checkpoint)
+        do {
+            let head = try await giveOutTreeHead()
+            printer.attachments.add(
+                try await onThread {
+                    try ProofFiles.write(positions, of: log, under: head, to: folder, keepsExisting: true)
+                }
+            )
+        } catch {
+            Self.say(
+                "the change is made at position \(appended.first), but its proof is not written: "
+                    + "\(Failure(error)?.message ?? "\(error)"); `daybook proof event \(appended.first)` writes it"
+            )
+        }
     }
 
     /// Catches up where what comes after does not depend on it: a failure is told, not thrown.
@@ -194,7 +240,7 @@ final class OpenHome: Sendable {
     }
 
     /// A line for the operator beside the result, on standard error.
-    private static func say(_ words: String) {
+    static func say(_ words: String) {
         StandardStream.error.write(Words.oneLine("daybook: \(words)") + "\n")
     }
 

@@ -7,6 +7,7 @@ import Exporting
 import Foundation
 import ModelFolders
 import Projecting
+import Proofs
 import RoutingDomain
 
 /// The exit codes of the program, from sysexits(3).
@@ -74,6 +75,7 @@ struct Failure: Error {
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as ExportFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as ProofFault: self.init(fault)
         case let fault as PeopleFault:
             self.init(
                 "person-\(fault.code.rawValue)",
@@ -144,6 +146,18 @@ struct Failure: Error {
         facts["current_version"] = error.currentVersion.map { .integer(Int($0)) }
     }
 
+    private init(_ fault: ProofFault) {
+        let status: Int32 =
+            switch fault.code {
+            case .busy: ExitStatus.tryAgain
+            case .exists: ExitStatus.cannotCreate
+            default: ExitStatus.badData
+            }
+        self.init("proof.\(fault.code)", fault.message, hint: fault.hint, status: status)
+        facts["position"] = fault.position.map { .position($0) }
+        if !fault.evidence.isEmpty { facts["evidence"] = .array(fault.evidence.map { .string($0) }) }
+    }
+
     private static func status(of code: ModelFolderFault.Code) -> Int32 {
         switch code {
         case .stillBeingWritten, .changedWhileReading, .busy, .system: ExitStatus.tryAgain
@@ -175,7 +189,7 @@ struct Failure: Error {
         case .unknown: ExitStatus.notAllowed
         case .nameTaken: ExitStatus.cannotCreate
         case .nameSyntax: ExitStatus.badData
-        case .storage: ExitStatus.configuration
+        case .storage, .sealed: ExitStatus.configuration
         }
     }
 }
