@@ -49,6 +49,7 @@ let package = Package(
     targets: [
         // The ground: C shims, bytes and files. Knows nothing of events.
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .target(name: "CPOSIX"),
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
@@ -79,10 +80,13 @@ let package = Package(
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
         library("Accounts", ["RoutingDomain", grdb]),
 
+        // A home in one file, and its keys in another.
+        library("Backups", ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", crypto]),
+
         .executableTarget(
             name: "daybook",
             dependencies: [
-                "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
                 "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
@@ -137,10 +141,11 @@ let package = Package(
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests("Accounts", ["EventStoreTesting"]),
+        tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["daybook", "EventStoreTesting", "CanonicalJSON"],
-            exclude: ["Golden"],
+            exclude: ["Golden", "Fixtures"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -147,6 +147,15 @@ final class LMDBEnvironment: @unchecked Sendable {
         return Int(dead)
     }
 
+    /// Writes the environment as it is at one moment to an open file, free pages included.
+    func copy(to descriptor: Int32) throws(EventStoreError) {
+        gate.enter()
+        defer { gate.leave() }
+        guard !isClosed else { throw .closedLog(path) }
+        let code = mdb_env_copyfd2(raw, descriptor, 0)
+        guard code == MDB_SUCCESS else { throw .lmdb(code, "copy", path: path) }
+    }
+
     // MARK: Writing
 
     /// Lends a write transaction on this thread and commits it if the closure says so; the commit is durable.
