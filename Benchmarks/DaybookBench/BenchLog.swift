@@ -4,7 +4,7 @@ import Foundation
 
 /// The generated log that every measurement starts from, kept by a digest of what made it.
 struct BenchLog {
-    private static let generator = "streams=10000 payload=300 commands-of=500 v1"
+    private static let generator = "streams=10000 payload=300 commands-of=500 v2"
     static let streams: [StreamName] = (0..<10_000).compactMap { StreamName("bench-\($0)") }
     let folder: String
 
@@ -23,7 +23,7 @@ struct BenchLog {
 
     private static func generate(events: Int, in folder: String) async throws {
         try? FileManager.default.removeItem(atPath: folder)
-        let log = try LMDBEventLog.create(at: "\(folder)/log", keysFolder: "\(folder)/keys", timeZone: "Etc/UTC")
+        let log = try LMDBEventLog.create(at: LogFolders(data: folder), timeZone: "Etc/UTC")
         var random = SystemRandomNumberGenerator()
         for start in stride(from: 0, to: events, by: 500) {
             var request = request(streams[0])
@@ -35,11 +35,14 @@ struct BenchLog {
         await log.close()
     }
 
-    /// A copy of the log that a measurement may write to.
+    /// A copy of the log with its key, which a measurement may write to: the folder of both.
     func copy(_ name: String) throws -> String {
         let copy = "\(folder)/\(name)"
         try? FileManager.default.removeItem(atPath: copy)
-        try FileManager.default.copyItem(atPath: "\(folder)/log", toPath: copy)
+        for part in ["log", "keys"] {
+            try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(atPath: "\(folder)/\(part)", toPath: "\(copy)/\(part)")
+        }
         return copy
     }
 

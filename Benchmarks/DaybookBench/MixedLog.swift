@@ -8,7 +8,7 @@ import RoutingDomain
 /// Of a hundred events about seventy-five are entries of tasks and twenty changes of settings; the rest are 10,000 models,
 /// 10,000 tasks, activations and approvals. The mixture follows from its seed alone.
 struct MixedLog {
-    private static let generator = "mixed v1 seed=20250915"
+    private static let generator = "mixed v2 seed=20250915"
 
     /// The folder of the log for so many events; generated when it is not there yet.
     static func prepare(events: Int, in data: String) async throws -> String {
@@ -17,8 +17,7 @@ struct MixedLog {
         print("generating \(events) mixed events in \(folder)")
         try? FileManager.default.removeItem(atPath: "\(folder).new")
         let log = try LMDBEventLog.create(
-            at: "\(folder).new/log",
-            keysFolder: "\(folder).new/keys",
+            at: LogFolders(data: "\(folder).new"),
             timeZone: "Asia/Seoul"
         )
         var mixture = MixedEvents(total: events)

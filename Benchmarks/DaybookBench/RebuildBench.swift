@@ -18,7 +18,7 @@ struct RebuildBench: AsyncParsableCommand {
         cposix_return_freed_memory()
         let folder = try await MixedLog.prepare(events: options.events, in: options.data)
         let peer = try Peer("rebuild_peer", libraries: ["-llmdb", "-lsqlite3"], in: options.data)
-        let log = try LMDBEventLog.open(at: "\(folder)/log")
+        let log = try LMDBEventLog.open(at: LogFolders(data: folder))
         let data = "\(folder)/data"
         try? FileManager.default.removeItem(atPath: data)
         let projector = Projector(log: log, set: try ProjectionSet.bundled(), place: RegistryPlace(data: data))

@@ -12,7 +12,7 @@ struct ScanBench: AsyncParsableCommand {
         let base = try await BenchLog.prepare(events: options.events, in: options.data)
         let peer = try Peer(in: options.data)
         let peerFolder = try base.copy("peer-log")
-        let log = try LMDBEventLog.open(at: "\(base.folder)/log")
+        let log = try LMDBEventLog.open(at: LogFolders(data: base.folder))
         _ = try scanRate(log, hashing: false)
         _ = try peer.figure("scan", peerFolder)
         var (hashed, read, theirs) = (Figures(), Figures(), Figures())

@@ -15,13 +15,13 @@ struct SubscribeBench: AsyncParsableCommand {
 
     func run() async throws {
         let base = try await BenchLog.prepare(events: options.events, in: options.data)
-        let folder = try base.copy("our-log")
-        let log = try LMDBEventLog.open(at: folder)
+        let copy = try base.copy("our-log")
+        let log = try LMDBEventLog.open(at: LogFolders(data: copy))
         let first = try await log.append(BenchLog.request(BenchLog.streams[0])).checkpoint
         let child = Process()
         let pipe = Pipe()
         child.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        child.arguments = ["follow", folder, "\(first)", "\(appends)"]
+        child.arguments = ["follow", copy, "\(first)", "\(appends)"]
         child.standardOutput = pipe
         try child.run()
         try await Task.sleep(for: .seconds(12))
@@ -68,12 +68,13 @@ struct SubscribeBench: AsyncParsableCommand {
 struct FollowBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "follow", shouldDisplay: false)
 
-    @Argument var log: String
+    @Argument(help: "The folder that holds the log.")
+    var data: String
     @Argument var first: UInt64
     @Argument var count: UInt64
 
     func run() async throws {
-        let log = try LMDBEventLog.open(at: log)
+        let log = try LMDBEventLog.open(at: LogFolders(data: data))
         let idle = Task {
             try await Task.sleep(for: .seconds(1))
             let before = processorSeconds()

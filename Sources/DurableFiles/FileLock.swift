@@ -1,7 +1,7 @@
 internal import CPOSIX
 import Glibc
 
-/// An exclusive `flock` on a file, held for as long as this object lives or until the end of the process; a crash frees it.
+/// A `flock` on a file, exclusive or shared, held for as long as this object lives or until the end of the process; a crash frees it.
 package final class FileLock: Sendable {
     private let descriptor: Int32
     /// The file that is locked.
@@ -33,6 +33,18 @@ package final class FileLock: Sendable {
         let owner = "\(getpid())\n"
         _ = ftruncate(descriptor, 0)
         _ = owner.withCString { pwrite(descriptor, $0, strlen($0), 0) }
+        return lock
+    }
+
+    /// Shares the lock with others that share it, at once, or returns nil if somebody has it alone.
+    package static func share(_ path: String) throws(FileFault) -> FileLock? {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileFault("open the lock", path: path) }
+        let lock = FileLock(descriptor: descriptor, path: path)
+        guard cposix_flock(descriptor, 0, 0) == 0 else {
+            guard errno == EWOULDBLOCK else { throw FileFault("lock", path: path) }
+            return nil
+        }
         return lock
     }
 

@@ -76,6 +76,8 @@ package struct ClockAcceptance: Sendable {
 package struct AppendPlanner {
     /// The end of the log, with everything planned so far.
     package private(set) var tail: LogTail
+    /// The tiles at the right edge of the tree; empty where the ledger keeps none.
+    var tiles: TileEdge?
     private let reading: ClockReading
     private var identifiers: EventIdentifierMaker
     /// Whether the next record is the first one after a step of the clock: bit 1 of its clock_state.
@@ -83,7 +85,12 @@ package struct AppendPlanner {
 
     /// A planner for the log that ends with a tail, at one moment.
     package init(tail: LogTail, reading: ClockReading) {
+        self.init(tail: tail, tiles: nil, reading: reading)
+    }
+
+    init(tail: LogTail, tiles: TileEdge?, reading: ClockReading) {
         self.tail = tail
+        self.tiles = tiles
         self.reading = reading
         identifiers = EventIdentifierMaker(after: tail.lastEventID)
     }
@@ -190,7 +197,7 @@ package struct AppendPlanner {
             let end = prepared.ends[index]
             let key = prepared.streams[stream].key
             let leaf = try prepared.put(start..<end, place, stream: key, to: &ledger)
-            tail.frontier.append(leaf)
+            tail.frontier.append(leaf) { tiles?.add($0, height: $1) }
             tail.lastEventID = place.eventID
             isAfterStep = false
             start = end

@@ -5,17 +5,25 @@ internal import Synchronization
 final class PendingAppend: @unchecked Sendable {
     /// The command's records; touched by the caller until it is queued, then by the writer thread alone.
     var prepared: PreparedAppend
-    /// Set when this is an operator's word about the clock, whose event only the transaction can make.
-    let acceptance: ClockAcceptance?
+    let work: Work
     private let continuation: UnsafeContinuation<Result<AppendResult, EventStoreError>, Never>
+
+    /// What the transaction has to do besides putting the records.
+    enum Work: Sendable {
+        case append
+        /// An operator's word about the clock, whose event only the transaction can make.
+        case clock(ClockAcceptance)
+        /// Another key signs from this transaction on.
+        case keyChange(KeyChange)
+    }
 
     init(
         _ prepared: PreparedAppend,
-        acceptance: ClockAcceptance? = nil,
+        _ work: Work,
         _ continuation: UnsafeContinuation<Result<AppendResult, EventStoreError>, Never>
     ) {
         self.prepared = prepared
-        self.acceptance = acceptance
+        self.work = work
         self.continuation = continuation
     }
 

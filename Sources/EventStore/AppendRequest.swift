@@ -96,6 +96,10 @@ public struct AppendResult: Hashable, Sendable {
     public var recordedAt: Microseconds
     /// Whether an earlier arrival with the same idempotency key appended them, and this call changed nothing.
     public var isRepeat: Bool
+    /// The signed tree head over the commit that holds the command: with it a proof can be made at once.
+    ///
+    /// Nil for a repetition, and from a log that signs nothing.
+    public var treeHead: SignedTreeHead?
 
     /// The checkpoint just after the command: a reader that has reached it has seen the whole command.
     public var checkpoint: Position { first + Position(count) }

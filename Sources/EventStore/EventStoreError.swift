@@ -32,6 +32,12 @@ public struct EventStoreError: Error, CustomStringConvertible {
         public static let alreadyOpen = Code("already-open")
         /// The log was written by a program this one does not understand.
         public static let unknownFormat = Code("unknown-format")
+        /// The signing key is missing, unreadable or another log's; reading works, appending does not.
+        public static let keyUnavailable = Code("key-unavailable")
+        /// The log is older than, or not the one of, a tree head that it signed; an operator must look.
+        public static let rolledBack = Code("rolled-back")
+        /// Another process has the log in a way that does not suffer company; try again.
+        public static let busy = Code("busy")
         /// The log is closed.
         public static let closed = Code("closed")
     }

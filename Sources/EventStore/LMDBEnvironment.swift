@@ -39,6 +39,7 @@ final class LMDBEnvironment: @unchecked Sendable {
             throw .lmdb(created, "open", path: path)
         }
         do {
+            if !makesTables { try MetaPages.check(path) }
             try require(mdb_env_set_maxdbs(raw, UInt32(Self.names.count)), "open")
             try require(mdb_env_set_maxreaders(raw, Self.maximumReaders), "open")
             try require(mdb_env_set_mapsize(raw, Self.mappable(mapSize)), "open")
@@ -81,6 +82,8 @@ final class LMDBEnvironment: @unchecked Sendable {
             streams: handles[1],
             identifiers: handles[2],
             outcomes: handles[3],
+            tiles: handles[4],
+            heads: handles[5],
             metadata: handles[6]
         )
     }

@@ -10,12 +10,11 @@ extension LMDBEventLog {
     /// Makes a new log with its signing key, and opens it.
     ///
     /// The log is built in a folder beside its place and renamed there when it is on disk, so a crash leaves a whole log or
-    /// none. The key is written first, to `log.key` in `keysFolder` with mode 0400; a key left over from a creation that
+    /// none. The key is written first, to `log.key` with mode 0400; a key left over from a creation that
     /// crashed is set aside under another name, never used again. Throws ``EventStoreError/Code/exists`` when a log stands
     /// there, ``EventStoreError/Code/invalidRequest`` for an unknown time zone, and what opening throws.
     public static func create(
-        at logFolder: String,
-        keysFolder: String,
+        at folders: LogFolders,
         clock: any LogClock = SystemClock(),
         timeZone: String,
         install: UUID = UUID(),
@@ -25,33 +24,35 @@ extension LMDBEventLog {
         guard TimeZone(identifier: timeZone) != nil else {
             throw .invalid("\"\(timeZone)\" is no time zone; an IANA name as in Asia/Seoul is needed")
         }
-        let key = LogKey(install: install)
+        let key = LogKey(origin: LogOrigin(install: install))
         let identity = LogIdentity(
             install: install,
-            origin: key.origin,
+            origin: key.origin.text,
             verifierKey: key.verifierKey,
             timeZone: timeZone
         )
         do {
-            try prepareFolders(logFolder, keysFolder)
+            let (logFolder, keys) = (folders.log, LogKeyFiles(folder: folders.keys))
+            try prepareFolders(folders)
             try checkPlace(DurableFile.parent(of: logFolder), logger: logger)
             let prefix = ".\(lastName(of: logFolder)).new-"
             removeAbandonedScratch(prefix, in: DurableFile.parent(of: logFolder))
             let scratch = "\(DurableFile.parent(of: logFolder))/\(prefix)\(getpid())"
             removeScratch(scratch)
             defer { removeScratch(scratch) }
-            try build(identity, in: scratch, clock: clock)
-            try setAside("\(keysFolder)/log.key")
-            try key.write(to: "\(keysFolder)/log.key")
+            let (head, recordedAt) = try build(identity, key, in: scratch, clock: clock)
+            try setAside(keys.current)
+            try key.write(to: keys.current)
             try DurableFile.moveToNewName(scratch, to: logFolder)
+            try TreeHeadFiles(folder: folders.treeHeads).append(head, at: recordedAt)
         } catch let fault as FileFault {
-            throw fault.errorNumber == EEXIST ? existing(logFolder) : .file(fault)
+            throw fault.errorNumber == EEXIST ? existing(folders.log) : .file(fault)
         } catch let error as EventStoreError {
             throw error
         } catch {
             preconditionFailure("creation throws file faults and log errors only")
         }
-        return try open(at: logFolder, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable)
+        return try open(at: folders, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable)
     }
 
     private static func existing(_ folder: String) -> EventStoreError {
@@ -66,27 +67,38 @@ extension LMDBEventLog {
         path.split(separator: "/").last.map(String.init) ?? "log"
     }
 
-    private static func prepareFolders(_ logFolder: String, _ keysFolder: String) throws {
-        guard access(logFolder, F_OK) != 0 else { throw existing(logFolder) }
-        try DurableFile.makeDirectory(DurableFile.parent(of: logFolder))
-        try DurableFile.makeDirectory(keysFolder, mode: 0o700)
+    private static func prepareFolders(_ folders: LogFolders) throws {
+        guard access(folders.log, F_OK) != 0 else { throw existing(folders.log) }
+        try DurableFile.makeDirectory(DurableFile.parent(of: folders.log))
+        try DurableFile.makeDirectory(folders.keys, mode: 0o700)
     }
 
-    private static func build(_ identity: LogIdentity, in folder: String, clock: any LogClock) throws {
+    /// Builds a log in a folder of its own; returns its first signed head, and when that was.
+    private static func build(
+        _ identity: LogIdentity,
+        _ key: LogKey,
+        in folder: String,
+        clock: any LogClock
+    ) throws -> (SignedTreeHead, Microseconds) {
         try DurableFile.makeDirectory(folder, mode: 0o700)
         let environment = try LMDBEnvironment(path: folder, mapSize: 1 << 20, makesTables: true)
         defer { environment.close() }
-        try environment.write { transaction throws(EventStoreError) in
-            var planner = AppendPlanner(tail: LogTail(), reading: clock.reading())
+        let made = try environment.write { transaction throws(EventStoreError) in
+            var planner = AppendPlanner(tail: LogTail(), tiles: TileEdge(), reading: clock.reading())
             var ledger = LMDBLedger(transaction: transaction, versions: [:])
             try planner.create(identity, in: &ledger)
             try transaction.putMetadata("fmt", Array(format.utf8))
             try transaction.putMetadata("origin", Array(identity.origin.utf8))
             try transaction.putMetadata("vkey", Array(identity.verifierKey.utf8))
             try transaction.putMetadata("head", planner.tail.stored)
-            return ((), true)
+            let head = TreeHead(origin: identity.origin, size: planner.tail.size, root: planner.tail.frontier.root)
+            let signed = SignedTreeHead(head, signatures: [try key.signature(under: head)])
+            try transaction.put(planner.tiles?.takeChanges() ?? [])
+            try transaction.put(signed)
+            return ((signed, planner.tail.recordedAt), true)
         }
         try DurableFile.synchroniseDirectory(folder)
+        return made
     }
 
     /// Moves a key that never signed for a log out of the way: its log was not finished, or was taken away by hand.

@@ -122,6 +122,22 @@ extension LMDBTransaction {
         return RecordedEvent(record: Array(bytes)[...], layout: layout)
     }
 
+    /// Looks through a stream from its end; the first thing found, or nil.
+    func lastEvent<Found>(
+        in stream: StreamName,
+        _ find: (RecordedEvent) -> Found?
+    ) throws(EventStoreError) -> Found? {
+        let key = stream.indexKey
+        for version in stride(from: try version(of: key), to: 0, by: -1) {
+            guard let place = try value(in: tables.streams, under: StreamVersionKey(key, version)), place.count == 8
+            else {
+                throw .damaged("stream \(stream) lacks version \(version)", at: nil, path: path)
+            }
+            if let found = find(try record(at: place.bigEndian(at: 0))) { return found }
+        }
+        return nil
+    }
+
     /// When the event at a position was recorded.
     func recordedAt(_ position: Position) throws(EventStoreError) -> Microseconds {
         guard let bytes = try value(in: tables.records, under: position.bigEndian), bytes.count > 20,

@@ -9,10 +9,14 @@ public import Logging
 /// ``append(_:)`` returns only after the fsync of the transaction that holds the command; there is no way to turn that off.
 /// Open it once per process and share the object. A close (or the last reference gone) ends its two threads.
 public final class LMDBEventLog: EventLog {
-    /// Who this log is, as its position 0 states it.
-    public let identity: LogIdentity
+    /// Where everything lies.
+    public let folders: LogFolders
     let environment: LMDBEnvironment
-    private let writer: LogWriter
+    let writer: LogWriter
+    let keys: LogKeyFiles
+    let logger: Logger
+    private let currentIdentity: CurrentIdentity
+    private let lock: FileLock
     private let signals: GrowthSignals
     private let watch: GrowthWatch
 
@@ -22,6 +26,8 @@ public final class LMDBEventLog: EventLog {
         package var mapSize = 64 << 30
         /// Commits an `MDB_txn`; tests put a failing disk here.
         package var commit: @Sendable (OpaquePointer) -> Int32 = { mdb_txn_commit($0) }
+        /// Opens a log that a tree head outside contradicts: to verify it, and to accept it.
+        package var opensContradicted = false
 
         /// The values of normal operation.
         package init() {}
@@ -40,16 +46,18 @@ public final class LMDBEventLog: EventLog {
     ///
     /// Throws ``EventStoreError/Code/missing``, ``EventStoreError/Code/notPermitted``,
     /// ``EventStoreError/Code/unsuitablePlace`` on a network file system, ``EventStoreError/Code/unknownFormat``,
-    /// ``EventStoreError/Code/damaged`` or ``EventStoreError/Code/alreadyOpen``. `onUnrecoverable` is called on the writer
-    /// thread when the disk failed in a commit; it should end the process.
+    /// ``EventStoreError/Code/damaged``, ``EventStoreError/Code/rolledBack`` when the log is older than a tree head that it
+    /// signed or not the one that signed it, ``EventStoreError/Code/busy`` or ``EventStoreError/Code/alreadyOpen``. A missing
+    /// key is told by the first append. `onUnrecoverable` is called on the writer thread when the disk failed in a commit; it
+    /// should end the process.
     public static func open(
-        at logFolder: String,
+        at folders: LogFolders,
         clock: any LogClock = SystemClock(),
         logger: Logger = Logger(label: "daybook.event-store"),
         onUnrecoverable: @escaping @Sendable (String) -> Void = LMDBEventLog.endProcess
     ) throws(EventStoreError) -> LMDBEventLog {
         try open(
-            at: logFolder,
+            at: folders,
             clock: clock,
             logger: logger,
             onUnrecoverable: onUnrecoverable,
@@ -59,20 +67,25 @@ public final class LMDBEventLog: EventLog {
 
     /// Opens a log as ``open(at:clock:logger:onUnrecoverable:)`` does, with another map or commit.
     package static func open(
-        at logFolder: String,
+        at folders: LogFolders,
         clock: any LogClock,
         logger: Logger = Logger(label: "daybook.event-store"),
         onUnrecoverable: @escaping @Sendable (String) -> Void = LMDBEventLog.endProcess,
         tuning: Tuning
     ) throws(EventStoreError) -> LMDBEventLog {
-        try checkPlace(logFolder, logger: logger)
-        try checkFiles(logFolder)
-        let environment = try LMDBEnvironment(path: logFolder, mapSize: tuning.mapSize, makesTables: false)
-        do {
+        try checkPlace(folders.log, logger: logger)
+        try checkFiles(folders.log)
+        let lock = try share(folders)
+        let environment = try LMDBEnvironment(path: folders.log, mapSize: tuning.mapSize, makesTables: false)
+        do throws(EventStoreError) {
             let identity = try environment.read { transaction throws(EventStoreError) in
                 try transaction.identity()
             }
-            return LMDBEventLog(identity, environment, clock, tuning, onUnrecoverable)
+            let log = LMDBEventLog(folders, identity, environment, lock, clock, logger, tuning, onUnrecoverable)
+            if !tuning.opensContradicted, let contradiction = try log.contradiction() {
+                throw try log.rolledBack(contradiction)
+            }
+            return log
         } catch {
             environment.close()
             throw error
@@ -80,27 +93,55 @@ public final class LMDBEventLog: EventLog {
     }
 
     private init(
+        _ folders: LogFolders,
         _ identity: LogIdentity,
         _ environment: LMDBEnvironment,
+        _ lock: FileLock,
         _ clock: any LogClock,
+        _ logger: Logger,
         _ tuning: Tuning,
         _ onUnrecoverable: @escaping @Sendable (String) -> Void
     ) {
-        self.identity = identity
+        self.folders = folders
         self.environment = environment
+        self.lock = lock
+        self.logger = logger
+        keys = LogKeyFiles(folder: folders.keys)
         signals = GrowthSignals()
         watch = GrowthWatch(environment: environment, signals: signals)
+        currentIdentity = CurrentIdentity(identity)
         writer = LogWriter(
             environment: environment,
             clock: clock,
+            keys: keys,
+            treeHeads: TreeHeadFiles(folder: folders.treeHeads),
+            logger: logger,
             signals: signals,
             commit: tuning.commit,
+            identity: currentIdentity,
             onUnrecoverable: onUnrecoverable
         )
         writer.start()
     }
 
     deinit { shutDown() }
+
+    /// Who this log is: as its position 0 states it, with the name and key now in force.
+    public var identity: LogIdentity { currentIdentity.now }
+
+    private static func share(_ folders: LogFolders) throws(EventStoreError) -> FileLock {
+        do throws(FileFault) {
+            if let lock = try FileLock.share(folders.lock) { return lock }
+        } catch {
+            throw .file(error)
+        }
+        let owner = FileLock.owner(of: folders.lock).map { " (process \($0))" } ?? ""
+        throw EventStoreError(
+            .busy,
+            "another process\(owner) has the log in \(folders.log) to itself",
+            hint: "a redaction or a restoration is at work there; try again when it is done"
+        )
+    }
 
     /// Appends a command's events; see ``EventLog/append(_:)``.
     public func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult {
@@ -116,7 +157,7 @@ public final class LMDBEventLog: EventLog {
         metadata: EventMetadata
     ) async throws(EventStoreError) -> AppendResult {
         let acceptance = ClockAcceptance(reason: reason, actor: actor, metadata: metadata)
-        return try await writer.append(.empty, acceptance: acceptance).get()
+        return try await writer.append(.empty, as: .clock(acceptance)).get()
     }
 
     /// One or more signals after each growth, also by another process, which is seen within about 10 ms.
@@ -196,18 +237,27 @@ extension LMDBEventLog {
 }
 
 extension LMDBTransaction {
-    /// The identity in `log.created`, checked against the copies in `me`.
+    /// The identity in `log.created`, with the name and key that `me` says are in force.
+    ///
+    /// What `me` says must be what the last change of keys in the log says.
     func identity() throws(EventStoreError) -> LogIdentity {
         guard let format = try metadata("fmt") else { throw .foreign(path, "it has no format mark") }
         guard format.elementsEqual(LMDBEventLog.format.utf8) else {
             throw .foreign(path, "its format is \"\(String(decoding: format.prefix(40), as: UTF8.self))\"")
         }
         let first = try record(at: 0)
-        guard let identity = LogEvents.identity(from: first),
-            let origin = try metadata("origin"), origin.elementsEqual(identity.origin.utf8),
-            let verifierKey = try metadata("vkey"), verifierKey.elementsEqual(identity.verifierKey.utf8)
-        else {
-            throw .damaged("the first event and the identity beside it differ", at: 0, path: path)
+        guard var identity = LogEvents.identity(from: first), let origin = try metadata("origin") else {
+            throw .damaged("the first event does not say whose log it is", at: 0, path: path)
+        }
+        let verifierKey = try self.verifierKey()
+        if verifierKey != identity.verifierKey {
+            let last = try lastEvent(in: LogEvents.stream) { LogEvents.verifierKey(from: $0) }
+            guard let last else { throw .damaged("the key in force is named by no event", at: nil, path: path) }
+            identity.origin = last.name
+            identity.verifierKey = last.text
+        }
+        guard verifierKey == identity.verifierKey, origin.elementsEqual(identity.origin.utf8) else {
+            throw .damaged("the log's events and the identity beside them differ", at: 0, path: path)
         }
         return identity
     }

@@ -10,6 +10,10 @@ struct LMDBTables: Sendable {
     let identifiers: MDB_dbi
     /// First position, count and command digest by idempotency key.
     let outcomes: MDB_dbi
+    /// Merkle tiles by level and index.
+    let tiles: MDB_dbi
+    /// Signed tree heads by size.
+    let heads: MDB_dbi
     /// What stands once: `fmt`, `origin`, `vkey`, `head`.
     let metadata: MDB_dbi
 }

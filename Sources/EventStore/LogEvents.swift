@@ -34,6 +34,39 @@ package enum LogEvents {
         try event("log.clock_accepted", ["forward_ms": .integer(milliseconds(forward))])
     }
 
+    /// `log.key_rotated {new_vkey, lost}`: from the next tree head on another key signs.
+    package static func keyRotated(newVerifierKey: String, lost: Bool) throws(EventStoreError) -> ProposedEvent {
+        try event("log.key_rotated", ["new_vkey": .string(newVerifierKey), "lost": .bool(lost)])
+    }
+
+    /// `log.rollback_accepted {refused_size, refused_root, origin, verifier_key, previous_verifier_key}`.
+    static func rollbackAccepted(
+        refused: TreeHead,
+        by key: LogKey,
+        previousVerifierKey: String
+    ) throws(EventStoreError) -> ProposedEvent {
+        try event(
+            "log.rollback_accepted",
+            [
+                "refused_size": .integer(Int(clamping: refused.size)),
+                "refused_root": .string(refused.root.hexadecimal),
+                "origin": .string(key.origin.text), "verifier_key": .string(key.verifierKey),
+                "previous_verifier_key": .string(previousVerifierKey),
+            ]
+        )
+    }
+
+    /// The verifier key that an event of the log puts in force; nil for one that changes none.
+    package static func verifierKey(from event: RecordedEvent) -> VerifierKey? {
+        let field: String
+        switch event.type {
+        case "log.created", "log.rollback_accepted": field = "verifier_key"
+        case "log.key_rotated": field = "new_vkey"
+        default: return nil
+        }
+        return (try? JSONReader.canonical(event.data))?[field]?.text.flatMap(VerifierKey.init(text:))
+    }
+
     /// The identity that a `log.created` event states; nil if it states none.
     package static func identity(from event: RecordedEvent) -> LogIdentity? {
         guard event.type == "log.created", let payload = try? JSONReader.canonical(event.data),

@@ -1,45 +1,41 @@
+internal import CanonicalJSON
 internal import Crypto
 internal import DurableFiles
-package import Foundation
+internal import Foundation
+internal import Glibc
 
 /// The Ed25519 key with which a log's tree heads are signed, and its file `data/keys/log.key`.
 ///
 /// The file is one line of text in the form of Go's `sumdb/note`, which C2SP tools read: `PRIVATE+KEY+<name>+<key id>+<base64 of
 /// 0x01 and the 32-byte seed>`, mode 0400. The name is the origin, which holds the installation's identifier.
 package struct LogKey: Sendable {
-    /// The installation the key was made for.
-    package let install: UUID
+    /// The name under which tree heads are signed.
+    package let origin: LogOrigin
     private let key: Curve25519.Signing.PrivateKey
 
-    private static let algorithm: UInt8 = 0x01
     private static let prefix = "PRIVATE+KEY+"
 
     /// A new key from the system's random numbers.
-    package init(install: UUID) {
-        self.install = install
+    package init(origin: LogOrigin) {
+        self.origin = origin
         key = Curve25519.Signing.PrivateKey()
     }
 
-    /// The name under which tree heads are signed.
-    package var origin: String { "daybook.\(install.text)/log" }
+    /// The key that checks signatures.
+    package var verifier: VerifierKey {
+        guard let verifier = VerifierKey(name: origin.text, publicKey: Array(key.publicKey.rawRepresentation)) else {
+            preconditionFailure("an origin is a signer's name, and an Ed25519 key has 32 bytes")
+        }
+        return verifier
+    }
 
     /// The key that checks signatures, as C2SP writes it: `<name>+<key id>+<base64 of 0x01 and the public key>`.
-    package var verifierKey: String {
-        "\(origin)+\(keyID)+\(Data([Self.algorithm] + key.publicKey.rawRepresentation).base64EncodedString())"
-    }
-
-    /// The first four bytes of SHA-256 over name, newline, algorithm and public key, in hexadecimal.
-    package var keyID: String {
-        let hashed = Array(origin.utf8) + [0x0a, Self.algorithm] + key.publicKey.rawRepresentation
-        return SHA256.hash(data: hashed).prefix(4).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 2 ? digits : "0\(digits)"
-        }.joined()
-    }
+    package var verifierKey: String { verifier.text }
 
     /// The line of the file, with its newline.
     package var text: String {
-        "\(Self.prefix)\(origin)+\(keyID)+\(Data([Self.algorithm] + key.rawRepresentation).base64EncodedString())\n"
+        let seed = StrictBase64.text([VerifierKey.Algorithm.ed25519.rawValue] + key.rawRepresentation)
+        return "\(Self.prefix)\(origin.text)+\(verifier.keyID.hexadecimal)+\(seed)\n"
     }
 
     /// Reads the line of the file; nil for anything else, and when the key id does not fit the key.
@@ -47,20 +43,37 @@ package struct LogKey: Sendable {
         guard text.hasPrefix(Self.prefix), text.hasSuffix("\n") else { return nil }
         let fields = text.dropFirst(Self.prefix.count).dropLast()
             .split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
-        guard fields.count == 3, let bytes = Data(base64Encoded: String(fields[2])), bytes.count == 33,
-            bytes.first == Self.algorithm,
+        guard fields.count == 3, let bytes = StrictBase64.bytes(fields[2]), bytes.count == 33,
+            bytes[0] == VerifierKey.Algorithm.ed25519.rawValue,
             let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: bytes.dropFirst()),
-            fields[0].hasPrefix("daybook."), fields[0].hasSuffix("/log"),
-            let install = UUID(uuidString: String(fields[0].dropFirst("daybook.".count).dropLast("/log".count)))
+            let origin = LogOrigin(text: String(fields[0]))
         else { return nil }
-        self.install = install
+        self.origin = origin
         self.key = key
-        guard origin == fields[0], keyID == fields[1] else { return nil }
+        guard self.text == text else { return nil }
     }
 
-    /// Signs bytes: 64 bytes that ``verifierKey`` checks.
+    /// Signs bytes: 64 bytes that ``verifier`` checks.
     package func signature(over bytes: [UInt8]) throws -> [UInt8] {
         Array(try key.signature(for: bytes))
+    }
+
+    /// The signature line under a tree head.
+    ///
+    /// Throws ``EventStoreError/Code/inputOutput`` if the library cannot sign.
+    func signature(under head: TreeHead) throws(EventStoreError) -> SignedTreeHead.Signature {
+        let verifier = verifier
+        do {
+            let bytes = try signature(over: Array(head.body.utf8))
+            return SignedTreeHead.Signature(name: verifier.name, keyID: verifier.keyID, bytes: bytes)
+        } catch {
+            throw EventStoreError(
+                .inputOutput,
+                "the tree head of size \(head.size) cannot be signed: \(error)",
+                hint: "check data/keys/log.key; nothing was appended",
+                cause: error
+            )
+        }
     }
 
     /// Reads the key of a home; refuses a file that others than its owner may read.
@@ -98,7 +111,67 @@ package struct LogKey: Sendable {
     }
 }
 
+/// The files of a log's signing key: the one in use, and beside it the next one while a rotation is under way.
+struct LogKeyFiles: Sendable {
+    let folder: String
+    var current: String { "\(folder)/log.key" }
+    /// Written before the event that names it; renamed to ``current`` after that event is on disk.
+    var next: String { "\(folder)/log.key.next" }
+
+    /// The private half of the key that the log names.
+    ///
+    /// A rotation that was cut short between its event and the renaming of the file is finished here. Throws
+    /// ``EventStoreError/Code/keyUnavailable`` when neither file is that key.
+    func key(of verifierKey: String) throws(EventStoreError) -> LogKey {
+        var problem: EventStoreError
+        do throws(EventStoreError) {
+            let key = try LogKey.read(from: current)
+            if key.verifierKey == verifierKey { return key }
+            problem = EventStoreError(
+                .keyUnavailable,
+                "\(current) is not this log's key: the log names \(verifierKey)",
+                hint:
+                    "put the right file there from the key backup, or make a new key with `daybook keys rotate --lost`"
+            )
+        } catch {
+            problem = error.code == .missing ? .keyless(current) : error
+        }
+        if access(next, F_OK) == 0, let key = try? LogKey.read(from: next), key.verifierKey == verifierKey {
+            // Another process may be doing the same, so that a name already gone is no failure.
+            _ = try? adoptNext()
+            return key
+        }
+        if problem.code != .keyUnavailable {
+            problem = EventStoreError(.keyUnavailable, problem.message, hint: problem.hint, cause: problem)
+        }
+        throw problem
+    }
+
+    /// Writes the next key; one left over from a rotation that never reached the log is replaced.
+    func prepareNext(_ key: LogKey) throws(FileFault) {
+        try DurableFile.makeDirectory(folder, mode: 0o700)
+        try DurableFile.write(Array(key.text.utf8), to: next, mode: 0o400)
+    }
+
+    /// Puts the next key in the place of the current one, whose private half is gone with it.
+    func adoptNext() throws(FileFault) {
+        guard rename(next, current) == 0 else { throw FileFault("rename to", path: current) }
+        try DurableFile.synchroniseDirectory(folder)
+    }
+
+    /// Takes back a key that no event names.
+    func discardNext() { unlink(next) }
+}
+
 extension EventStoreError {
+    static func keyless(_ path: String) -> EventStoreError {
+        EventStoreError(
+            .keyUnavailable,
+            "the log's signing key \(path) is missing, so that nothing can be appended",
+            hint: "`daybook keys restore` brings it back; if it is lost, `daybook keys rotate --lost` makes a new one"
+        )
+    }
+
     /// The error for a failed operation on files.
     static func file(_ fault: FileFault) -> EventStoreError {
         let code: Code =

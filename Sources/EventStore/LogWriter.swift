@@ -1,5 +1,7 @@
 internal import CLMDB
+internal import DurableFiles
 internal import Foundation
+internal import Logging
 
 /// The one thread that appends: it puts all waiting appends into one transaction and answers after the fsync.
 final class LogWriter: @unchecked Sendable {
@@ -10,10 +12,14 @@ final class LogWriter: @unchecked Sendable {
 
     private let environment: LMDBEnvironment
     private let clock: any LogClock
+    private let keys: LogKeyFiles
+    private let treeHeads: TreeHeadFiles
+    private let logger: Logger
     private let queue = AppendQueue()
     private let signals: GrowthSignals
     private let onUnrecoverable: UnrecoverableHandler
     private let commit: @Sendable (OpaquePointer) -> Int32
+    private let identity: CurrentIdentity
     private let ended = MonotonicCondition()
     /// Guarded by `ended`.
     private var hasEnded = false
@@ -25,19 +31,32 @@ final class LogWriter: @unchecked Sendable {
         var tail = LogTail()
         var stored: [UInt8] = []
         var versions: [IndexKey: UInt64] = [:]
+        var tiles = TileEdge()
+        /// Why nothing can be signed, where that is so.
+        var key: Result<LogKey, EventStoreError>?
+        /// The size of the newest stored head, unless it was given out and has to stay; 0 for none.
+        var passingHead: Position = 0
     }
 
     init(
         environment: LMDBEnvironment,
         clock: any LogClock,
+        keys: LogKeyFiles,
+        treeHeads: TreeHeadFiles,
+        logger: Logger,
         signals: GrowthSignals,
         commit: @escaping @Sendable (OpaquePointer) -> Int32,
+        identity: CurrentIdentity,
         onUnrecoverable: @escaping UnrecoverableHandler
     ) {
         self.environment = environment
         self.clock = clock
+        self.keys = keys
+        self.treeHeads = treeHeads
+        self.logger = logger
         self.signals = signals
         self.commit = commit
+        self.identity = identity
         self.onUnrecoverable = onUnrecoverable
     }
 
@@ -50,10 +69,10 @@ final class LogWriter: @unchecked Sendable {
     /// Queues an append and waits until it is on disk or refused; the caller's cancellation changes nothing.
     func append(
         _ prepared: PreparedAppend,
-        acceptance: ClockAcceptance? = nil
+        as work: PendingAppend.Work = .append
     ) async -> Result<AppendResult, EventStoreError> {
         await withUnsafeContinuation { continuation in
-            let pending = PendingAppend(prepared, acceptance: acceptance, continuation)
+            let pending = PendingAppend(prepared, work, continuation)
             if !queue.add(pending) { pending.resolve(.failure(.closedLog(environment.path))) }
         }
     }
@@ -90,12 +109,14 @@ final class LogWriter: @unchecked Sendable {
 
     private func commit(_ batch: [PendingAppend]) {
         do {
-            let (results, hasGrown) = try environment.write(commit: commit) { transaction throws(EventStoreError) in
+            let done = try environment.write(commit: commit) { transaction throws(EventStoreError) in
                 let plan = try plan(batch, in: transaction)
-                return (plan, plan.hasGrown)
+                return (plan, plan.treeHead != nil)
             }
-            for (pending, result) in zip(batch, results) { pending.resolve(result) }
-            if hasGrown { signals.signal() }
+            if let treeHead = done.treeHead { carryOut(treeHead) }
+            if case .success(let key) = memory.key { identity.adopt(key) }
+            for (pending, result) in zip(batch, done.results) { pending.resolve(result) }
+            if done.treeHead != nil { signals.signal() }
         } catch {
             memory = Memory()
             if error.lmdbCode == EIO || error.lmdbCode == MDB_PANIC {
@@ -107,92 +128,140 @@ final class LogWriter: @unchecked Sendable {
         }
     }
 
-    private typealias Plan = (results: [Result<AppendResult, EventStoreError>], hasGrown: Bool)
+    /// Writes a head outside the log, after its commit and never before.
+    private func carryOut(_ treeHead: SignedTreeHead) {
+        do throws(FileFault) {
+            try treeHeads.append(treeHead, at: memory.tail.recordedAt)
+        } catch {
+            // The events are on disk, and no caller may be told otherwise.
+            logger.warning("a tree head could not be written outside the log", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private struct Plan {
+        var results: [Result<AppendResult, EventStoreError>] = []
+        /// The signed head after the batch; nil when nothing was appended.
+        var treeHead: SignedTreeHead?
+    }
 
     /// Decides and puts a batch; a refused request fails alone.
     private func plan(_ batch: [PendingAppend], in transaction: LMDBTransaction) throws(EventStoreError) -> Plan {
         try recall(transaction)
-        let size = memory.tail.size
-        var planner = AppendPlanner(tail: memory.tail, reading: clock.reading())
+        let before = memory.tail
+        var planner = AppendPlanner(tail: before, tiles: memory.tiles, reading: clock.reading())
         var ledger = LMDBLedger(transaction: transaction, versions: memory.versions)
         memory.versions = [:]
-        var results: [Result<AppendResult, EventStoreError>] = []
-        results.reserveCapacity(batch.count)
+        memory.tiles = TileEdge()
+        var change: KeyChange?
+        var done = Plan()
+        done.results.reserveCapacity(batch.count)
         for pending in batch {
-            if let acceptance = pending.acceptance {
-                results.append(try planner.accept(acceptance, to: &ledger))
-            } else {
-                results.append(try planner.append(&pending.prepared, to: &ledger))
-            }
+            done.results.append(try plan(pending, &planner, &ledger, &change))
         }
         memory.tail = planner.tail
         memory.versions = ledger.versions
-        guard planner.tail.size > size else { return (results, false) }
-        memory.stored = planner.tail.stored
+        memory.tiles = planner.tiles ?? TileEdge()
+        guard planner.tail.size > before.size else { return done }
+        let treeHead = try sign(change, in: transaction)
+        try store(treeHead, after: before, in: transaction)
+        for index in done.results.indices {
+            guard case .success(var result) = done.results[index], !result.isRepeat else { continue }
+            result.treeHead = treeHead
+            done.results[index] = .success(result)
+        }
+        done.treeHead = treeHead
+        return done
+    }
+
+    private func plan(
+        _ pending: PendingAppend,
+        _ planner: inout AppendPlanner,
+        _ ledger: inout LMDBLedger,
+        _ change: inout KeyChange?
+    ) throws(EventStoreError) -> Result<AppendResult, EventStoreError> {
+        switch pending.work {
+        case .append, .clock:
+            if change == nil, case .failure(let error) = memory.key { return .failure(error) }
+            if case .clock(let acceptance) = pending.work { return try planner.accept(acceptance, to: &ledger) }
+            return try planner.append(&pending.prepared, to: &ledger)
+        case .keyChange(let wanted):
+            guard try ledger.transaction.verifierKey() == wanted.previous, change == nil else {
+                return .failure(.keyChangedMeanwhile(environment.path))
+            }
+            let result = try planner.append(&pending.prepared, to: &ledger)
+            if case .success = result { change = wanted }
+            return result
+        }
+    }
+
+    /// The head over everything planned, by the key in force and, where a key hands over, by both.
+    private func sign(_ change: KeyChange?, in transaction: LMDBTransaction) throws(EventStoreError) -> SignedTreeHead {
+        var signers: [LogKey] = []
+        if let change {
+            signers.append(change.key)
+            if change.isHandedOver, case .success(let key) = memory.key { signers.append(key) }
+            try transaction.putMetadata("origin", Array(change.key.origin.text.utf8))
+            try transaction.putMetadata("vkey", Array(change.key.verifierKey.utf8))
+            // The head over a change of keys proves the change, and stays as one that was given out.
+            try transaction.setGivenOut(memory.tail.size)
+            memory.key = .success(change.key)
+        } else if case .success(let key) = memory.key {
+            signers.append(key)
+        }
+        guard let key = signers.first else { preconditionFailure("nothing is planned without a key") }
+        let head = TreeHead(origin: key.origin.text, size: memory.tail.size, root: memory.tail.frontier.root)
+        var signatures: [SignedTreeHead.Signature] = []
+        for signer in signers { signatures.append(try signer.signature(under: head)) }
+        return SignedTreeHead(head, signatures: signatures)
+    }
+
+    /// Puts tiles, signed head and tail; of the heads of one minute only the last stays, and every one given out.
+    private func store(
+        _ treeHead: SignedTreeHead,
+        after before: LogTail,
+        in transaction: LMDBTransaction
+    ) throws(EventStoreError) {
+        try transaction.put(memory.tiles.takeChanges())
+        let isSameMinute = before.recordedAt / 60_000_000 == memory.tail.recordedAt / 60_000_000
+        if memory.passingHead > 0, isSameMinute, try transaction.givenOut() != memory.passingHead {
+            try transaction.removeTreeHead(ofSize: memory.passingHead)
+        }
+        try transaction.put(treeHead)
+        memory.passingHead = treeHead.head.size
+        memory.stored = memory.tail.stored
         try transaction.putMetadata("head", memory.stored)
-        return (results, true)
     }
 
     /// Reads the tail anew, unless the stored head is still the one that this thread wrote last.
     private func recall(_ transaction: LMDBTransaction) throws(EventStoreError) {
         guard let head = try transaction.metadata("head") else { throw .headless(environment.path) }
-        if memory.stored.count == head.count, memory.stored.elementsEqual(head) { return }
-        memory = Memory(tail: try transaction.tail(), stored: Array(head))
+        let isKnown = memory.stored.count == head.count && memory.stored.elementsEqual(head)
+        if isKnown, case .success = memory.key { return }
+        let verifierKey = try transaction.verifierKey()
+        var fresh = Memory(tail: try transaction.tail(), stored: Array(head))
+        fresh.tiles = try transaction.tileEdge(of: fresh.tail)
+        fresh.passingHead = try transaction.newestTreeHead()?.head.size ?? 0
+        if case .success(let key) = memory.key, key.verifierKey == verifierKey {
+            fresh.key = .success(key)
+        } else {
+            do throws(EventStoreError) {
+                let key = try keys.key(of: verifierKey)
+                fresh.key = .success(key)
+                identity.adopt(key)
+            } catch {
+                fresh.key = .failure(error)
+            }
+        }
+        memory = fresh
     }
 }
 
-/// The append transaction as the planner sees it, in the order of docs/log-format.md 4.
-struct LMDBLedger: AppendLedger {
-    private static let rememberedStreams = 65_536
-
-    let transaction: LMDBTransaction
-    private(set) var versions: [IndexKey: UInt64]
-
-    mutating func version(of stream: IndexKey) throws(EventStoreError) -> UInt64 {
-        if let version = versions[stream] { return version }
-        let version = try transaction.version(of: stream)
-        if versions.count >= Self.rememberedStreams { versions = [:] }
-        versions[stream] = version
-        return version
-    }
-
-    func outcome(of key: IndexKey) throws(EventStoreError) -> StoredOutcome? { try transaction.outcome(of: key) }
-
-    func recordedAt(_ position: Position) throws(EventStoreError) -> Microseconds {
-        try transaction.recordedAt(position)
-    }
-
-    mutating func put(_ record: UnsafeRawBufferPointer, _ place: LedgerPlace) throws(EventStoreError) {
-        let position = place.position.bigEndian
-        try transaction.put(record, in: transaction.tables.records, under: position, MDB_APPEND)
-        let failure = withUnsafeBytes(of: position) { position -> EventStoreError? in
-            do throws(EventStoreError) {
-                let version = StreamVersionKey(place.stream, place.streamVersion)
-                try transaction.put(position, in: transaction.tables.streams, under: version, MDB_NOOVERWRITE)
-                // Identifiers only grow, so that this index too is written at its right edge.
-                try transaction.put(position, in: transaction.tables.identifiers, under: place.eventID.uuid, MDB_APPEND)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure { throw failure }
-        versions[place.stream] = place.streamVersion
-    }
-
-    func put(_ outcome: StoredOutcome, under key: IndexKey) throws(EventStoreError) {
-        var bytes: [UInt8] = []
-        bytes.append(bigEndian: outcome.first)
-        bytes.append(bigEndian: UInt32(outcome.count))
-        bytes += outcome.commandDigest
-        let failure = bytes.withUnsafeBytes { bytes -> EventStoreError? in
-            do throws(EventStoreError) {
-                try transaction.put(bytes, in: transaction.tables.outcomes, under: key, MDB_NOOVERWRITE)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure { throw failure }
+extension EventStoreError {
+    static func keyChangedMeanwhile(_ path: String) -> EventStoreError {
+        EventStoreError(
+            .wrongExpectedVersion,
+            "the signing key of the log in \(path) was changed meanwhile",
+            hint: "look at `daybook tree-head`, and decide anew"
+        )
     }
 }

@@ -41,10 +41,13 @@ public struct MerkleFrontier: Hashable, Sendable {
         append(leaf)
     }
 
-    mutating func append(_ leaf: TreeHash) {
+    /// Adds a leaf; `completed` gets the root and height of each subtree that the leaf completes, the leaf itself first.
+    mutating func append(_ leaf: TreeHash, completed: (TreeHash, Int) -> Void = { _, _ in }) {
         var hash = leaf
-        for _ in 0..<(~size).trailingZeroBitCount {
+        completed(hash, 0)
+        for height in 1..<(~size).trailingZeroBitCount + 1 {
             hash = TreeHash(nodeOver: edge.removeLast(), hash)
+            completed(hash, height)
         }
         edge.append(hash)
         size += 1
@@ -102,4 +105,6 @@ struct TreeHash: Hashable, Sendable, BitwiseCopyable {
     }
 
     var bytes: [UInt8] { withUnsafeBytes(of: words) { Array($0) } }
+
+    func append(to bytes: inout [UInt8]) { withUnsafeBytes(of: words) { bytes.append(contentsOf: $0) } }
 }

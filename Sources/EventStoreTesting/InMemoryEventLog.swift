@@ -24,10 +24,10 @@ public final class InMemoryEventLog: EventLog {
         install: UUID = UUID(),
         timeZone: String = "Etc/UTC"
     ) throws(EventStoreError) {
-        let key = LogKey(install: install)
+        let key = LogKey(origin: LogOrigin(install: install))
         identity = LogIdentity(
             install: install,
-            origin: key.origin,
+            origin: key.origin.text,
             verifierKey: key.verifierKey,
             timeZone: timeZone
         )

@@ -16,8 +16,8 @@ struct EventStoreTestWriter {
         let number = { (index: Int) in arguments.indices.contains(index) ? Int(arguments[index]) ?? 0 : 0 }
         do {
             switch mode {
-            case "create": try create(folder, keys: arguments[2])
-            case "open": _ = try LMDBEventLog.open(at: folder)
+            case "create": try create(folder)
+            case "open": _ = try LMDBEventLog.open(at: .beside(folder))
             case "append": try await append(folder, callers: number(2), events: number(3), rounds: number(4))
             case "follow": try await follow(folder, until: Position(number(2)), mapSize: number(3))
             case "hold": hold(folder)
@@ -36,15 +36,15 @@ struct EventStoreTestWriter {
         _ = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
     }
 
-    private static func create(_ folder: String, keys: String) throws {
+    private static func create(_ folder: String) throws {
         say("ready")
-        _ = try LMDBEventLog.create(at: folder, keysFolder: keys, timeZone: "Asia/Seoul")
+        _ = try LMDBEventLog.create(at: .beside(folder), timeZone: "Asia/Seoul")
         say("created")
     }
 
     /// Appends commands from several callers, for so many rounds each or for ever, and says each acknowledgement.
     private static func append(_ folder: String, callers: Int, events: Int, rounds: Int) async throws {
-        let log = try LMDBEventLog.open(at: folder)
+        let log = try LMDBEventLog.open(at: .beside(folder))
         say("ready")
         try await withThrowingTaskGroup(of: Void.self) { group in
             for caller in 0..<callers {
@@ -69,7 +69,7 @@ struct EventStoreTestWriter {
     private static func follow(_ folder: String, until end: Position, mapSize: Int) async throws {
         var tuning = LMDBEventLog.Tuning()
         if mapSize > 0 { tuning.mapSize = mapSize }
-        let log = try LMDBEventLog.open(at: folder, clock: SystemClock(), tuning: tuning)
+        let log = try LMDBEventLog.open(at: .beside(folder), clock: SystemClock(), tuning: tuning)
         say("ready")
         for try await page in log.subscribe(from: 0, pageSize: 64) {
             say("at \(page.next)")
@@ -97,7 +97,7 @@ struct EventStoreTestWriter {
             mdb_txn_abort(transaction)
             return EIO
         }
-        let log = try LMDBEventLog.open(at: folder, clock: SystemClock(), tuning: tuning)
+        let log = try LMDBEventLog.open(at: .beside(folder), clock: SystemClock(), tuning: tuning)
         say("ready")
         let result = try await log.append(.test("a"))
         say("ack \(result.first)")

@@ -9,8 +9,7 @@ struct ContractTests {
         let folder = try TemporaryFolder()
         try await rule.check { clock in
             try LMDBEventLog.create(
-                at: folder.path("log"),
-                keysFolder: folder.path("keys"),
+                at: LogFolders(data: folder.path),
                 clock: clock,
                 timeZone: "Asia/Seoul"
             )

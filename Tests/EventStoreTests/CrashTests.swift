@@ -66,7 +66,8 @@ struct CrashTests {
         await log.close()
         // The disk as it would be had the commit been acknowledged before its fsync.
         try earlier.write(to: URL(filePath: test.dataFile))
-        log = try test.open()
+        #expect(throws: EventStoreError.self) { try test.open() }
+        log = try test.open(opensContradicted: true)
         #expect(try bookkeeper.violations(in: log).contains { $0.contains("is lost") })
         await log.close()
     }
@@ -77,7 +78,7 @@ struct CrashTests {
         var (whole, none) = (0, 0)
         _ = try await rounds(seconds: 2, atLeast: 15) {
             let folder = try TemporaryFolder()
-            let child = try Child("create", folder.path("log"), folder.path("keys"))
+            let child = try Child("create", folder.path("log"))
             try #require(await child.isReady())
             child.kill(afterMicroseconds: Int.random(in: 0...12_000, using: &random))
             _ = await child.exitCode()
@@ -87,14 +88,16 @@ struct CrashTests {
                 none += 1
                 // The way is free: what the crash left does not stop the next creation, and its key is not used again.
                 let log = try LMDBEventLog.create(
-                    at: folder.path("log"),
-                    keysFolder: folder.path("keys"),
+                    at: .beside(folder.path("log")),
                     timeZone: "Asia/Seoul"
                 )
                 let key = try LogKey.read(from: folder.path("keys/log.key"))
                 #expect(key.verifierKey == log.identity.verifierKey)
                 let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-                #expect(left.sorted() == ["keys", "log"], "what the dead process built is gone")
+                #expect(
+                    left.sorted() == ["keys", "log", "log.lock", "tree-heads"],
+                    "what the dead process built is gone"
+                )
                 await log.close()
             case .half: Issue.record("half a log, seed \(random.seed)")
             }
@@ -148,7 +151,7 @@ struct CrashTests {
             return EIO
         }
         let log = try LMDBEventLog.open(
-            at: test.path,
+            at: test.folders,
             clock: SystemClock(),
             onUnrecoverable: { reason in said.withLock { $0.append(reason) } },
             tuning: tuning

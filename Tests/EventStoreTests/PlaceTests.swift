@@ -21,13 +21,15 @@ struct PlaceTests {
     @Test("A missing log, another file and another format are told apart")
     func kinds() async throws {
         let folder = try TemporaryFolder()
-        #expect(await code { _ = try LMDBEventLog.open(at: folder.path("none")) } == .missing)
-        #expect(await code { _ = try LMDBEventLog.open(at: folder.path) } == .missing)
-        try DurableFile.write([], to: folder.path("data.mdb"))
-        #expect(await code { _ = try LMDBEventLog.open(at: folder.path) } == .damaged)
-        #expect(try DurableFile.size(of: folder.path("data.mdb")) == 0)
-        try DurableFile.write([UInt8](repeating: 7, count: 65_536), to: folder.path("data.mdb"))
-        #expect(await code { _ = try LMDBEventLog.open(at: folder.path) } == .damaged)
+        #expect(await code { _ = try LMDBEventLog.open(at: .beside(folder.path("none"))) } == .missing)
+        let place = LogFolders(data: folder.path)
+        try DurableFile.makeDirectory(place.log)
+        #expect(await code { _ = try LMDBEventLog.open(at: place) } == .missing)
+        try DurableFile.write([], to: folder.path("log/data.mdb"))
+        #expect(await code { _ = try LMDBEventLog.open(at: place) } == .damaged)
+        #expect(try DurableFile.size(of: folder.path("log/data.mdb")) == 0)
+        try DurableFile.write([UInt8](repeating: 7, count: 65_536), to: folder.path("log/data.mdb"))
+        #expect(await code { _ = try LMDBEventLog.open(at: place) } == .damaged)
         let test = try await TestLog()
         let bytes = try Data(contentsOf: URL(filePath: test.dataFile))
         var changed = bytes
@@ -44,7 +46,7 @@ struct PlaceTests {
         let test = try await TestLog()
         var log: LMDBEventLog? = try test.open()
         try FileManager.default.createSymbolicLink(atPath: test.folder.path("alias"), withDestinationPath: test.path)
-        #expect(await code { _ = try LMDBEventLog.open(at: test.folder.path("alias")) } == .alreadyOpen)
+        #expect(await code { _ = try LMDBEventLog.open(at: .beside(test.folder.path("alias"))) } == .alreadyOpen)
         await log?.close()
         log = try test.open()
         // Without a close the last reference does the same.
@@ -59,12 +61,12 @@ struct PlaceTests {
         let keys = test.folder.path("keys")
         let key = try DurableFile.read("\(keys)/log.key")
         #expect(
-            await code { _ = try LMDBEventLog.create(at: test.path, keysFolder: keys, timeZone: "Etc/UTC") } == .exists
+            await code { _ = try LMDBEventLog.create(at: test.folders, timeZone: "Etc/UTC") } == .exists
         )
         #expect(try DurableFile.read("\(keys)/log.key") == key, "its key is untouched")
         let other = test.folder.path("other")
         #expect(
-            await code { _ = try LMDBEventLog.create(at: other, keysFolder: keys, timeZone: "Mars/Olympus") }
+            await code { _ = try LMDBEventLog.create(at: .beside(other), timeZone: "Mars/Olympus") }
                 == .invalidRequest
         )
         #expect(!FileManager.default.fileExists(atPath: other))
@@ -100,7 +102,7 @@ struct PlaceTests {
         let path = test.folder.path("keys/log.key")
         let log = try test.open()
         let key = try LogKey.read(from: path)
-        #expect(key.verifierKey == log.identity.verifierKey && key.origin == log.identity.origin)
+        #expect(key.verifierKey == log.identity.verifierKey && key.origin.text == log.identity.origin)
         #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o400)
         // The verifier key read as any C2SP tool reads it.
         let fields = log.identity.verifierKey.split(separator: "+", maxSplits: 2)

@@ -60,8 +60,7 @@ struct RoomTests {
         let ballast = folder.path("ballast")
         try Data(repeating: 1, count: 1 << 20).write(to: URL(filePath: ballast))
         let log = try LMDBEventLog.create(
-            at: folder.path("log"),
-            keysFolder: folder.path("keys"),
+            at: LogFolders(data: folder.path),
             timeZone: "Etc/UTC",
             onUnrecoverable: { Issue.record("a full disk is no reason to end: \($0)") }
         )
@@ -92,7 +91,7 @@ struct RoomTests {
             #expect(appended.count > before + 10 || cycle > 0)
         }
         await log.close()
-        let again = try LMDBEventLog.open(at: folder.path("log"))
+        let again = try LMDBEventLog.open(at: LogFolders(data: folder.path))
         #expect(try Bookkeeper().violations(in: again) == [])
         await again.close()
     }

@@ -5,14 +5,14 @@ import Foundation
 /// A folder with a log in it, for tests that open, close and damage it.
 struct TestLog {
     let folder: TemporaryFolder
+    var folders: LogFolders { LogFolders(data: folder.path) }
     var path: String { folder.path("log") }
     var dataFile: String { "\(path)/data.mdb" }
 
     init(clock: any LogClock = SystemClock()) async throws {
         folder = try TemporaryFolder()
         let log = try LMDBEventLog.create(
-            at: folder.path("log"),
-            keysFolder: folder.path("keys"),
+            at: LogFolders(data: folder.path),
             clock: clock,
             timeZone: "Asia/Seoul"
         )
@@ -20,10 +20,15 @@ struct TestLog {
     }
 
     /// Opens the log, on a map of another size if one is given.
-    func open(mapSize: Int? = nil, clock: any LogClock = SystemClock()) throws -> LMDBEventLog {
+    func open(
+        mapSize: Int? = nil,
+        clock: any LogClock = SystemClock(),
+        opensContradicted: Bool = false
+    ) throws -> LMDBEventLog {
         var tuning = LMDBEventLog.Tuning()
+        tuning.opensContradicted = opensContradicted
         if let mapSize { tuning.mapSize = mapSize }
-        return try LMDBEventLog.open(at: path, clock: clock, tuning: tuning)
+        return try LMDBEventLog.open(at: folders, clock: clock, tuning: tuning)
     }
 }
 

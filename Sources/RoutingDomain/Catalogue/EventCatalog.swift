@@ -8,6 +8,7 @@ package enum EventCatalog {
     /// Every event type, in the order of the reference.
     package static let all: [any DomainEvent.Type] = [
         LogCreated.self, LogBootSeen.self, LogClockStepped.self, LogClockAccepted.self,
+        LogKeyRotated.self, LogRollbackAccepted.self,
         ProjectionDefined.self, ProjectionEventParked.self, ProjectionEventSkipped.self, ReadModelRepaired.self,
         DocumentEditFound.self, DocumentExported.self,
         PersonAdded.self, SystemTimeZoneSet.self,

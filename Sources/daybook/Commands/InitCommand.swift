@@ -45,8 +45,7 @@ struct InitCommand: AsyncParsableCommand {
         var isNew = false
         if !FileManager.default.fileExists(atPath: folders.log) {
             let made = try LMDBEventLog.create(
-                at: folders.log,
-                keysFolder: folders.keys,
+                at: folders.logFolders,
                 timeZone: zone == "GMT" ? "UTC" : zone,
                 logger: OpenHome.diagnostics
             )

@@ -1,3 +1,4 @@
+import EventStore
 import Foundation
 
 /// Where everything lies in a home.
@@ -14,6 +15,8 @@ struct HomeFolders: Sendable {
     var data: String { "\(root)/data" }
     /// The log itself.
     var log: String { "\(data)/log" }
+    /// The log with its keys and the tree heads outside it.
+    var logFolders: LogFolders { LogFolders(data: data) }
     /// The log's signing key, its owner's alone.
     var keys: String { "\(data)/keys" }
     /// Documents and evidence by SHA-256.

@@ -66,7 +66,7 @@ final class OpenHome: Sendable {
                 status: ExitStatus.configuration
             )
         }
-        let log = try LMDBEventLog.open(at: folders.log, logger: diagnostics)
+        let log = try LMDBEventLog.open(at: folders.logFolders, logger: diagnostics)
         let people = try People(path: folders.people)
         let actor = try await Actors(people: people, log: log).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people)

@@ -133,8 +133,8 @@ struct Failure: Error {
     private init(_ error: EventStoreError) {
         let status: Int32 =
             switch error.code {
-            case .invalidRequest, .idempotencyConflict, .damaged: ExitStatus.badData
-            case .missing, .unsuitablePlace, .unknownFormat: ExitStatus.configuration
+            case .invalidRequest, .idempotencyConflict, .damaged, .rolledBack: ExitStatus.badData
+            case .missing, .unsuitablePlace, .unknownFormat, .keyUnavailable: ExitStatus.configuration
             case .exists: ExitStatus.cannotCreate
             default: ExitStatus.tryAgain
             }

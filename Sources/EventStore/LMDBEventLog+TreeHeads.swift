@@ -1,0 +1,120 @@
+internal import DurableFiles
+internal import Synchronization
+
+extension LMDBEventLog: TileReading {
+    /// The newest signed tree head; nil in a log to which no program that signs has appended.
+    public func treeHead() throws(EventStoreError) -> SignedTreeHead? {
+        try environment.read { transaction throws(EventStoreError) in try transaction.newestTreeHead() }
+    }
+
+    /// Every tree head that is kept, by size: the newest, the last of each minute, those over a change of keys, and each one
+    /// that was given out.
+    public func treeHeads() throws(EventStoreError) -> [SignedTreeHead] {
+        try environment.read { transaction throws(EventStoreError) in try transaction.treeHeads() }
+    }
+
+    /// The newest signed tree head, which is from now on kept for ever, as somebody outside may come back with it.
+    ///
+    /// Returns after an fsync; blocks, so not for Swift's cooperative threads. A log without any head gets one. Throws
+    /// ``EventStoreError/Code/keyUnavailable`` when there is none and none can be signed.
+    public func giveOutTreeHead() throws(EventStoreError) -> SignedTreeHead {
+        if let newest = try treeHead(), newest.head.size == (try head().size) {
+            return try environment.write { transaction throws(EventStoreError) in
+                // Another process may have appended since; the head given out is the newest one then.
+                guard let newest = try transaction.newestTreeHead() else { throw .headless(transaction.path) }
+                guard try transaction.givenOut() != newest.head.size else { return (newest, false) }
+                try transaction.setGivenOut(newest.head.size)
+                return (newest, true)
+            }
+        }
+        let key = try keys.key(of: identity.verifierKey)
+        return try environment.write { transaction throws(EventStoreError) in
+            let tail = try transaction.tail()
+            var edge = try transaction.tileEdge(of: tail)
+            try transaction.put(edge.takeChanges())
+            let head = TreeHead(origin: key.origin.text, size: tail.size, root: tail.frontier.root)
+            let signed = SignedTreeHead(head, signatures: [try key.signature(under: head)])
+            try transaction.put(signed)
+            try transaction.setGivenOut(head.size)
+            return (signed, true)
+        }
+    }
+
+    /// The first hashes of a tile of the log's Merkle tree; see ``TileReading``.
+    ///
+    /// Throws ``EventStoreError/Code/damaged`` when the log has no such tile.
+    public func tile(level: Int, index: UInt64, width: Int) throws(EventStoreError) -> [UInt8] {
+        try environment.read { transaction throws(EventStoreError) in
+            try transaction.tile(level: level, index: index, width: width)
+        }
+    }
+
+    /// The exact bytes of the record at a position.
+    ///
+    /// Throws ``EventStoreError/Code/damaged`` naming the position when it is missing or not what was written.
+    public func record(at position: Position) throws(EventStoreError) -> RecordedEvent {
+        try environment.read { transaction throws(EventStoreError) in try transaction.record(at: position) }
+    }
+
+    /// The log's keys in the order in which they came into force, each with the position of the event that names it.
+    public func verifierKeys() throws(EventStoreError) -> [(position: Position, key: VerifierKey)] {
+        try events(in: LogEvents.stream).compactMap { event in
+            LogEvents.verifierKey(from: event).map { (event.position, $0) }
+        }
+    }
+
+    /// The newest outside head that this log contradicts; nil when they agree.
+    func contradiction() throws(EventStoreError) -> TreeHeadFiles.Found? {
+        let identity = identity
+        let known = try verifierKeys().map(\.key).filter { $0.name == identity.origin }
+        let newest: TreeHeadFiles.Found?
+        do throws(FileFault) {
+            // Read before the log, so that a commit in between makes the log longer than the head and not shorter.
+            newest = try TreeHeadFiles.newest(in: folders.treeHeads) { head in
+                head.head.origin == identity.origin && known.contains { head.isSigned(by: $0) }
+            }
+        } catch {
+            throw .file(error)
+        }
+        guard let newest else { return nil }
+        let head = newest.head.head
+        return try environment.read { transaction throws(EventStoreError) in
+            guard try transaction.size() >= head.size else { return newest }
+            // Where an older program has appended without tiles, those up to the newest stored head are there.
+            guard let covered = try transaction.newestTreeHead()?.head.size, covered >= head.size else { return newest }
+            return try transaction.treeRoot(size: head.size) == head.root ? nil : newest
+        }
+    }
+
+    /// The error for an outside head that contradicts the log.
+    func rolledBack(_ found: TreeHeadFiles.Found) throws(EventStoreError) -> EventStoreError {
+        let (size, head) = (try head().size, found.head.head)
+        let name = found.file.split(separator: "/").last.map(String.init) ?? found.file
+        let signed = "the tree head of size \(head.size) that it signed (\(name))"
+        return EventStoreError(
+            .rolledBack,
+            size < head.size
+                ? "the log in \(folders.log) is older than \(signed): it has \(size) events"
+                : "the log in \(folders.log) is not the one of \(signed): its root at that size is another",
+            hint:
+                "restore the newest backup; if what is missing is lost for good, `daybook verify --accept-rollback --reason …`",
+            position: min(size, head.size)
+        )
+    }
+}
+
+/// The identity of an open log, which a change of keys replaces.
+final class CurrentIdentity: Sendable {
+    private let value: Mutex<LogIdentity>
+
+    init(_ identity: LogIdentity) { value = Mutex(identity) }
+
+    var now: LogIdentity { value.withLock { $0 } }
+
+    func adopt(_ key: LogKey) {
+        value.withLock {
+            $0.origin = key.origin.text
+            $0.verifierKey = key.verifierKey
+        }
+    }
+}

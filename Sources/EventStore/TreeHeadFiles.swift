@@ -1,0 +1,118 @@
+internal import DurableFiles
+internal import Foundation
+internal import Glibc
+
+/// The tree heads that lie outside the log: one file a day in `data/tree-heads`, one note after each commit.
+///
+/// A log that is put back to an older state does not take these along, and so is found out at the next start. The files are
+/// only ever added to; a note that a crash cut short is passed over by the reader. One thread uses an object.
+final class TreeHeadFiles {
+    private let folder: String
+    private var day: Int64 = .min
+    private var descriptor: Int32 = -1
+
+    private static let microsecondsADay: Int64 = 86_400_000_000
+    private static let suffix = ".notes"
+    /// How much of a file's end is looked at first; the newest note is among its last, whichever process wrote it.
+    private static let window = 64 << 10
+
+    init(folder: String) { self.folder = folder }
+
+    deinit { close() }
+
+    func close() {
+        if descriptor >= 0 { _ = Glibc.close(descriptor) }
+        descriptor = -1
+    }
+
+    /// Adds a note to the file of its day by one write.
+    ///
+    /// It is not forced to disk: after a power cut the newest outside head may be a little older than the log, never newer.
+    func append(_ head: SignedTreeHead, at recordedAt: Microseconds) throws(FileFault) {
+        let day = recordedAt / Self.microsecondsADay
+        let path = "\(folder)/\(Self.name(ofDay: day))"
+        if day != self.day || descriptor < 0 {
+            close()
+            try DurableFile.makeDirectory(folder, mode: 0o700)
+            descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard descriptor >= 0 else { throw FileFault("open", path: path) }
+            self.day = day
+        }
+        // The empty line before it sets it apart from a note that a crash cut short.
+        let bytes = Array("\n\(head.note)".utf8)
+        guard write(descriptor, bytes, bytes.count) == bytes.count else {
+            let fault = FileFault("write", path: path)
+            close()
+            throw fault
+        }
+    }
+
+    private static func name(ofDay day: Int64) -> String {
+        var time = time_t(day * 86_400)
+        var parts = tm()
+        gmtime_r(&time, &parts)
+        func padded(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))\(suffix)"
+    }
+
+    /// A head as it was found, and in which file.
+    struct Found {
+        let head: SignedTreeHead
+        let file: String
+    }
+
+    /// The largest head in the folder that is accepted; nil when there is none, or no folder.
+    ///
+    /// Later days are looked at first, and the ends of files before their starts.
+    static func newest(in folder: String, where isAccepted: (SignedTreeHead) -> Bool) throws(FileFault) -> Found? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in names.filter({ $0.hasSuffix(suffix) }).sorted().reversed() {
+            let path = "\(folder)/\(name)"
+            var size = window
+            while true {
+                let (text, isWhole) = try end(of: path, size: size)
+                let newest = notes(in: text).filter(isAccepted).max { $0.head.size < $1.head.size }
+                if let newest { return Found(head: newest, file: path) }
+                if isWhole { break }
+                size *= 16
+            }
+        }
+        return nil
+    }
+
+    /// The notes in a text, in order; lines that belong to no whole note are passed over.
+    static func notes(in text: String) -> [SignedTreeHead] {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        var notes: [SignedTreeHead] = []
+        var index = 0
+        // The last piece has no line feed after it: nothing, or a line cut short.
+        while index + 4 < lines.count - 1 {
+            var end = index + 4
+            while end < lines.count - 1, lines[end].hasPrefix("\u{2014} ") { end += 1 }
+            if end > index + 4, lines[index + 3].isEmpty,
+                let note = SignedTreeHead(note: lines[index..<end].joined(separator: "\n") + "\n")
+            {
+                notes.append(note)
+                index = end
+            } else {
+                index += 1
+            }
+        }
+        return notes
+    }
+
+    private static func end(of path: String, size: Int) throws(FileFault) -> (text: String, isWhole: Bool) {
+        let file = try FileDescriptor.open(path, O_RDONLY | O_NOFOLLOW)
+        let length = lseek(file.raw, 0, SEEK_END)
+        guard length >= 0, lseek(file.raw, max(0, length - off_t(size)), SEEK_SET) >= 0 else {
+            throw FileFault("read", path: path)
+        }
+        var bytes: [UInt8] = []
+        while bytes.count < size {
+            let part = try file.read(limit: size - bytes.count)
+            if part.isEmpty { break }
+            bytes += part
+        }
+        return (String(decoding: bytes, as: UTF8.self), Int(length) <= size)
+    }
+}
