@@ -1,6 +1,6 @@
 internal import CanonicalJSON
 internal import Crypto
-package import DurableFiles
+internal import DurableFiles
 internal import Foundation
 internal import Glibc
 

@@ -1,4 +1,4 @@
-package import CanonicalJSON
+internal import CanonicalJSON
 
 /// A file of a backup, with what its bytes must be.
 package struct BackupFile: Hashable, Sendable {

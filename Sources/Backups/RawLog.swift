@@ -1,6 +1,6 @@
 internal import CanonicalJSON
 internal import Crypto
-package import DurableFiles
+internal import DurableFiles
 package import EventStore
 internal import Foundation
 internal import Glibc
@@ -117,6 +117,7 @@ package enum RawLog {
         progress: (Int) -> Void = { _ in }
     ) throws -> Report {
         var reader = try RawReader(path)
+        try reader.begin()
         guard case .header(let header)? = try reader.next() else {
             throw BackupFault.damagedExport(path, "it has no header")
         }

@@ -1,4 +1,4 @@
-package import CanonicalJSON
+internal import CanonicalJSON
 internal import DurableFiles
 package import EventStore
 internal import Glibc
@@ -120,12 +120,16 @@ struct RawReader: ~Copyable {
     private var place = 0
     private var isAtEnd = false
 
-    /// A reader behind the first line; throws ``BackupFault`` with `damaged` for a file without it.
+    /// A reader at the start of a file; ``begin()`` comes first.
     init(_ path: String) throws {
         file = try FileDescriptor.open(path, O_RDONLY)
         name = path
+    }
+
+    /// Reads the first line; throws ``BackupFault`` with `damaged` for a file without it.
+    mutating func begin() throws {
         guard try take(RawFrame.mark.count) == RawFrame.mark else {
-            throw BackupFault.damagedExport(path, "it does not begin as one")
+            throw BackupFault.damagedExport(name, "it does not begin as one")
         }
     }
 

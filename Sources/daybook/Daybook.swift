@@ -21,12 +21,12 @@ struct Daybook: AsyncParsableCommand {
             InitCommand.self, StatusCommand.self, PersonCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
             TaskCommand.self, LogbookCommand.self, ExportCommand.self, ExplainCommand.self, VerifyCommand.self,
-            ClockCommand.self, DoctorCommand.self, ReferenceCommand.self,
+            BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self, DoctorCommand.self, ReferenceCommand.self,
         ]
     )
 
     /// The version of this program.
-    static let version = "0.1.0"
+    static let version = "0.2.0"
 
     static func main() async {
         cposix_return_freed_memory()

@@ -121,7 +121,7 @@ struct VerifyCommand: HomeCommand {
 }
 
 /// What the log says should be on disk.
-private struct LoggedFacts: Sendable {
+struct LoggedFacts: Sendable {
     var models: [String: ModelRegistered] = [:]
     var evidence: Set<String> = []
 

@@ -1,5 +1,6 @@
 import Accounts
 import ArgumentParser
+import Backups
 import CommandHandling
 import DurableFiles
 import EventStore
@@ -13,7 +14,10 @@ import RoutingDomain
 /// A home that is open for one command: its log, its people, its read models, and who acts.
 final class OpenHome: Sendable {
     let folders: HomeFolders
+    /// The log itself, for reading; what is appended goes through ``writing``.
     let log: LMDBEventLog
+    /// The log as this program may write to it: not when a newer one has written what it does not know.
+    let writing: GuardedLog
     let people: People
     let handler: CommandHandler
     let projector: Projector
@@ -28,6 +32,7 @@ final class OpenHome: Sendable {
     private init(
         _ folders: HomeFolders,
         _ log: LMDBEventLog,
+        _ writing: GuardedLog,
         _ people: People,
         _ names: PeopleNames,
         _ projector: Projector,
@@ -36,12 +41,13 @@ final class OpenHome: Sendable {
     ) {
         self.folders = folders
         self.log = log
+        self.writing = writing
         self.people = people
         self.names = names
         self.projector = projector
         self.actor = actor
         self.printer = printer
-        handler = CommandHandler(log: log, clock: SystemClock())
+        handler = CommandHandler(log: writing, clock: SystemClock())
     }
 
     /// Opens the home that the options name; makes the acting user known if this is their first command here.
@@ -67,16 +73,19 @@ final class OpenHome: Sendable {
             )
         }
         let log = try LMDBEventLog.open(at: folders.logFolders, logger: diagnostics)
+        let writing = GuardedLog(log, program: ProgramIdentity(version: Daybook.version))
         let people = try People(path: folders.people)
-        let actor = try await Actors(people: people, log: log).acting(named: options.actor, begins: begins)
+        let actor = try await Actors(people: people, log: writing).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people)
-        let projector = try makeProjector(folders, log, names, options)
-        return OpenHome(folders, log, people, names, projector, actor, options.printer)
+        let projector = try makeProjector(folders, writing, names, options)
+        let home = OpenHome(folders, log, writing, people, names, projector, actor, options.printer)
+        await home.noteRestoration()
+        return home
     }
 
     private static func makeProjector(
         _ folders: HomeFolders,
-        _ log: LMDBEventLog,
+        _ log: any EventLog,
         _ names: PeopleNames,
         _ options: GlobalOptions
     ) throws -> Projector {
@@ -86,6 +95,28 @@ final class OpenHome: Sendable {
             place: RegistryPlace(data: folders.data),
             documents: try HomeDocuments(home: folders.root) { names.name(of: $0) }
         )
+    }
+
+    /// Appends `home.restored` in a home that was made from a backup, as soon as its key is there.
+    ///
+    /// A failure is no concern of the command at hand: the next one tries again.
+    private func noteRestoration() async {
+        guard let mark = RestoreMark(data: folders.data), let source = RestoreSource(rawValue: mark.source),
+            let restoredAt = Timestamp(mark.restoredAt)
+        else { return }
+        let event = HomeRestored(
+            source: source,
+            sha256: mark.sha256,
+            logSize: mark.logSize,
+            root: mark.root,
+            restoredAt: restoredAt
+        )
+        let done = try? await handler.handle(
+            RecordFact(event, on: "backup"),
+            by: .system(),
+            idempotencyKey: "home.restored \(mark.sha256) \(mark.restoredAt)"
+        )
+        if done != nil { try? RestoreMark.remove(data: folders.data) }
     }
 
     /// The projections of this program, or those that a test names.
