@@ -29,7 +29,8 @@ package enum BackupArchive {
             var status = stat()
             guard stat(folder, &status) == 0 else { return [] }
             var found: [Source] = []
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() where !name.hasPrefix(".") {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() where !name.hasPrefix(".")
+            {
                 let file = "\(folder)/\(name)"
                 guard lstat(file, &status) == 0 else { continue }
                 switch status.st_mode & S_IFMT {
@@ -72,7 +73,11 @@ package enum BackupArchive {
                     return part
                 }
             } catch let fault as TarFault {
-                throw BackupFault(.busy, fault.description, hint: "make the backup again when nobody copies files there")
+                throw BackupFault(
+                    .busy,
+                    fault.description,
+                    hint: "make the backup again when nobody copies files there"
+                )
             }
             files.append(BackupFile(path: source.path, size: size, sha256: hasher.finalize().hexadecimal))
         }

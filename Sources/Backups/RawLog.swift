@@ -145,7 +145,10 @@ package enum RawLog {
             case .treeHead(let kept): log.add(treeHead: kept)
             case .blob(let sha256, let bytes):
                 guard SHA256.hash(data: bytes).elementsEqual(sha256) else {
-                    throw BackupFault.damagedExport(path, "the document \(sha256.hexadecimal) is not what its name says")
+                    throw BackupFault.damagedExport(
+                        path,
+                        "the document \(sha256.hexadecimal) is not what its name says"
+                    )
                 }
                 try DurableFile.write(bytes, to: "\(blobs)/\(sha256.hexadecimal)", mode: 0o600)
                 documents += 1

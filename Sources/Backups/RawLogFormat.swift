@@ -105,7 +105,8 @@ package struct RawHeader: Equatable, Sendable {
 
     init?(bytes: [UInt8]) {
         guard let json = try? JSONReader.canonical(bytes), let origin = json["origin"]?.text,
-            let verifierKey = json["verifier_key"]?.text, let from = json["from"]?.number.flatMap(UInt64.init(exactly:)),
+            let verifierKey = json["verifier_key"]?.text,
+            let from = json["from"]?.number.flatMap(UInt64.init(exactly:)),
             let size = json["size"]?.number.flatMap(UInt64.init(exactly:))
         else { return nil }
         self.init(origin: origin, verifierKey: verifierKey, from: from, size: size)

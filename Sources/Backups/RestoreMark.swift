@@ -30,7 +30,8 @@ package struct RestoreMark: Equatable, Sendable {
 
     /// The note of a home's `data` folder; nil when there is none, or one that cannot be read.
     package init?(data: String) {
-        guard let bytes = try? DurableFile.read(Self.path(data), limit: 4096), let json = try? JSONReader.canonical(bytes),
+        guard let bytes = try? DurableFile.read(Self.path(data), limit: 4096),
+            let json = try? JSONReader.canonical(bytes),
             let source = json["source"]?.text, let sha256 = json["sha256"]?.text, let size = json["log_size"]?.number,
             let root = json["root"]?.text, let restoredAt = json["restored_at"]?.text
         else { return nil }

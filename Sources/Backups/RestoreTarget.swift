@@ -127,6 +127,26 @@ package struct RestoreTarget: Sendable {
         }
     }
 
+    /// Copies tree heads that lay elsewhere into a new home's `data`: evidence of what its log once was.
+    ///
+    /// Throws ``BackupFault`` with `damaged` for a folder without any.
+    package static func copyTreeHeads(from folder: String, into newData: String) throws {
+        let sources = try BackupArchive.Source.all(beneath: folder, as: "tree-heads", mode: 0o600)
+            .filter { $0.path.hasSuffix(".notes") }
+        guard !sources.isEmpty else {
+            throw BackupFault(
+                .damaged,
+                "\(folder) holds no tree heads",
+                hint: "name the folder data/tree-heads of the lost home: files named <day>.notes"
+            )
+        }
+        for source in sources {
+            let target = "\(newData)/\(source.path)"
+            try DurableFile.makeDirectory(DurableFile.parent(of: target), mode: 0o700)
+            try DurableFile.write(try DurableFile.read(source.file, limit: 1 << 30), to: target, mode: 0o600)
+        }
+    }
+
     /// Lets a finished home take the place; returns where what stood there is kept, or nil.
     ///
     /// `stamp` makes that name. Throws ``BackupFault`` with `busy` when somebody works in the home that stands there.

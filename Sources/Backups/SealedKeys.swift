@@ -105,7 +105,9 @@ package struct SealedKeys: Sendable {
             let salt = header["salt"]?.text.flatMap(Self.bytes(hexadecimal:)), salt.count == 16,
             Cost(memory: memory, passes: passes).isBearable,
             let sealed = StrictBase64.bytes(lines[2]), let box = try? ChaChaPoly.SealedBox(combined: sealed)
-        else { throw BackupFault(.damaged, "\(name) is no backup of keys", hint: "name the file of `daybook keys backup`") }
+        else {
+            throw BackupFault(.damaged, "\(name) is no backup of keys", hint: "name the file of `daybook keys backup`")
+        }
         let key = try Self.key(passphrase, salt, Cost(memory: memory, passes: passes))
         let head = Array("\(lines[0])\n\(lines[1])\n".utf8)
         guard let opened = try? ChaChaPoly.open(box, using: key, authenticating: head) else {

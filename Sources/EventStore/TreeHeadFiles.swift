@@ -123,7 +123,8 @@ extension LogFolders {
     /// For whoever is about to put a log there: a head by a key that this log does not know may be of its later part.
     package func newestTreeHead(ofInstall install: String) throws(EventStoreError) -> SignedTreeHead? {
         do throws(FileFault) {
-            return try TreeHeadFiles.newest(in: treeHeads) { LogOrigin(text: $0.head.origin)?.install.text == install }?.head
+            return try TreeHeadFiles.newest(in: treeHeads) { LogOrigin(text: $0.head.origin)?.install.text == install }?
+                .head
         } catch {
             throw .file(error)
         }

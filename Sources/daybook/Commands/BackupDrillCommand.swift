@@ -11,7 +11,8 @@ import RoutingDomain
 extension BackupCommand {
     struct Drill: HomeCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Restore a backup into a scratch home, compare it with the log, and record the result as an event.",
+            abstract:
+                "Restore a backup into a scratch home, compare it with the log, and record the result as an event.",
             discussion: """
                 Restores the backup, or the newest one of a folder, verifies everything in it, fills every read model from its \
                 log and from this home's up to the same position, and compares their digests. The scratch home is removed. A \
@@ -59,7 +60,8 @@ extension BackupCommand {
                 "file": .string(file), "outcome": .string(event.outcome.rawValue),
                 "finding": event.finding.map { .string($0) } ?? .null,
                 "sha256": event.sha256.map { .string($0) } ?? .null,
-                "log_size": event.logSize.map { .integer($0) } ?? .null, "root": event.root.map { .string($0) } ?? .null,
+                "log_size": event.logSize.map { .integer($0) } ?? .null,
+                "root": event.root.map { .string($0) } ?? .null,
                 "read_models": event.readModels.map { .integer($0) } ?? .null,
                 "duration_ms": .integer(event.durationMs), "position": .position(position),
             ]
@@ -75,7 +77,8 @@ extension BackupCommand {
             var failure = Failure(
                 "drill.failed",
                 "the drill of \(file) failed: \(finding)",
-                hint: "it is recorded at position \(position.map(String.init) ?? "-"); make a new backup now and try it",
+                hint:
+                    "it is recorded at position \(position.map(String.init) ?? "-"); make a new backup now and try it",
                 status: ExitStatus.badData
             )
             failure.facts = facts

@@ -22,13 +22,21 @@ extension BackupCommand {
         var replace = false
         @Option(name: .long, help: ArgumentHelp("The key that must have signed the tree head.", valueName: "vkey"))
         var key: String?
+        @Option(
+            name: .long,
+            help: ArgumentHelp(
+                "Tree heads of the lost home: if they are newer, the restored one refuses to serve until that is accepted.",
+                valueName: "dir"
+            )
+        )
+        var treeHeads: String?
         @Argument(help: "The backup.")
         var file: String
 
         func run() async throws {
             try PlainFile.require(file)
             let pinned = try key.map(BackupCommand.verifierKey)
-            let (file, home, replace) = (file, global.folders.root, replace)
+            let (file, home, replace, treeHeads) = (file, global.folders.root, replace, treeHeads)
             let now = Timestamp(microseconds: SystemClock().reading().wall)
             let done = try await onThread {
                 let work = try WorkFolder(beside: home, purpose: "restore")
@@ -37,6 +45,7 @@ extension BackupCommand {
                     let unpacked = try HomeBackup.unpack(file, into: staged)
                     try BackupCommand.check(unpacked.report.manifest.facts.treeHead, pinned, file)
                     let problems = HomeBackup.problems(unpacked.facts, in: staged)
+                    if let treeHeads { try RestoreTarget.copyTreeHeads(from: treeHeads, into: "\(staged)/data") }
                     let aside = try NewHome(home: home, staged: staged, now: now).settle(
                         RestoreMark(
                             source: RestoreSource.backup.rawValue,
@@ -115,7 +124,9 @@ struct NewHome: Sendable {
             )
         }
         if !hasPeople {
-            lines.append("missing: the names behind the pseudonyms (data/state.db), which only a backup of the home holds")
+            lines.append(
+                "missing: the names behind the pseudonyms (data/state.db), which only a backup of the home holds"
+            )
         }
         lines.append(
             "read models and documents come back from the log: `daybook projections check --home \(place)`"

@@ -91,7 +91,8 @@ struct KeysCommand: AsyncParsableCommand {
                 return (keys, try keys.restore(into: folders.keys))
             }
             let words =
-                written.isEmpty ? "every key was there already" : "written with mode 0400: \(written.joined(separator: ", "))"
+                written.isEmpty
+                ? "every key was there already" : "written with mode 0400: \(written.joined(separator: ", "))"
             global.printer.show(
                 "\(folders.keys): \(words)",
                 [

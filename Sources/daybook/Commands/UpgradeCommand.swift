@@ -50,7 +50,8 @@ struct UpgradeCommand: HomeCommand {
             if covered < size { _ = try await onThread { try log.giveOutTreeHead() } }
             try await home.catchUp()
         }
-        let end = !isNeeded ? "nothing to do" : check ? "nothing was changed: --check" : "done; `daybook verify` checks all"
+        let end =
+            !isNeeded ? "nothing to do" : check ? "nothing was changed: --check" : "done; `daybook verify` checks all"
         home.printer.show(
             (lines + [end]).joined(separator: "\n"),
             [

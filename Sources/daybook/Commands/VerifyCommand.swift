@@ -143,6 +143,10 @@ struct LoggedFacts: Sendable {
     }
 
     private mutating func take(_ recorded: RecordedEvent) throws {
+        // What only a newer program writes is no damage, and speaks of no file that this one knows.
+        guard let known = EventCatalog.schemas[recorded.type], known.about.version >= Int(recorded.schemaVersion) else {
+            return
+        }
         let event = try EventCatalog.decode(
             type: recorded.type,
             version: Int(recorded.schemaVersion),

@@ -112,7 +112,8 @@ struct HomeBackup: Sendable {
             problems += ModelFolder.verify(home: home, folder: folder, manifestDigest: model.manifestSha256)
                 .map(\.description)
         }
-        for digest in facts.evidence.sorted() where (try? FileDigest.of("\(home)/data/blobs/\(digest)").sha256) != digest {
+        for digest in facts.evidence.sorted()
+        where (try? FileDigest.of("\(home)/data/blobs/\(digest)").sha256) != digest {
             problems.append("evidence data/blobs/\(digest) is missing or altered")
         }
         return problems

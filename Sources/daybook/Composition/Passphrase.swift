@@ -32,7 +32,8 @@ enum Passphrase {
             throw BackupFault(
                 .passphrase,
                 "there is no terminal to type the passphrase at",
-                hint: "--passphrase-file FILE reads it from a file, or the service credential daybook.passphrase gives it"
+                hint:
+                    "--passphrase-file FILE reads it from a file, or the service credential daybook.passphrase gives it"
             )
         }
         defer { fclose(terminal) }
