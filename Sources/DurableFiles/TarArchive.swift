@@ -202,7 +202,9 @@ package struct TarReader: ~Copyable {
     /// A reader that owns the file and begins where it stands.
     package init(_ file: consuming FileDescriptor) { self.file = file }
 
-    /// The next member; nil at the end of the archive. What was not read of the one before is passed over.
+    /// The next member; nil at the end of the archive.
+    ///
+    /// What was not read of the one before is passed over.
     package mutating func next() throws -> TarMember? {
         guard !isAtEnd else { return nil }
         while rest > 0 { _ = try read(limit: 1 << 20) }

@@ -63,20 +63,35 @@ extension LMDBEventLog: TileReading {
         }
     }
 
-    /// The newest outside head that this log contradicts; nil when they agree.
-    func contradiction() throws(EventStoreError) -> TreeHeadFiles.Found? {
-        let identity = identity
-        let known = try verifierKeys().map(\.key).filter { $0.name == identity.origin }
-        let newest: TreeHeadFiles.Found?
+    /// Why nothing can be appended for want of the signing key; nil when it is at hand.
+    public func keyProblem() -> EventStoreError? {
+        do throws(EventStoreError) {
+            _ = try keys.key(of: identity.verifierKey)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// The newest tree head outside the log, in `data/tree-heads`, that this log's present name and keys signed; nil for none.
+    public func outsideTreeHead() throws(EventStoreError) -> SignedTreeHead? { try newestOutside()?.head }
+
+    private func newestOutside() throws(EventStoreError) -> TreeHeadFiles.Found? {
+        let origin = identity.origin
+        let known = try verifierKeys().map(\.key).filter { $0.name == origin }
         do throws(FileFault) {
-            // Read before the log, so that a commit in between makes the log longer than the head and not shorter.
-            newest = try TreeHeadFiles.newest(in: folders.treeHeads) { head in
-                head.head.origin == identity.origin && known.contains { head.isSigned(by: $0) }
+            return try TreeHeadFiles.newest(in: folders.treeHeads) { head in
+                head.head.origin == origin && known.contains { head.isSigned(by: $0) }
             }
         } catch {
             throw .file(error)
         }
-        guard let newest else { return nil }
+    }
+
+    /// The newest outside head that this log contradicts; nil when they agree.
+    func contradiction() throws(EventStoreError) -> TreeHeadFiles.Found? {
+        // Read before the log, so that a commit in between makes the log longer than the head and not shorter.
+        guard let newest = try newestOutside() else { return nil }
         let head = newest.head.head
         return try environment.read { transaction throws(EventStoreError) in
             guard try transaction.size() >= head.size else { return newest }

@@ -27,6 +27,13 @@ struct DoctorCommand: AsyncParsableCommand {
         do {
             let home = try await OpenHome.open(global)
             let state = try await home.catchUp()
+            let keyProblem = home.log.keyProblem()
+            findings.note(
+                keyProblem == nil,
+                "key",
+                keyProblem?.message ?? "signs as \(home.log.identity.origin)",
+                fix: keyProblem?.hint ?? ""
+            )
             findings.note(
                 !state.isStale,
                 "read models",
@@ -119,14 +126,6 @@ private struct DoctorFindings {
     }
 
     mutating func modes(_ folders: HomeFolders) {
-        if access(folders.data, X_OK) == 0, access(folders.keys, F_OK) != 0 {
-            note(
-                false,
-                "keys",
-                "data/keys is missing, and the log's key with it",
-                fix: "restore it from its own backup"
-            )
-        }
         for (path, allowed) in [(folders.keys, 0o700), (folders.people, 0o600), (folders.data, 0o700)] {
             let attributes = try? FileManager.default.attributesOfItem(atPath: path)
             guard let mode = attributes?[.posixPermissions] as? Int else { continue }

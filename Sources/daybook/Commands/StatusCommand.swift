@@ -64,15 +64,35 @@ struct StatusScreen {
 
     static func read(_ home: OpenHome) async throws -> StatusScreen {
         let state = try await home.catchUp()
+        let head = try home.log.head()
         let overview = try await home.projector.place.openReader().read { try Overview.fetch($0) }
         return StatusScreen(
             overview: overview,
-            head: try home.log.head(),
+            head: head,
             isStale: state.isStale,
-            problems: problems(overview, state.isStale, home),
+            problems: try logProblems(head, home.log) + problems(overview, state.isStale, home),
             names: { home.name(of: $0) },
             root: home.folders.root
         )
+    }
+
+    /// What is wrong with the log's key and with the heads outside it.
+    private static func logProblems(_ head: LogHead, _ log: LMDBEventLog) throws -> [Problem] {
+        var problems: [Problem] = []
+        if let problem = log.keyProblem() { problems.append(Problem(what: problem.message, remedy: problem.hint)) }
+        // A log of release 0.1.0 has no head yet, and gets one with its next event.
+        guard try log.treeHead() != nil else { return problems }
+        let outside = try log.outsideTreeHead()?.head.size ?? 0
+        if outside < head.size {
+            problems.append(
+                Problem(
+                    what:
+                        "the newest tree head outside the log is of size \(outside), and the log has \(head.size) events",
+                    remedy: "see that data/tree-heads can be written to; the next event brings the next head"
+                )
+            )
+        }
+        return problems
     }
 
     private static func problems(_ overview: Overview, _ isStale: Bool, _ home: OpenHome) -> [Problem] {
