@@ -47,9 +47,23 @@ struct JSONTests {
             (["sprint", "close"], ["w0", "--approval", "a-1"]),
             (["logbook", "export"], ["--format", "md", "--out", home.folder.path("book.md")]),
             (["export", "check"], [home.folder.path("book.md")]), (["verify"], []),
+            (["backup", "create"], ["--out", home.folder.path("b.tar")]),
+            (["backup", "verify"], [home.folder.path("b.tar")]), (["backup", "drill"], [home.folder.path("b.tar")]),
+            (["backup", "restore"], [home.folder.path("b.tar"), "--home", home.folder.path("restored")]),
+            (["keys", "backup"], ["--out", home.folder.path("k"), "--passphrase-file", try passphrase(home)]),
+            (["keys", "restore"], [home.folder.path("k"), "--passphrase-file", try passphrase(home)]),
+            (["events", "export"], ["--raw", "--out", home.folder.path("log.raw")]),
+            (["import"], [home.folder.path("log.raw"), "--home", home.folder.path("imported")]),
+            (["keys", "rotate"], ["--reason", "x"]), (["upgrade"], ["--check"]),
             (["clock", "zone"], ["Europe/Berlin", "--reason", "x"]), (["doctor"], []),
             (["reference"], ["--out", home.folder.path("reference")]),
         ]
+    }
+
+    private static func passphrase(_ home: TestHome) throws -> String {
+        let path = home.folder.path("passphrase")
+        try Data("five words of the plant\n".utf8).write(to: URL(filePath: path))
+        return path
     }
 
     @Test("Every command takes --json and prints one valid document, or one a line")
