@@ -97,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments, crypto,
+                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments,
+                crypto,
                 grdb,
             ],
             path: "Benchmarks/DaybookBench",

@@ -82,7 +82,9 @@ package enum BackupArchive {
             files.append(BackupFile(path: source.path, size: size, sha256: hasher.finalize().hexadecimal))
         }
         let manifest = BackupManifest(facts: facts, files: files)
-        try writer.add(BackupManifest.name, try manifest.bytes())
+        let stated = try manifest.bytes()
+        try writer.add(BackupManifest.name, stated)
+        try writer.add(BackupManifest.digestName, digestLine(of: stated))
         try writer.finish()
         let (sha256, size) = try FileDigest.of(path)
         return Report(manifest: manifest, sha256: sha256, size: size)
@@ -115,8 +117,7 @@ package enum BackupArchive {
         while let member = try reader.next() {
             guard manifest == nil else { throw BackupFault.damaged(path, "\(member.path) stands after the manifest") }
             if member.path == BackupManifest.name {
-                manifest = BackupManifest(bytes: try reader.contents(limit: 64 << 20))
-                guard manifest != nil else { throw BackupFault.damaged(path, "its manifest cannot be read") }
+                manifest = try Self.manifest(&reader, path)
                 continue
             }
             var hasher = SHA256()
@@ -130,6 +131,19 @@ package enum BackupArchive {
         }
         guard let manifest else { throw BackupFault.damaged(path, "it has no manifest") }
         return (files, manifest)
+    }
+
+    /// The manifest, compared with the digest that follows it.
+    private static func manifest(_ reader: inout TarReader, _ path: String) throws -> BackupManifest {
+        let bytes = try reader.contents(limit: 64 << 20)
+        guard try reader.next()?.path == BackupManifest.digestName,
+            try reader.contents(limit: 1024) == digestLine(of: bytes), let manifest = BackupManifest(bytes: bytes)
+        else { throw BackupFault.damaged(path, "its manifest is not what was written") }
+        return manifest
+    }
+
+    private static func digestLine(of bytes: [UInt8]) -> [UInt8] {
+        Array("\(SHA256.hash(data: bytes).hexadecimal)  \(BackupManifest.name)\n".utf8)
     }
 
     private static func difference(_ found: [BackupFile], _ stated: [BackupFile]) -> String {

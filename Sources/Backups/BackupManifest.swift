@@ -58,6 +58,8 @@ package struct BackupFacts: Equatable, Sendable {
 package struct BackupManifest: Equatable, Sendable {
     /// The name of the member.
     package static let name = "manifest.json"
+    /// The member after it: the SHA-256 of its bytes.
+    package static let digestName = "manifest.json.sha256"
     /// What backups leave out, as people read it.
     package static let leftOut = [
         "data/keys (daybook keys backup)", "data/registry.db, documents, data/keyframes (come back from the log)",

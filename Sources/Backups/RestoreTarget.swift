@@ -77,7 +77,7 @@ package struct RestoreTarget: Sendable {
         var found: [TreeHead] = []
         if let outside = try folders.newestTreeHead() { found.append(outside.head) }
         // A log that cannot be opened is no hindrance: it is what a backup is for, and its heads lie outside too.
-        if hasLog, let log = try? StagedLog.open(data: data), let head = try? log.head() {
+        if hasLog, let log = try? StagedLog.open(data: data, isAlone: false), let head = try? log.head() {
             found.append(TreeHead(origin: log.identity.origin, size: head.size, root: head.root))
         }
         return found

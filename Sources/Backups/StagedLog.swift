@@ -30,9 +30,15 @@ package enum StagedLog {
     }
 
     /// Opens the log of a `data` folder without looking at any head outside; the caller keeps it no longer than the folder.
-    package static func open(data: String) throws -> LMDBEventLog {
-        try LMDBEventLog.open(
-            at: LogFolders(log: "\(data)/log", keys: "\(data)/keys", treeHeads: "\(data)/none")
+    ///
+    /// `isAlone` says that nobody else has it open, as with a copy that this process has made.
+    package static func open(data: String, isAlone: Bool = true) throws -> LMDBEventLog {
+        var tuning = LMDBEventLog.Tuning()
+        tuning.isAlone = isAlone
+        return try LMDBEventLog.open(
+            at: LogFolders(log: "\(data)/log", keys: "\(data)/keys", treeHeads: "\(data)/none"),
+            clock: SystemClock(),
+            tuning: tuning
         )
     }
 

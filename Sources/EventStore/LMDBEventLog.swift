@@ -29,6 +29,9 @@ public final class LMDBEventLog: EventLog {
         /// Opens a log that a tree head outside contradicts: to verify it, and to accept it.
         package var opensContradicted = false
 
+        /// Nobody else opens the log meanwhile: a copy that is being checked.
+        package var isAlone = false
+
         /// The values of normal operation.
         package init() {}
     }
@@ -76,7 +79,12 @@ public final class LMDBEventLog: EventLog {
         try checkPlace(folders.log, logger: logger)
         try checkFiles(folders.log)
         let lock = try share(folders)
-        let environment = try LMDBEnvironment(path: folders.log, mapSize: tuning.mapSize, makesTables: false)
+        let environment = try LMDBEnvironment(
+            path: folders.log,
+            mapSize: tuning.mapSize,
+            makesTables: false,
+            isAlone: tuning.isAlone
+        )
         do throws(EventStoreError) {
             let identity = try environment.read { transaction throws(EventStoreError) in
                 try transaction.identity()

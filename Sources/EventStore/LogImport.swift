@@ -37,7 +37,7 @@ package final class LogImport {
         }
         self.folder = folder
         check = RecordCheck(path: folder)
-        environment = try LMDBEnvironment(path: folder, mapSize: 64 << 30, makesTables: true)
+        environment = try LMDBEnvironment(path: folder, mapSize: 64 << 30, makesTables: true, isAlone: true)
     }
 
     /// The number of records taken so far.
@@ -101,8 +101,6 @@ package final class LogImport {
         } catch {
             throw .file(error)
         }
-        // Made by LMDB for the processes that had it open; a log at rest has none.
-        unlink("\(folder)/lock.mdb")
     }
 
     /// Closes the files of a log that is not finished.

@@ -39,8 +39,10 @@ struct GuardedLogTests {
     func refuses() async throws {
         let old = guarded("0.2.0")
         _ = try await old.append(.test("s-1"))
-        for further in [["model.retired": 1], ["model.activated": 9]] {
-            let newer = guarded("0.\(further.keys.first == "model.retired" ? 3 : 4).0", further: further)
+        for (version, further) in [
+            ("0.3.0", ["model.retired": 1]), ("0.4.0", ["model.retired": 1, "model.activated": 9]),
+        ] {
+            let newer = guarded(version, further: further)
             _ = try await newer.append(.test("s-1"))
             let size = try log.head().size
             let error = await #expect(throws: EventStoreError.self) { try await old.append(.test("s-1")) }

@@ -149,7 +149,7 @@ struct BackupTests {
             "backup", "restore", backed.backup, "--home", backed.folder.path("older"), "--tree-heads", heads,
         ])
         #expect(outcome.exit == 0, "\(outcome)")
-        let said = try await Program.run(["status"], environment: ["DAYBOOK_HOME": backed.folder.path("older")])
+        let said = try await Program.run(["events", "tail"], environment: ["DAYBOOK_HOME": backed.folder.path("older")])
         #expect(said.exit == 65 && said.errors.contains("older"), "\(said)")
         let control = try await backed.restored()
         try await control.succeed(["status"])

@@ -23,7 +23,7 @@ enum Imports {
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
-            "ArgumentParser", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB",
+            "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB",
             "Projecting",
             "ReadModels",
             "RoutingDomain",
