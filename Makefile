@@ -35,7 +35,7 @@ reference: setup ## Write the generated reference, help and golden files anew
 
 bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
-	@for part in append scan subscribe rebuild backup; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
+	@for part in append scan subscribe rebuild proof backup; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
 
 bench-peers: ## Measure the peers alone
 	@scripts/setup.sh build bench

@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "daybook", targets: ["daybook"]),
         .library(name: "EventStore", targets: ["EventStore"]),
         .library(name: "EventStoreTesting", targets: ["EventStoreTesting"]),
+        .library(name: "Proofs", targets: ["Proofs"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -59,6 +60,9 @@ let package = Package(
         library("EventStore", ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", crypto, logging]),
         library("EventStoreTesting", ["EventStore", "CanonicalJSON", "DurableFiles"]),
 
+        // What an outsider can check without trusting this program. Knows no domain either.
+        library("Proofs", ["EventStore", "CanonicalJSON", "DurableFiles", crypto], resources: [.copy("Resources")]),
+
         // What may happen: pure events, commands, deciders; and the one place that appends them.
         library("RoutingDomain", ["CanonicalJSON"]),
         library("CommandHandling", ["EventStore", "RoutingDomain", "CanonicalJSON", crypto]),
@@ -74,7 +78,11 @@ let package = Package(
             resources: [.copy("../../projections"), .copy("../../migrations"), .copy("Templates")]
         ),
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
-        library("Exporting", ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto]),
+        library(
+            "Exporting",
+            ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
+            resources: [.copy("Resources")]
+        ),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -88,7 +96,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders",
-                "Projecting", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
             swiftSettings: strict
         ),
@@ -97,9 +105,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "ReadModels", "RoutingDomain", arguments,
-                crypto,
-                grdb,
+                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels",
+                "RoutingDomain", arguments, crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -111,6 +118,11 @@ let package = Package(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],
             exclude: ["Golden"]
+        ),
+        tests(
+            "Proofs",
+            ["EventStore", "EventStoreTesting", "CanonicalJSON", crypto],
+            exclude: ["Reference"]
         ),
         // A process of its own for the tests that kill, race or follow one.
         .executableTarget(

@@ -20,8 +20,10 @@ struct Daybook: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, StatusCommand.self, PersonCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
-            TaskCommand.self, LogbookCommand.self, ExportCommand.self, ExplainCommand.self, VerifyCommand.self,
-            BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self, DoctorCommand.self, ReferenceCommand.self,
+            TaskCommand.self, LogbookCommand.self, ExportCommand.self, AuditCommand.self, ExplainCommand.self,
+            VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
+            BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self,
+            DoctorCommand.self, ReferenceCommand.self,
         ]
     )
 
@@ -111,6 +113,12 @@ struct WriteOptions: ParsableArguments {
         )
     )
     var expect: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Write the proof of each event of this command into this folder.", valueName: "dir")
+    )
+    var proof: String?
 
     /// The reason, nil if it is blank: a command that needs one says so.
     var statedReason: String? { reason.flatMap { $0.contains { !$0.isWhitespace } ? $0 : nil } }

@@ -8,6 +8,7 @@ enum Imports {
         "DurableFiles": ["CPOSIX"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "Proofs": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "RoutingDomain": ["CanonicalJSON"],
         "CommandHandling": ["EventStore", "RoutingDomain", "CanonicalJSON", "Crypto"],
         "Projecting": [
@@ -24,14 +25,12 @@ enum Imports {
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB",
-            "Projecting",
-            "ReadModels",
-            "RoutingDomain",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
             "Exporting", "ModelFolders",
-            "Projecting", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
         ],
     ]
 

@@ -223,29 +223,47 @@ enum Exports {
         }
     }
 
+    /// Throws exit code 73 if something stands where the file or its digest is to be written.
+    static func requireFree(_ path: String) throws {
+        for taken in [path, "\(path).sha256"] where access(taken, F_OK) == 0 {
+            throw ExportFault(.exists, "\(taken) exists already", hint: "choose another name, or move the file away")
+        }
+    }
+
     /// Appends `document.exported` and says where the file lies.
     static func record(_ result: ExportResult, _ path: String, _ home: OpenHome, _ write: WriteOptions) async throws {
+        try await record(result.event, path, home, write)
+    }
+
+    /// Appends `document.exported` and says where the file lies, with further lines and facts.
+    static func record(
+        _ export: DocumentExported,
+        _ path: String,
+        _ home: OpenHome,
+        _ write: WriteOptions,
+        lines: [String] = [],
+        facts: [String: JSONValue] = [:]
+    ) async throws {
         let outcome: CommandOutcome
         do {
-            outcome = try await home.append(RecordExport(export: result.event), write)
+            outcome = try await home.append(RecordExport(export: export), write)
         } catch {
             // An export that is no event never was: nobody could tell later whether the file is ours.
             for file in [path, "\(path).sha256"] { try? FileManager.default.removeItem(atPath: file) }
             throw error
         }
         await home.follow()
-        home.printer.show(
-            "\(path): \(result.entries) entries, \(Words.size(result.sizeBytes)), sha256 \(result.sha256)",
-            [
-                "file": .string(path), "sidecar": .string("\(path).sha256"), "entries": .integer(result.entries),
-                "size_bytes": .integer(result.sizeBytes), "sha256": .string(result.sha256),
-                "position": .position(outcome.appended?.first),
-            ]
-        )
+        let said: [String: JSONValue] = [
+            "file": .string(path), "sidecar": .string("\(path).sha256"), "entries": .integer(export.entries),
+            "size_bytes": .integer(export.sizeBytes), "sha256": .string(export.sha256),
+            "position": .position(outcome.appended?.first),
+        ]
+        let first = "\(path): \(export.entries) entries, \(Words.size(export.sizeBytes)), sha256 \(export.sha256)"
+        home.printer.show(([first] + lines).joined(separator: "\n"), .object(said.merging(facts) { $1 }))
     }
 
-    /// An event as an export shows it.
-    static func row(_ event: RecordedEvent) throws -> ExportedEvent {
+    /// An event as an export shows it, with the catalogue's sentence or the one given.
+    static func row(_ event: RecordedEvent, summary: String? = nil) throws -> ExportedEvent {
         let metadata = try event.metadata()
         return ExportedEvent(
             position: Int(event.position),
@@ -263,7 +281,7 @@ enum Exports {
             requestID: metadata.requestID,
             reason: metadata.reason,
             meaning: metadata.meaning,
-            summary: EventJSON.summary(event),
+            summary: summary ?? EventJSON.summary(event),
             payload: String(decoding: event.data, as: UTF8.self)
         )
     }

@@ -12,7 +12,8 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Model versions: register, look at, activate, go back.",
         subcommands: [
-            Register.self, List.self, Show.self, Verify.self, Activate.self, Rollback.self, History.self, Compare.self,
+            Register.self, List.self, Show.self, Active.self, Verify.self, Activate.self, Rollback.self, History.self,
+            Compare.self,
         ]
     )
 
@@ -116,7 +117,9 @@ struct ModelCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             _ = try ModelVersion.checked(version)
             let command = ActivateModel(version: version)
-            if let earlier = try home.earlier(command, write) { return ModelCommand.showActivation(earlier, home) }
+            if let earlier = try await home.earlier(command, write) {
+                return ModelCommand.showActivation(earlier, home)
+            }
             _ = try home.handler.preview(command, by: home.sender(write))
             try await ModelCommand.verify(version, in: home)
             ModelCommand.showActivation(try await home.send(command, write), home)
@@ -139,7 +142,9 @@ struct ModelCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let command = RollBackModel(to: to, withConfig: withConfig)
-            if let earlier = try home.earlier(command, write) { return ModelCommand.showActivation(earlier, home) }
+            if let earlier = try await home.earlier(command, write) {
+                return ModelCommand.showActivation(earlier, home)
+            }
             let seen = try home.log.version(of: .activation)
             _ = try home.handler.preview(command, by: home.sender(write))
             let state = try home.handler.state(for: command)

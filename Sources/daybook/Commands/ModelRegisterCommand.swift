@@ -49,7 +49,7 @@ extension ModelCommand {
             let version = try chosenVersion(scanned, home, now)
             let place = scanned.isInsideHome ? scanned.name : version.description
             let asked = Self.asked(scanned, version, scope, notes)
-            if let earlier = try home.earlier(asked, write) {
+            if let earlier = try await home.earlier(asked, write) {
                 return home.printer.show(
                     "done before under the same key; nothing changed now",
                     ["version": .string(version.description), "position": .position(earlier.appended?.first)]

@@ -113,7 +113,7 @@ struct SnapshotCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let checkpoint = try home.moments().checkpoint(moment)
             let command = RestoreMoment(checkpoint: Int(checkpoint))
-            if !dryRun, let earlier = try home.earlier(command, write) {
+            if !dryRun, let earlier = try await home.earlier(command, write) {
                 return home.printer.show(
                     "done before under the same key; nothing changed now",
                     Self.json([], earlier.appended?.first)

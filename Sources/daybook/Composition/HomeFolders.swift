@@ -27,6 +27,8 @@ struct HomeFolders: Sendable {
     var people: String { "\(data)/state.db" }
     /// The read models.
     var registry: String { "\(data)/registry.db" }
+    /// The key and memory of a witness that works here; a folder that is no home can hold it too.
+    var witness: String { "\(data)/witness" }
     var models: String { "\(root)/models" }
     var config: String { "\(root)/config" }
 

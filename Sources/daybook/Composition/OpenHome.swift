@@ -154,8 +154,10 @@ final class OpenHome: Sendable {
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
-    func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) throws -> CommandOutcome? {
-        try handler.earlier(asked, by: sender(write), idempotencyKey: write.idempotencyKey)
+    func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) async throws -> CommandOutcome? {
+        let outcome = try handler.earlier(asked, by: sender(write), idempotencyKey: write.idempotencyKey)
+        if let appended = outcome?.appended { await prove(appended, write) }
+        return outcome
     }
 
     /// Sends a command, then brings the read models and documents up to it.
@@ -181,13 +183,44 @@ final class OpenHome: Sendable {
         expecting: [String: UInt64] = [:],
         asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
-        try await handler.handle(
+        // Before the append: a folder that cannot be written is to stop the command, not to lose its proof.
+        if let folder = write?.proof { try DurableFile.makeDirectory(folder) }
+        let outcome = try await handler.handle(
             command,
             by: sender(write, meaning: meaning),
             expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
             idempotencyKey: write?.idempotencyKey,
             asAsked: asAsked
         )
+        if let appended = outcome.appended { await prove(appended, write) }
+        return outcome
+    }
+
+    /// The newest signed tree head, kept for ever from now on, as somebody outside may come back with it.
+    func giveOutTreeHead() async throws -> SignedTreeHead {
+        let log = log
+        return try await onThread { try log.giveOutTreeHead() }
+    }
+
+    /// Writes the proof of each event of a command where `--proof` asks for it, and has the result name the files.
+    ///
+    /// The events are on disk: a failure is told, not thrown, and `daybook proof event` makes up for it.
+    func prove(_ appended: AppendResult, _ write: WriteOptions?) async {
+        guard let folder = write?.proof else { return }
+        let (log, positions) = (log, appended.first..<appended.checkpoint)
+        do {
+            let head = try await giveOutTreeHead()
+            printer.attachments.add(
+                try await onThread {
+                    try ProofFiles.write(positions, of: log, under: head, to: folder, keepsExisting: true)
+                }
+            )
+        } catch {
+            Self.say(
+                "the change is made at position \(appended.first), but its proof is not written: "
+                    + "\(Failure(error)?.message ?? "\(error)"); `daybook proof event \(appended.first)` writes it"
+            )
+        }
     }
 
     /// Catches up where what comes after does not depend on it: a failure is told, not thrown.

@@ -8,6 +8,7 @@ import Exporting
 import Foundation
 import ModelFolders
 import Projecting
+import Proofs
 import RoutingDomain
 
 /// The exit codes of the program, from sysexits(3).
@@ -79,6 +80,7 @@ struct Failure: Error {
             self.init("archive", fault.description, hint: "nothing was changed", status: ExitStatus.badData)
         case let fault as ExportFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as ProofFault: self.init(fault)
         case let fault as PeopleFault:
             self.init(
                 "person-\(fault.code.rawValue)",
@@ -147,6 +149,18 @@ struct Failure: Error {
         facts["position"] = error.position.map { .integer(Int($0)) }
         facts["stream"] = error.stream.map { .string($0.text) }
         facts["current_version"] = error.currentVersion.map { .integer(Int($0)) }
+    }
+
+    private init(_ fault: ProofFault) {
+        let status: Int32 =
+            switch fault.code {
+            case .busy: ExitStatus.tryAgain
+            case .exists: ExitStatus.cannotCreate
+            default: ExitStatus.badData
+            }
+        self.init("proof.\(fault.code)", fault.message, hint: fault.hint, status: status)
+        facts["position"] = fault.position.map { .position($0) }
+        if !fault.evidence.isEmpty { facts["evidence"] = .array(fault.evidence.map { .string($0) }) }
     }
 
     private static func status(of code: ModelFolderFault.Code) -> Int32 {

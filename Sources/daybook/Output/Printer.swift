@@ -1,14 +1,17 @@
 import CanonicalJSON
 import Foundation
 import ReadModels
+import Synchronization
 
 /// Writes a result to standard output: text for people or JSON for programs.
 struct Printer: Sendable {
     let asJSON: Bool
+    /// What the result carries beside its own words; shared by all copies of this printer.
+    let attachments = Attachments()
 
     /// Prints one of the two forms of the same result.
     func show(_ text: @autoclosure () -> String, _ json: @autoclosure () -> JSONValue) {
-        write(asJSON ? json().prettyText : Words.visible(text()))
+        write(asJSON ? attachments.added(to: json()).prettyText : Words.visible(attachments.added(to: text())))
     }
 
     /// Prints one element of a stream of results: a line of text, or one line of JSON.
@@ -18,6 +21,25 @@ struct Printer: Sendable {
 
     private func write(_ text: String) {
         StandardStream.output.write(text.hasSuffix("\n") ? text : text + "\n")
+    }
+}
+
+/// The files of the proofs that a command wrote, for its one result to name.
+final class Attachments: Sendable {
+    private let files = Mutex<[String]>([])
+
+    /// Names further files.
+    func add(_ paths: [String]) { files.withLock { $0 += paths } }
+
+    fileprivate func added(to text: String) -> String {
+        files.withLock { $0.isEmpty ? text : text + "\nproof: " + $0.joined(separator: " ") }
+    }
+
+    fileprivate func added(to json: JSONValue) -> JSONValue {
+        let paths = files.withLock { $0 }
+        guard !paths.isEmpty, case .object(var members) = json else { return json }
+        members["proof_files"] = .array(paths.map { .string($0) })
+        return .object(members)
     }
 }
 

@@ -1,0 +1,92 @@
+import ArgumentParser
+import DurableFiles
+import EventStore
+import Foundation
+import Proofs
+
+/// The two files of an event's proof, `<position>.event` and `<position>.tlog-proof`, and the reading of what others bring.
+enum ProofFiles {
+    /// The most bytes of a head, a proof or a consistency proof.
+    private static let limit = 1 << 20
+
+    /// Writes the proof of each position under one head; returns the files' paths, two for each position.
+    ///
+    /// A file that is there already is refused with 73, unless `keepsExisting`: then it stays as it is and is named, for its
+    /// record must be the same and its head was good.
+    static func write(
+        _ positions: Range<Position>,
+        of log: LMDBEventLog,
+        under head: SignedTreeHead,
+        to folder: String,
+        keepsExisting: Bool = false
+    ) throws -> [String] {
+        let proofs = try positions.map { try EventProof(of: $0, in: log, under: head) }
+        try DurableFile.makeDirectory(folder)
+        return try proofs.flatMap { proof in
+            let name = "\(folder)/\(proof.proof.index)"
+            let files = [
+                ("\(name).event", proof.record), ("\(name).tlog-proof", Array(proof.proof.text.utf8)),
+            ]
+            for (path, bytes) in files {
+                if keepsExisting, FileManager.default.fileExists(atPath: path) { continue }
+                try create(bytes, at: path)
+            }
+            return files.map(\.0)
+        }
+    }
+
+    /// Creates a file whose name must be free.
+    static func create(_ bytes: [UInt8], at path: String) throws {
+        do {
+            try DurableFile.create(bytes, at: path)
+        } catch {
+            guard error.errorNumber == EEXIST else { throw error }
+            throw Failure(
+                "file.exists",
+                "\(path) exists already",
+                hint: "name another place; evidence is never written over",
+                status: ExitStatus.cannotCreate
+            )
+        }
+    }
+
+    /// All bytes of a file that a person brought.
+    static func read(_ path: String) throws -> [UInt8] {
+        try PlainFile.require(path, limit: limit)
+        return try DurableFile.read(path, limit: limit)
+    }
+
+    /// The signed tree head in a file.
+    static func head(_ path: String) throws -> SignedTreeHead {
+        guard let text = String(validating: try read(path), as: UTF8.self), let head = SignedTreeHead(note: text) else {
+            throw Failure(
+                "tree-head.malformed",
+                "\(path) holds no signed tree head",
+                hint: "`daybook tree-head --out FILE` writes one; every byte of it counts",
+                status: ExitStatus.badData
+            )
+        }
+        return head
+    }
+
+    /// The public keys that an option names: a line itself, or a file with one a line.
+    static func keys(_ words: [String]) throws -> [VerifierKey] {
+        try words.flatMap { word -> [VerifierKey] in
+            if let key = VerifierKey(text: word) { return [key] }
+            guard FileManager.default.fileExists(atPath: word) else { throw noKey(word) }
+            let lines = String(decoding: try read(word), as: UTF8.self).split(whereSeparator: \.isNewline)
+            let keys = lines.compactMap { VerifierKey(text: String($0)) }
+            guard !keys.isEmpty, keys.count == lines.count else { throw noKey(word) }
+            return keys
+        }
+    }
+
+    private static func noKey(_ word: String) -> Failure {
+        Failure(
+            "key.malformed",
+            "\"\(word.prefix(160))\" is no public key",
+            hint: "give the line of the auditor card (<name>+<key id>+<base64>), or a file with such lines",
+            status: ExitStatus.badData
+        )
+    }
+}

@@ -1,0 +1,170 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import Testing
+
+/// Proofs as an outsider meets them: files, a key that was written down, and the program without a home.
+@Suite(.serialized)
+struct ProofTests {
+    /// Runs the program where no home is.
+    private static func check(_ words: [String], in folder: TemporaryFolder) async throws -> Outcome {
+        try await Program.run(words, environment: ["DAYBOOK_HOME": folder.path("nowhere")])
+    }
+
+    private static func key(_ home: TestHome) async throws -> String {
+        try #require(try await home.json(["auditor-card"])["verifier_key"]?.text)
+    }
+
+    @Test("The proof of an event is checked without the home, and not with another key, event or one bit less")
+    func event() async throws {
+        let home = try await TestHome.withActiveModels()
+        let other = try await TestHome.make()
+        let out = home.folder.path("proofs")
+        let position = try #require(
+            try await home.events().last { $0["type"]?.text == "model.activated" }?["position"]?.number
+        )
+        let made = try await home.json(["proof", "event", "\(position)", "--out", out])
+        #expect(made["files"]?.elements?.count == 2)
+        let (proof, event) = ("\(out)/\(position).tlog-proof", "\(out)/\(position).event")
+        let key = try await Self.key(home)
+        let words = ["proof", "check", proof, "--event", event, "--key"]
+        let held = try await Self.check(words + [key], in: home.folder)
+        #expect(held.exit == 0 && held.output.hasPrefix("HOLDS: position \(position) of daybook."), "\(held)")
+        let read = try JSONReader.plain(try await Self.check(words + [key, "--json"], in: home.folder).output)
+        #expect(read["payload"]?["version"]?.text == Sample.versions[1] && read["unknown_signatures"]?.number == 0)
+        let keyFile = home.folder.path("card")
+        try Data("\(key)\n".utf8).write(to: URL(filePath: keyFile))
+        #expect(try await Self.check(words + [keyFile], in: home.folder).exit == 0)
+
+        let foreign = try await Self.check(words + [try await Self.key(other)], in: home.folder)
+        #expect(foreign.exit == 65 && foreign.errors.contains("the key is not"), "\(foreign)")
+        for nonsense in ["", "no key", proof] {
+            #expect(try await Self.check(words + [nonsense], in: home.folder).exit == 65, "\(nonsense)")
+        }
+        try await home.succeed(["proof", "event", "0", "--out", out])
+        let swapped = ["proof", "check", proof, "--event", "\(out)/0.event", "--key", key]
+        #expect(try await Self.check(swapped, in: home.folder).exit == 65)
+        let bytes = try Data(contentsOf: URL(filePath: proof))
+        var random = SeededGenerator()
+        for _ in 0..<12 {
+            let bit = Int.random(in: 0..<bytes.count * 8, using: &random)
+            var changed = bytes
+            changed[bit / 8] ^= 1 << UInt8(bit % 8)
+            try changed.write(to: URL(filePath: proof))
+            let refused = try await Self.check(words + [key], in: home.folder)
+            #expect(refused.exit == 65 && refused.output.isEmpty, "bit \(bit): \(refused)")
+        }
+        try bytes.write(to: URL(filePath: proof))
+        #expect(try await Self.check(words + [key], in: home.folder).exit == 0, "the control")
+    }
+
+    @Test("A proof is refused for a position that is not there, over a file that is, and of a file that is none")
+    func refusals() async throws {
+        let home = try await TestHome.make()
+        let out = home.folder.path("proofs")
+        try await home.refuses(["proof", "event", "4000", "--out", out], exit: 65, naming: ["position 4000"])
+        try await home.succeed(["proof", "event", "1", "--out", out])
+        try await home.refuses(["proof", "event", "1", "--out", out], exit: 73, naming: ["1.event"])
+        let missing = try await Self.check(
+            ["proof", "check", "\(out)/9.tlog-proof", "--event", "\(out)/1.event", "--key", try await Self.key(home)],
+            in: home.folder
+        )
+        #expect(missing.exit == 65 && missing.errors.contains("9.tlog-proof"), "\(missing)")
+        try await home.refuses(
+            ["proof", "consistency", "--from", "\(out)/1.event"],
+            exit: 65,
+            naming: ["holds no signed tree head"]
+        )
+        try await home.refuses(["proof", "consistency", "--from", "4000"], exit: 65, naming: ["4000"])
+    }
+
+    @Test("The tree head is three lines and a signature, the same until the log grows, and never written over a file")
+    func treeHead() async throws {
+        let home = try await TestHome.make()
+        let out = home.folder.path("head")
+        let note = try await home.succeed(["tree-head", "--out", out]).output
+        #expect(try String(contentsOfFile: out, encoding: .utf8) == note)
+        let lines = note.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count == 6 && lines[3].isEmpty && lines[4].hasPrefix("\u{2014} \(lines[0]) "))
+        let json = try await home.json(["tree-head"])
+        #expect(json["note"]?.text == note && json["origin"]?.text == String(lines[0]))
+        #expect(json["size"]?.number == Int(lines[1]))
+        try await home.refuses(["tree-head", "--out", out], exit: 73, naming: ["head exists already"])
+        try await home.succeed(["config", "patch", "runtime", #"{"ef_search": 200}"#, "--reason", "tried out"])
+        #expect(try await home.succeed(["tree-head"]).output != note)
+    }
+
+    @Test("The auditor card holds key, fingerprint, tree head and the verifier's digest on one page")
+    func card() async throws {
+        let home = try await TestHome.make()
+        let out = home.folder.path("card.txt")
+        let text = try await home.succeed(["auditor-card", "--out", out]).output
+        let json = try await home.json(["auditor-card"])
+        #expect(try String(contentsOfFile: out, encoding: .utf8) == text)
+        #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 60)
+        let key = try #require(json["verifier_key"]?.text)
+        let head = try await home.succeed(["tree-head"]).output.split(separator: "\n").prefix(3)
+        for line in head + [key[...]] { #expect(text.contains(line)) }
+        #expect(text.contains(try #require(json["verifier_sha256"]?.text).prefix(8)))
+        let digest = try await onThread {
+            try Child(["/usr/bin/sha256sum"], environment: Program.environment(), input: Array(key.utf8)).result()
+                .output
+        }
+        #expect(digest.hasPrefix(try #require(json["fingerprint"]?.text)))
+    }
+
+    @Test("A write with --proof answers with the proof of each of its events, and a repeat with the same files")
+    func writes() async throws {
+        let home = try await TestHome.make()
+        let key = try await Self.key(home)
+        let out = home.folder.path("kept/proofs")
+        let words = [
+            "task", "open", "measure twice", "--id", "t-1", "--sprint", "w0", "--reason", "begins", "--key", "once",
+            "--proof", out,
+        ]
+        try await home.succeed(["sprint", "open", "w0", "the first wave", "--reason", "begins"])
+        let first = try await home.json(words)
+        let files = (first["proof_files"]?.elements ?? []).compactMap(\.text)
+        let position = try #require(first["position"]?.number)
+        #expect(files.count == 4 && files[0] == "\(out)/\(position).event", "\(files)")
+        for place in [position, position + 1] {
+            let words = [
+                "proof", "check", "\(out)/\(place).tlog-proof", "--event", "\(out)/\(place).event", "--key", key,
+            ]
+            #expect(try await Self.check(words, in: home.folder).exit == 0)
+        }
+        let again = try await home.json(words)
+        #expect(again["proof_files"]?.elements?.count == 4)
+        let text = try await home.succeed([
+            "config", "patch", "runtime", #"{"ef_search": 200}"#, "--reason", "tried out", "--proof", out,
+        ])
+        #expect(text.output.contains("\nproof: \(out)/"))
+        try await home.refuses(
+            [
+                "config", "patch", "runtime", #"{"ef_search": 300}"#, "--reason", "tried out", "--proof",
+                "\(out)/\(position).event",
+            ],
+            exit: 73,
+            naming: ["\(position).event"]
+        )
+    }
+
+    @Test("What was active when, since when, by whom and why is answered with a proof")
+    func active() async throws {
+        let home = try await TestHome.withActiveModels()
+        let activations = try await home.events().filter { $0["type"]?.text == "model.activated" }
+        let positions = activations.compactMap { $0["position"]?.number }
+        try #require(positions.count == 2)
+        let out = home.folder.path("proofs")
+        let old = try await home.json(["model", "active", "--at", "\(positions[1] - 1)", "--proof", out])
+        #expect(old["version"]?.text == Sample.versions[0] && old["position"]?.number == positions[0])
+        #expect(old["reason"]?.text == "into service" && old["actor_name"]?.text?.isEmpty == false)
+        let files = (old["proof_files"]?.elements ?? []).compactMap(\.text)
+        try #require(files.count == 2)
+        let words = ["proof", "check", files[1], "--event", files[0], "--key", try await Self.key(home)]
+        #expect(try await Self.check(words, in: home.folder).exit == 0)
+        #expect(try await home.json(["model", "active"])["version"]?.text == Sample.versions[1])
+        #expect(try await home.json(["model", "active", "--at", "0"])["version"] == JSONValue.null)
+        #expect(try await home.succeed(["model", "active"]).output.contains("why    into service"))
+    }
+}
