@@ -94,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "daybook",
             dependencies: [
-                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
+                "Exporting",
                 "ModelFolders",
                 "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],

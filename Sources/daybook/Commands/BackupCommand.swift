@@ -175,12 +175,6 @@ extension BackupCommand {
 extension JSONValue {
     /// This object with further members.
     func merging(_ further: [String: JSONValue]) -> JSONValue {
-        .object(members.merging(further) { $1 })
-    }
-
-    /// The members of an object; none of anything else.
-    var members: [String: JSONValue] {
-        guard case .object(let members) = self else { return [:] }
-        return members
+        .object((members ?? [:]).merging(further) { $1 })
     }
 }
