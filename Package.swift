@@ -86,7 +86,7 @@ let package = Package(
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
-        library("Accounts", ["RoutingDomain", grdb]),
+        library("Accounts", ["DurableFiles", grdb, crypto]),
 
         // A home in one file, and its keys in another.
         library("Backups", ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", crypto]),
@@ -154,11 +154,11 @@ let package = Package(
             ["RegistryFixture", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
-        tests("Accounts", ["EventStoreTesting"]),
+        tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStoreTesting", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON"],
             exclude: ["Golden", "Fixtures"],
             swiftSettings: strict
         ),

@@ -1,11 +1,14 @@
 package import Foundation
 internal import GRDB
+internal import Synchronization
 
 /// A person who can act: a pseudonym for the log, a name for people.
 package struct Person: Hashable, Sendable {
     /// The pseudonym that stands in the log.
     package let id: UUID
     /// The name that people see; it never enters the log.
+    ///
+    /// The first characters of the pseudonym while the key of the names cannot be read.
     package let name: String
     /// The operating-system user whose local commands act as this person.
     package let uid: UInt32?
@@ -19,6 +22,8 @@ package struct PeopleFault: Error, CustomStringConvertible {
         case nameTaken
         case nameSyntax
         case storage
+        /// The key of the names is missing or unreadable.
+        case sealed
     }
 
     package let code: Code
@@ -29,22 +34,52 @@ package struct PeopleFault: Error, CustomStringConvertible {
     package var description: String { "\(message) (\(hint))" }
 }
 
-/// Who stands behind the pseudonyms: `data/state.db`, the one place that holds names.
-///
-/// A rollback journal with full synchronisation instead of WAL: several short-lived processes may write, and the log alone
-/// decides what a person may do. Calls block; keep them off the cooperative pool.
-package final class People: Sendable {
-    private let queue: DatabaseQueue
+/// A point on the way of a change of epoch, for tests that stop there.
+package enum EpochStep: String, Sendable, CaseIterable {
+    /// The key of the next epoch is on disk, and nothing names it yet.
+    case keyWritten
+    /// The rows are changed and not committed.
+    case rewrapped
+    /// The new epoch is in force, the old key is still there.
+    case committed
+    /// The database is written anew without free pages.
+    case vacuumed
+    /// The old key is gone.
+    case destroyed
+}
 
-    /// Opens or creates the file, mode 0600, and brings its tables up to date.
+/// Who stands behind the pseudonyms: `data/state.db`, the one place that holds names, sealed under a key in `data/keys`.
+///
+/// A name is kept encrypted and found by a keyed hash, so that the file without its key tells no name, and destroying the
+/// key erases every copy of the file made under it. Pseudonyms and the local user's number are in the clear: without the key
+/// people are still told apart. A rollback journal with full synchronisation instead of WAL: several short-lived processes
+/// may write, and the log alone decides what a person may do. Calls block; keep them off the cooperative pool.
+package final class People: Sendable {
+    let queue: DatabaseQueue
+    let keys: PeopleKeyFolder
+    let reached: @Sendable (EpochStep) -> Void
+    private let cached = Mutex<PeopleKey?>(nil)
+
+    /// Opens or creates the file, mode 0600, and brings it up to date: names that an earlier release left in the clear are
+    /// sealed, and what a crash left of an erasure is finished.
     ///
-    /// Throws ``PeopleFault`` with `storage`.
-    package init(path: String) throws(PeopleFault) {
+    /// `keys` is the folder of the keys. Opening needs no key, except to seal. `reached` is called on the way of a change of
+    /// epoch. Throws ``PeopleFault`` with `storage`.
+    package init(
+        path: String,
+        keys: String,
+        reached: @escaping @Sendable (EpochStep) -> Void = { _ in }
+    ) throws(PeopleFault) {
+        self.keys = PeopleKeyFolder(path: keys)
+        self.reached = reached
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { database in
             try database.execute(
-                sql: "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON"
+                sql: """
+                    PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+                    PRAGMA temp_store = MEMORY
+                    """
             )
             try database.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
         }
@@ -53,27 +88,10 @@ package final class People: Sendable {
                 _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
             }
             queue = try DatabaseQueue(path: path, configuration: configuration)
-            try Self.migrations.migrate(queue)
         } catch {
             throw Self.storage(error)
         }
-    }
-
-    private static var migrations: DatabaseMigrator {
-        var migrator = DatabaseMigrator()
-        migrator.registerMigration("1-person") { database in
-            try database.execute(
-                sql: """
-                    CREATE TABLE person (
-                        id TEXT PRIMARY KEY NOT NULL,
-                        name TEXT NOT NULL UNIQUE COLLATE NOCASE,
-                        uid INTEGER UNIQUE,
-                        created_at TEXT NOT NULL
-                    ) STRICT
-                    """
-            )
-        }
-        return migrator
+        try prepare()
     }
 
     /// Writes a copy of the whole file as it is at one moment to a new file, mode 0600, while others use it.
@@ -88,29 +106,69 @@ package final class People: Sendable {
         }
     }
 
-    /// Every person, by name.
+    /// Every person, by name; with pseudonyms for names while the key cannot be read.
     package func all() throws(PeopleFault) -> [Person] {
-        try reading { try Row.fetchAll($0, sql: "SELECT * FROM person ORDER BY name").compactMap(Self.person) }
+        try reading { database in
+            let key = try self.readableKey(database)
+            return try Row.fetchAll(database, sql: "SELECT * FROM person").compactMap { try Self.person($0, key) }
+                .sorted { ($0.name.lowercased(), $0.name) < ($1.name.lowercased(), $1.name) }
+        }
+    }
+
+    /// How many people are known; needs no key.
+    package func count() throws(PeopleFault) -> Int {
+        try reading { try Int.fetchOne($0, sql: "SELECT count(*) FROM person") ?? 0 }
+    }
+
+    /// Why names cannot be read, or nil: the error that names the missing key and what to do.
+    package func keyFault() -> PeopleFault? {
+        do throws(PeopleFault) {
+            try reading { if try Self.epoch($0) != nil { _ = try self.key($0) } }
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// The person of a name, letter case aside, or nil.
+    ///
+    /// Throws ``PeopleFault`` with `sealed` while the key cannot be read.
     package func person(named name: String) throws(PeopleFault) -> Person? {
         let name = name.precomposedStringWithCanonicalMapping
-        return try reading { try Row.fetchOne($0, sql: "SELECT * FROM person WHERE name = ?", arguments: [name]) }
-            .flatMap(Self.person)
+        return try reading { database in
+            guard try Self.epoch(database) != nil else { return nil }
+            let key = try self.key(database)
+            return try Row.fetchOne(
+                database,
+                sql: "SELECT * FROM person WHERE name_index = ?",
+                arguments: [key.index(of: name)]
+            ).flatMap { try Self.person($0, key) }
+        }
     }
 
-    /// The person whose local commands come from an operating-system user, or nil.
+    /// The person whose local commands come from an operating-system user, or nil; needs no key.
     package func person(uid: UInt32) throws(PeopleFault) -> Person? {
-        try reading { try Row.fetchOne($0, sql: "SELECT * FROM person WHERE uid = ?", arguments: [Int64(uid)]) }
-            .flatMap(Self.person)
+        try person("uid = ?", Int64(uid))
+    }
+
+    /// The person of a pseudonym, or nil; needs no key.
+    package func person(id: UUID) throws(PeopleFault) -> Person? {
+        try person("id = ?", id.text)
+    }
+
+    private func person(_ condition: String, _ value: any DatabaseValueConvertible) throws(PeopleFault) -> Person? {
+        try reading { database in
+            let key = try self.readableKey(database)
+            return try Row.fetchOne(database, sql: "SELECT * FROM person WHERE \(condition)", arguments: [value])
+                .flatMap { try Self.person($0, key) }
+        }
     }
 
     /// Puts a person on disk under a pseudonym.
     ///
     /// The name is kept in Unicode's composed form (NFC). Throws ``PeopleFault`` with `nameSyntax` unless it is 1 to 100 bytes
-    /// without control or hidden characters and without space around it, and with `nameTaken` if another person has it or
-    /// it is `system`.
+    /// without control or hidden characters and without space around it, with `nameTaken` if another person has it or
+    /// it is `system`, and with `sealed` while the key cannot be read.
     package func add(id: UUID, name: String, uid: UInt32? = nil, at instant: String) throws(PeopleFault) -> Person {
         let name = name.precomposedStringWithCanonicalMapping
         try Self.check(name)
@@ -121,15 +179,14 @@ package final class People: Sendable {
                 hint: "names are unique, letter case aside; `daybook person list` shows them"
             )
         }
-        do {
-            try queue.write { database in
-                try database.execute(
-                    sql: "INSERT INTO person (id, name, uid, created_at) VALUES (?, ?, ?, ?)",
-                    arguments: [id.uuidString.lowercased(), name, uid.map { Int64($0) }, instant]
-                )
-            }
-        } catch {
-            throw Self.storage(error)
+        try writing { database in
+            let key = try Self.epoch(database) == nil ? self.begin(database) : self.key(database)
+            try database.execute(
+                sql: "INSERT INTO person (id, name_index, sealed_name, uid, created_at) VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    id.text, key.index(of: name), try key.sealed(name, of: id), uid.map { Int64($0) }, instant,
+                ]
+            )
         }
         return Person(id: id, name: name, uid: uid)
     }
@@ -154,21 +211,82 @@ package final class People: Sendable {
         }
     }
 
-    private func reading<Value>(_ body: (Database) throws -> Value) throws(PeopleFault) -> Value {
+    // MARK: - The key in force
+
+    /// The epoch that the rows are sealed under; nil before the first person.
+    static func epoch(_ database: Database) throws -> Int? {
+        try Int.fetchOne(database, sql: "SELECT epoch FROM key_epoch WHERE state = 'current'")
+    }
+
+    /// The key of the epoch in force; read anew when another process has changed the epoch.
+    func key(_ database: Database) throws -> PeopleKey {
+        guard let epoch = try Self.epoch(database) else { preconditionFailure("rows stand under an epoch") }
+        if let key = cached.withLock({ $0 }), key.epoch == epoch { return key }
+        let key = try keys.read(epoch)
+        cached.withLock { $0 = key }
+        return key
+    }
+
+    /// The key of the epoch in force, nil before the first person and while it cannot be read.
+    func readableKey(_ database: Database) throws -> PeopleKey? {
+        guard try Self.epoch(database) != nil else { return nil }
+        return try? key(database)
+    }
+
+    /// The person of a row; its name as the pseudonym's first characters without a key.
+    static func person(_ row: Row, _ key: PeopleKey?) throws -> Person? {
+        guard let id = UUID(uuidString: row["id"]) else { return nil }
+        let name: String
+        do {
+            name = try key?.name(in: row["sealed_name"], of: id) ?? pseudonym(id)
+        } catch {
+            throw PeopleFault(
+                code: .sealed,
+                message: "the key of the names does not open the name of \(id.text) in data/state.db",
+                hint: "the key or the file is another one or damaged: restore both from backups of one time"
+            )
+        }
+        return Person(id: id, name: name, uid: (row["uid"] as Int64?).flatMap { UInt32(exactly: $0) })
+    }
+
+    /// How a person without a readable name is shown.
+    private static func pseudonym(_ id: UUID) -> String { "person \(id.text.prefix(8))" }
+
+    // MARK: - Transactions
+
+    func reading<Value>(_ body: (Database) throws -> Value) throws(PeopleFault) -> Value {
         do { return try queue.read(body) } catch { throw Self.storage(error) }
     }
 
-    private static func person(_ row: Row) -> Person? {
-        guard let id = UUID(uuidString: row["id"]) else { return nil }
-        return Person(id: id, name: row["name"], uid: (row["uid"] as Int64?).flatMap { UInt32(exactly: $0) })
+    /// One transaction that has the write lock from its start, so that what it reads is what it changes.
+    func writing<Value>(_ body: (Database) throws -> Value) throws(PeopleFault) -> Value {
+        do {
+            return try queue.writeWithoutTransaction { database in
+                var result: Value?
+                try database.inTransaction(.immediate) {
+                    result = try body(database)
+                    return .commit
+                }
+                guard let result else { preconditionFailure("a committed transaction has a result") }
+                return result
+            }
+        } catch {
+            throw Self.storage(error)
+        }
     }
 
-    private static func storage(_ error: any Error) -> PeopleFault {
-        PeopleFault(
+    static func storage(_ error: any Error) -> PeopleFault {
+        if let fault = error as? PeopleFault { return fault }
+        return PeopleFault(
             code: .storage,
             message: "data/state.db cannot be read or written: \(error)",
             hint:
                 "check the disk and the owner of the file; it holds the names behind the pseudonyms, so restore it from a backup"
         )
     }
+}
+
+extension UUID {
+    /// The text in lower case, as the log writes it.
+    var text: String { uuidString.lowercased() }
 }

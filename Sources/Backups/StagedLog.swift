@@ -6,17 +6,18 @@ package enum StagedLog {
     /// Verifies the log in a `data` folder whole, and compares it with what the backup says of it.
     ///
     /// Throws ``EventStore/EventStoreError/Code/damaged`` naming the first bad position, or ``BackupFault`` with `damaged` when
-    /// the log is sound but another one than the manifest's. `progress` and `inspect` are those of
+    /// the log is sound but another one than the manifest's. `options`, `progress` and `inspect` are those of
     /// ``EventStore/LogVerification``. Blocks.
     package static func verify(
         data: String,
         _ facts: BackupFacts,
-        progress: (Int) -> Void = { _ in },
+        options: LogVerification.Options = LogVerification.Options(),
+        progress: (Position) -> Void = { _ in },
         inspect: (RecordedEvent) throws -> Void = { _ in }
     ) throws {
         let log = try open(data: data)
         try withExtendedLifetime(log) {
-            let report = try LogVerification.verify(log, progress: progress, inspect: inspect)
+            let report = try LogVerification.verify(log, options: options, progress: progress, inspect: inspect)
             guard log.identity.install.text == facts.install, Int(report.events) == facts.logSize,
                 report.root.hexadecimal == facts.root
             else {

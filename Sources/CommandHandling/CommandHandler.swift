@@ -60,9 +60,18 @@ package struct CommandHandler: Sendable {
     /// How often a command is decided anew after lost races before it answers "try again".
     package static let attempts = 100
 
-    package init(log: any EventLog, clock: any LogClock) {
+    private let appending: @Sendable (AppendRequest) async throws -> AppendResult
+
+    /// A handler over a log; `appending` takes the place of the log's own append, for a command that does more in the same
+    /// transaction.
+    package init(
+        log: any EventLog,
+        clock: any LogClock,
+        appending: (@Sendable (AppendRequest) async throws -> AppendResult)? = nil
+    ) {
         self.log = log
         self.clock = clock
+        self.appending = appending ?? { try await log.append($0) }
     }
 
     /// Decides and appends; returns after the events are on disk.
@@ -128,11 +137,11 @@ package struct CommandHandler: Sendable {
     }
 
     /// The result of an append, or nil if another command was faster on one of the streams.
-    private func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult? {
+    private func append(_ request: AppendRequest) async throws -> AppendResult? {
         do {
-            return try await log.append(request)
+            return try await appending(request)
         } catch {
-            guard error.code == .wrongExpectedVersion else { throw error }
+            guard (error as? EventStoreError)?.code == .wrongExpectedVersion else { throw error }
             return nil
         }
     }

@@ -48,6 +48,17 @@ package final class FileLock: Sendable {
         return lock
     }
 
+    /// The processes that hold or share the lock now, as the kernel tells; empty where it does not.
+    package static func holders(of path: String) -> [Int32] {
+        var status = stat()
+        guard stat(path, &status) == 0, let bytes = try? DurableFile.read("/proc/locks") else { return [] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ")
+            guard words.count > 5, words[1] == "FLOCK", words[5].hasSuffix(":\(status.st_ino)") else { return nil }
+            return Int32(words[4])
+        }
+    }
+
     /// The process id that the present or last holder wrote, for messages only: it may have ended since.
     package static func owner(of path: String) -> Int32? {
         guard let bytes = try? DurableFile.read(path, limit: 64) else { return nil }

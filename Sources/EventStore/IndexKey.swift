@@ -27,6 +27,9 @@ package struct IndexKey: Hashable, Sendable, BitwiseCopyable {
         )
     }
 
+    /// The two words as they stand in memory, for sums and tables.
+    var words: (UInt64, UInt64) { (first, second) }
+
     /// The key's 16 bytes.
     package var bytes: [UInt8] { withUnsafeBytes(of: self) { Array($0) } }
 }

@@ -88,7 +88,8 @@ final class LMDBEnvironment: @unchecked Sendable {
             outcomes: handles[3],
             tiles: handles[4],
             heads: handles[5],
-            metadata: handles[6]
+            metadata: handles[6],
+            all: handles
         )
     }
 

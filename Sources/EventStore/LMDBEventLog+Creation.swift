@@ -133,7 +133,7 @@ extension LMDBEventLog {
     }
 
     /// Removes what a creation left; only the two files that LMDB makes, so that a mistake here can destroy nothing else.
-    private static func removeScratch(_ folder: String) {
+    static func removeScratch(_ folder: String) {
         unlink("\(folder)/data.mdb")
         unlink("\(folder)/lock.mdb")
         rmdir(folder)

@@ -1,5 +1,5 @@
 internal import CLMDB
-internal import DurableFiles
+package import DurableFiles
 public import Foundation
 internal import Glibc
 public import Logging
@@ -28,6 +28,8 @@ public final class LMDBEventLog: EventLog {
         package var commit: @Sendable (OpaquePointer) -> Int32 = { mdb_txn_commit($0) }
         /// Opens a log that a tree head outside contradicts: to verify it, and to accept it.
         package var opensContradicted = false
+        /// The lock of the folders, held by this process alone: to redact or to restore.
+        package var heldAlone: FileLock?
 
         /// Nobody else opens the log meanwhile: a copy that is being checked.
         package var isAlone = false
@@ -78,7 +80,7 @@ public final class LMDBEventLog: EventLog {
     ) throws(EventStoreError) -> LMDBEventLog {
         try checkPlace(folders.log, logger: logger)
         try checkFiles(folders.log)
-        let lock = try share(folders)
+        let lock = if let held = tuning.heldAlone { held } else { try share(folders) }
         let environment = try LMDBEnvironment(
             path: folders.log,
             mapSize: tuning.mapSize,
@@ -153,7 +155,11 @@ public final class LMDBEventLog: EventLog {
 
     /// Appends a command's events; see ``EventLog/append(_:)``.
     public func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult {
-        try await writer.append(PreparedAppend(request)).get()
+        try await append(try PreparedAppend(request))
+    }
+
+    func append(_ prepared: PreparedAppend) async throws(EventStoreError) -> AppendResult {
+        try await writer.append(prepared).get()
     }
 
     /// Appends `log.clock_accepted`, after which a clock that stepped far forward is believed.

@@ -16,6 +16,8 @@ struct LMDBTables: Sendable {
     let heads: MDB_dbi
     /// What stands once: `fmt`, `origin`, `vkey`, `head`.
     let metadata: MDB_dbi
+    /// Every table, in the order of their names in ``LMDBEnvironment``.
+    let all: [MDB_dbi]
 }
 
 /// An LMDB transaction on the thread that began it; what it returns points into the map and lives as long as it does.
@@ -139,6 +141,16 @@ struct LMDBCursor {
     func seek(atOrAfter key: some BitwiseCopyable) throws(EventStoreError) -> Entry? {
         try entry { keyValue, value in
             withUnsafeBytes(of: key) { bytes in
+                keyValue = MDB_val(bytes)
+                return mdb_cursor_get(raw, &keyValue, &value, MDB_SET_RANGE)
+            }
+        }
+    }
+
+    /// The first entry whose key is not less than these bytes, or nil.
+    func seek(atOrAfterBytes key: [UInt8]) throws(EventStoreError) -> Entry? {
+        try entry { keyValue, value in
+            key.withUnsafeBytes { bytes in
                 keyValue = MDB_val(bytes)
                 return mdb_cursor_get(raw, &keyValue, &value, MDB_SET_RANGE)
             }

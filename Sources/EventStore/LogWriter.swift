@@ -183,7 +183,11 @@ final class LogWriter: @unchecked Sendable {
         case .append, .clock:
             if change == nil, case .failure(let error) = memory.key { return .failure(error) }
             if case .clock(let acceptance) = pending.work { return try planner.accept(acceptance, to: &ledger) }
-            return try planner.append(&pending.prepared, to: &ledger)
+            let result = try planner.append(&pending.prepared, to: &ledger)
+            if !pending.prepared.replacements.isEmpty, case .success = result {
+                try ledger.transaction.redact(pending.prepared.replacements)
+            }
+            return result
         case .keyChange(let wanted):
             guard try ledger.transaction.verifierKey() == wanted.previous, change == nil else {
                 return .failure(.keyChangedMeanwhile(environment.path))

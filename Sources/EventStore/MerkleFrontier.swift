@@ -81,6 +81,11 @@ struct TreeHash: Hashable, Sendable, BitwiseCopyable {
         words = bytes.withUnsafeBytes { $0.loadUnaligned(as: SIMD4<UInt64>.self) }
     }
 
+    /// The hash whose 32 bytes stand at an offset; the caller has checked that they lie within.
+    init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        words = bytes.loadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self)
+    }
+
     private init(_ digest: SHA256.Digest) {
         words = digest.withUnsafeBytes { $0.loadUnaligned(as: SIMD4<UInt64>.self) }
     }

@@ -31,6 +31,8 @@ package struct PreparedAppend: Sendable {
     /// The streams that must be at a version, in the order of their names.
     let conditions: [Condition]
     let repeatable: Repeatable?
+    /// Records that the same transaction puts in the place of earlier ones; see ``LMDBEventLog/redact(_:replacements:)``.
+    var replacements: [[UInt8]] = []
 
     /// How many events the command appends.
     package var count: Int { ends.count }

@@ -6,6 +6,8 @@ internal import Foundation
 /// everything that the command brings and leaves the fields of ``Place`` zero, ``fill`` writes those in place.
 enum RecordFormat {
     static let version: UInt8 = 1
+    /// The bit of the flags that marks the replacement of a redacted record.
+    static let redactedFlag: UInt8 = 1
     static let maximumBytes = 65_535
     static let maximumEventsPerCommand = 512
     static let maximumBytesPerCommand = 1 << 20

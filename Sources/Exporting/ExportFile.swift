@@ -15,10 +15,16 @@ package struct ExportResult: Sendable, Equatable {
     package let sizeBytes: Int
     package let source: ExportOrigin
     package let entries: Int
+    /// The pseudonyms of the people whose names it holds.
+    package let named: Set<String>
+
+    /// More people than this are not listed in the event: the document may then hold anybody's name.
+    private static let greatestListedCount = 500
 
     /// The event that records the export.
     package var event: DocumentExported {
-        DocumentExported(
+        let isListed = 1...Self.greatestListedCount ~= named.count
+        return DocumentExported(
             file: file,
             kind: kind,
             format: format.rawValue,
@@ -27,7 +33,9 @@ package struct ExportResult: Sendable, Equatable {
             fromPosition: source.fromPosition,
             toPosition: source.toPosition,
             filter: source.filter,
-            entries: entries
+            entries: entries,
+            names: named.isEmpty ? .none : isListed ? .listed : .unknown,
+            named: isListed ? .array(named.sorted().map { .string($0) }) : nil
         )
     }
 }
@@ -94,9 +102,14 @@ final class ExportFile {
     }
 
     /// The result of a finished export.
-    func result(sha256: String, kind: String, _ format: ExportFormat, _ source: ExportOrigin, _ entries: Int)
-        -> ExportResult
-    {
+    func result(
+        sha256: String,
+        kind: String,
+        _ format: ExportFormat,
+        _ source: ExportOrigin,
+        _ entries: Int,
+        named: Set<String> = []
+    ) -> ExportResult {
         ExportResult(
             file: path.split(separator: "/").last.map(String.init) ?? path,
             kind: kind,
@@ -104,7 +117,8 @@ final class ExportFile {
             sha256: sha256,
             sizeBytes: sizeBytes,
             source: source,
-            entries: entries
+            entries: entries,
+            named: named
         )
     }
 }

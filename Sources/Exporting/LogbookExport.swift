@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import Foundation
 package import ReadModels
+internal import RoutingDomain
 
 /// Writes the logbook, or a part of it, as a file for people or programs.
 ///
@@ -37,14 +38,16 @@ package struct LogbookExport: Sendable {
         let file = try ExportFile(path: path)
         var writer = Self.writer(format, name: name)
         var count = 0
+        var named: Set<String> = []
         try file.write(writer.head(source))
         while let entry = try next() {
             try file.write(writer.body(entry))
+            named.insert(entry.actor)
             count += 1
         }
         try file.write(writer.tail(ExportTrailer(kind: "logbook", source: source, entries: count)))
         let sha256 = try file.finish()
-        return file.result(sha256: sha256, kind: "logbook", format, source, count)
+        return file.result(sha256: sha256, kind: "logbook", format, source, count, named: Self.people(named))
     }
 
     private static func writer(_ format: ExportFormat, name: @escaping @Sendable (String) -> String)
@@ -67,8 +70,10 @@ package struct LogbookExport: Sendable {
         var writer = HTMLLogbook(name: name)
         var page = writer.head(source)
         var count = 0
+        var named: Set<String> = []
         while let entry = try next() {
             count += 1
+            named.insert(entry.actor)
             guard count <= ExportFormat.greatestPrintedRows else {
                 throw ExportFault(
                     .tooManyRows,
@@ -81,8 +86,11 @@ package struct LogbookExport: Sendable {
         page += writer.tail(ExportTrailer(kind: "logbook", source: source, entries: count))
         try file.write(try WeasyPrint.render(page, with: program, beside: path))
         let sha256 = try file.finish()
-        return file.result(sha256: sha256, kind: "logbook", .pdf, source, count)
+        return file.result(sha256: sha256, kind: "logbook", .pdf, source, count, named: Self.people(named))
     }
+
+    /// The actors that are people.
+    private static func people(_ actors: Set<String>) -> Set<String> { actors.subtracting([CommandContext.system]) }
 }
 
 /// How a format begins, goes on and ends.

@@ -1,3 +1,4 @@
+package import CanonicalJSON
 package import GRDB
 
 /// A document that left Daybook, or a rendered one that was found edited.
@@ -14,6 +15,10 @@ package struct DocumentRow: ReadModelRow {
     package let toPosition: Int?
     package let filter: String?
     package let entries: Int?
+    /// Whose names the export holds: none, listed or unknown.
+    package let names: String?
+    /// The pseudonyms whose names it holds, where they are listed.
+    package let named: JSONValue?
     package let keptAs: String?
     package let expectedSha256: String?
     package let recordedAt: String
@@ -65,6 +70,14 @@ package enum Documents {
             sql: "SELECT * FROM documents WHERE path = ? AND event = 'exported' ORDER BY position DESC",
             arguments: [file]
         )
+    }
+
+    /// The exports that hold the name of a person, or may hold it, oldest first.
+    package static func exports(_ db: Database, naming subject: String) throws -> [DocumentRow] {
+        try DocumentRow.fetchAll(
+            db,
+            sql: "SELECT * FROM documents WHERE event = 'exported' AND names <> 'none' ORDER BY position"
+        ).filter { $0.names != "listed" || $0.named?.elements?.contains(.string(subject)) ?? true }
     }
 
     /// The documents that Daybook keeps rendered, by path.

@@ -18,7 +18,8 @@ struct Daybook: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            InitCommand.self, StatusCommand.self, PersonCommand.self, ModelCommand.self, ConfigCommand.self,
+            InitCommand.self, StatusCommand.self, PersonCommand.self, RedactCommand.self,
+            RetentionCommand.self, HoldCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
             TaskCommand.self, LogbookCommand.self, ExportCommand.self, AuditCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,

@@ -21,6 +21,7 @@ struct EventStoreTestWriter {
             case "append": try await append(folder, callers: number(2), events: number(3), rounds: number(4))
             case "follow": try await follow(folder, until: Position(number(2)), mapSize: number(3))
             case "hold": hold(folder)
+            case "judge": try await Judge.run(acknowledged: folder)
             case "fail": try await fail(folder)
             default: exit(64)
             }
@@ -31,7 +32,7 @@ struct EventStoreTestWriter {
     }
 
     /// One write for one line, so that a kill never leaves half of one in the pipe.
-    private static func say(_ line: String) {
+    static func say(_ line: String) {
         let bytes = Array("\(line)\n".utf8)
         _ = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
     }

@@ -1,3 +1,4 @@
+import CanonicalJSON
 import EventStoreTesting
 import Foundation
 import Testing
@@ -47,7 +48,7 @@ struct FormatTests {
 
     @Test("A record is written as the golden file has it")
     func golden() throws {
-        #expect(hexadecimal(Self.record()) == (try Self.golden()))
+        #expect(Self.record().hexadecimal == (try Self.golden()))
     }
 
     @Test("The golden record is read field by field")

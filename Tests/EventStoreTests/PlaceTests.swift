@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Crypto
 import DurableFiles
 import EventStore
@@ -109,7 +110,7 @@ struct PlaceTests {
         #expect(fields[0] == "daybook.\(log.identity.install.text)/log")
         let bytes = try #require(Data(base64Encoded: String(fields[2])))
         #expect(bytes.count == 33 && bytes[0] == 1)
-        #expect(hexadecimal(SHA256.hash(data: Array(fields[0].utf8) + [0x0a] + bytes).prefix(4)) == fields[1])
+        #expect(SHA256.hash(data: Array(fields[0].utf8) + [0x0a] + bytes).prefix(4).hexadecimal == fields[1])
         let verifier = try Curve25519.Signing.PublicKey(rawRepresentation: bytes.dropFirst())
         #expect(verifier.isValidSignature(Data(try key.signature(over: [1, 2, 3])), for: Data([1, 2, 3])))
         #expect(!verifier.isValidSignature(Data(try key.signature(over: [1, 2, 3])), for: Data([1, 2, 4])))

@@ -20,7 +20,7 @@ enum Imports {
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Accounts": ["RoutingDomain", "GRDB"],
+        "Accounts": ["DurableFiles", "GRDB", "Crypto"],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [

@@ -343,3 +343,57 @@ CREATE INDEX documents_by_path ON documents (path);
 -- 0015-engine-document_writing.sql
 -- The digest of a document whose write was begun: after a crash between the file and its row, the file is known as ours.
 ALTER TABLE rendered_document ADD COLUMN writing_sha256 TEXT;
+
+-- 0016-documents.sql
+-- Whose names an exported document holds: none, listed (then `named` is the list of pseudonyms), or unknown.
+ALTER TABLE documents ADD COLUMN names TEXT;
+ALTER TABLE documents ADD COLUMN named TEXT;
+
+-- 0017-legal_holds.sql
+-- What must stay as it is: a person or a range of positions, until the hold is released.
+CREATE TABLE legal_holds (
+    hold TEXT NOT NULL PRIMARY KEY,
+    subject TEXT,
+    from_position INTEGER,
+    to_position INTEGER,
+    status TEXT NOT NULL CHECK (status IN ('in force', 'released')),
+    reason TEXT,
+    placed_position INTEGER NOT NULL,
+    placed_at TEXT NOT NULL,
+    placed_by TEXT NOT NULL,
+    released_at TEXT,
+    released_by TEXT,
+    release_reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX legal_holds_by_position ON legal_holds (position);
+
+-- 0018-retention.sql
+-- For how many years each class of data is kept, where somebody has said so.
+CREATE TABLE retention (
+    retention_class TEXT NOT NULL PRIMARY KEY,
+    years INTEGER NOT NULL,
+    set_at TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX retention_by_position ON retention (position);
+
+-- 0019-erasures.sql
+-- What was erased or redacted, on which ground.
+CREATE TABLE erasures (
+    position INTEGER NOT NULL PRIMARY KEY,
+    event TEXT NOT NULL CHECK (event IN ('person erased', 'record redacted')),
+    subject TEXT,
+    scope TEXT,
+    redacted_position INTEGER,
+    fields TEXT,
+    replacement_sha256 TEXT,
+    basis TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT
+) STRICT;

@@ -19,6 +19,7 @@ package enum EventCatalog {
         ApprovalRequested.self, ApprovalGranted.self, ApprovalRejected.self, ApprovalWithdrawn.self,
         TaskOpened.self, TaskLogged.self, TaskCorrected.self, TaskClosed.self,
         SprintOpened.self, SprintTaskAdded.self, SprintClosed.self,
+        PersonErased.self, RecordRedacted.self, RetentionSet.self, LegalHoldPlaced.self, LegalHoldReleased.self,
     ]
 
     /// The schemas of ``all`` by wire name.
@@ -76,7 +77,14 @@ package enum Upcasting {
             let wasRollback = new.removeValue(forKey: "rollback")?.truth ?? false
             new["kind"] = .string(wasRollback ? ActivationKind.rollback.rawValue : ActivationKind.activation.rawValue)
             return new
-        }
+        },
+        // document.exported 1 did not say whose names it holds; an export of events holds none by its form.
+        Step(type: DocumentExported.about.type, from: 1) { old in
+            var new = old
+            let names: ExportedNames = old["kind"] == "events" ? .none : .unknown
+            new["names"] = .string(names.rawValue)
+            return new
+        },
     ]
 
     static func upcast(

@@ -208,6 +208,16 @@ package struct DocumentEditFound: DomainEvent {
     )
 }
 
+/// Whose names an exported document holds.
+package enum ExportedNames: String, Choice {
+    /// Nobody's: people stand in it by their pseudonyms.
+    case none
+    /// Those of the people that the event lists.
+    case listed
+    /// It may hold anybody's.
+    case unknown
+}
+
 /// A document left Daybook.
 package struct DocumentExported: DomainEvent {
     package var file: String
@@ -219,6 +229,8 @@ package struct DocumentExported: DomainEvent {
     package var toPosition: Int
     package var filter: String?
     package var entries: Int
+    package var names: ExportedNames
+    package var named: JSONValue?
 
     package init(
         file: String,
@@ -229,7 +241,9 @@ package struct DocumentExported: DomainEvent {
         fromPosition: Int,
         toPosition: Int,
         filter: String? = nil,
-        entries: Int
+        entries: Int,
+        names: ExportedNames = .unknown,
+        named: JSONValue? = nil
     ) {
         self.file = file
         self.kind = kind
@@ -240,10 +254,13 @@ package struct DocumentExported: DomainEvent {
         self.toPosition = toPosition
         self.filter = filter
         self.entries = entries
+        self.names = names
+        self.named = named
     }
 
     package static let about = EventAbout(
         "document.exported",
+        version: 2,
         summary: "{kind} exported as {format}: {entries} entries up to position {to_position}",
         object: "sha256",
         notes: [
@@ -256,6 +273,8 @@ package struct DocumentExported: DomainEvent {
             "to_position": "checkpoint at the end of the range: events before it are covered",
             "filter": "filter in force, absent when everything in the range was exported",
             "entries": "number of entries in the document",
+            "names": "whose names it holds: nobody's, those listed, or unknown",
+            "named": "pseudonyms of the people whose names it holds, a sorted list",
         ]
     )
 }

@@ -151,12 +151,17 @@ enum EventJSON {
             "command": .string(event.commandID.text), "actor": .string(event.actor.text), "actor_name": .string(name),
             "auth": .string(metadata.auth), "payload": try JSONReader.canonical(event.data),
             "summary": .string(summary(event)),
-            "leaf": .string(MerkleFrontier.leaf(of: event.record).hexadecimal),
             "clock": [
                 "synchronised": .bool(event.clockState & 1 != 0), "stepped": .bool(event.clockState & 2 != 0),
                 "estimated_error_ms": .integer(Int(event.clockState >> 8)),
             ],
         ]
+        if event.isRedacted {
+            // The leaf is that of the record that was here; these bytes hash to another.
+            members["redacted"] = true
+        } else {
+            members["leaf"] = .string(MerkleFrontier.leaf(of: event.record).hexadecimal)
+        }
         members["reason"] = metadata.reason.map { .string($0) }
         members["meaning"] = metadata.meaning.map { .string($0) }
         members["correlation"] = metadata.correlation.map { .string($0.text) }

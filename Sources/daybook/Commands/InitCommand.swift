@@ -52,9 +52,9 @@ struct InitCommand: AsyncParsableCommand {
             await made.close()
             isNew = true
         }
-        let before = try? People(path: folders.people).all()
+        let before = try? People(path: folders.people, keys: folders.keys).count()
         let home = try await OpenHome.open(global, begins: true)
-        let isKnownAnew = before?.isEmpty ?? true
+        let isKnownAnew = (before ?? 0) == 0
         let completed = try await initialiseConfigs(home) || isKnownAnew
         try await home.catchUp()
         let head = try home.log.head()

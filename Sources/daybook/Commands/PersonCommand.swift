@@ -8,7 +8,7 @@ struct PersonCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "person",
         abstract: "The people who can act: names here, pseudonyms in the log.",
-        subcommands: [Add.self, List.self]
+        subcommands: [Add.self, List.self, PersonEraseCommand.self]
     )
 
     struct Add: HomeCommand {
@@ -19,7 +19,7 @@ struct PersonCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let person = try await Actors(people: home.people, log: home.log)
-                .add(name: name, origin: .named, by: home.sender())
+                .add(name: name, origin: .named, by: try home.sender())
             await home.follow()
             home.printer.show("\(person.name) is known as \(person.id.text)", PersonCommand.json(person))
         }

@@ -25,10 +25,14 @@ struct VerifyCommand: HomeCommand {
         let (report, facts) = try await onThread {
             let bar = ProgressBar("reading the log", total: Int(size))
             defer { bar.finish() }
-            var facts = LoggedFacts()
+            var (facts, told) = (LoggedFacts(), Position(0))
             let report = try LogVerification.verify(
                 log,
-                progress: { bar.advance($0) },
+                options: LoggedFacts.options,
+                progress: {
+                    bar.advance(Int($0 - told))
+                    told = $0
+                },
                 inspect: { try facts.inspect($0) }
             )
             return (report, facts)
@@ -125,6 +129,13 @@ struct LoggedFacts: Sendable {
     var models: [String: ModelRegistered] = [:]
     var evidence: Set<String> = []
 
+    /// Has the events inspected that speak of files.
+    static var options: LogVerification.Options {
+        var options = LogVerification.Options()
+        options.types = [ModelRegistered.about.type, TaskLogged.about.type, TaskCorrected.about.type]
+        return options
+    }
+
     /// Takes the facts of an event; one that cannot be read is damage, named by its position.
     mutating func inspect(_ recorded: RecordedEvent) throws {
         do {
@@ -154,6 +165,9 @@ struct LoggedFacts: Sendable {
         )
         switch event {
         case let event as ModelRegistered: models[event.version] = event
+        // The evidence of a redacted entry was removed with its words.
+        case let event as TaskLogged where event.evidence == Redactable.mark && recorded.isRedacted: break
+        case let event as TaskCorrected where event.evidence == Redactable.mark && recorded.isRedacted: break
         case let event as TaskLogged: event.evidenceSha256.map { _ = evidence.insert($0) }
         case let event as TaskCorrected: event.evidenceSha256.map { _ = evidence.insert($0) }
         default: break

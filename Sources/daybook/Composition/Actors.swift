@@ -16,7 +16,7 @@ struct Actors {
     /// could grant what the first one asked for: only `init` may begin anew.
     func acting(named name: String?, begins: Bool = false) async throws -> Person {
         let head = try log.head().size
-        guard try begins || head <= 1 || !people.all().isEmpty else {
+        guard try begins || head <= 1 || people.count() > 0 else {
             throw Failure(
                 "people.lost",
                 "data/state.db knows nobody, but the log has \(head) events: the names behind its pseudonyms are lost",

@@ -42,7 +42,14 @@ struct HomeBackup: Sendable {
         return try withExtendedLifetime(copy) {
             let bar = ProgressBar("reading the copy", total: Int(try copy.head().size))
             defer { bar.finish() }
-            let report = try LogVerification.verify(copy, progress: { bar.advance($0) })
+            var told = Position(0)
+            let report = try LogVerification.verify(
+                copy,
+                progress: {
+                    bar.advance(Int($0 - told))
+                    told = $0
+                }
+            )
             return BackupFacts(
                 program: Daybook.version,
                 createdAt: instant.description,
@@ -93,11 +100,15 @@ struct HomeBackup: Sendable {
         let report = try BackupArchive.read(file, unpackingInto: home)
         let bar = ProgressBar("verifying the log", total: report.manifest.facts.logSize)
         defer { bar.finish() }
-        var facts = LoggedFacts()
+        var (facts, told) = (LoggedFacts(), Position(0))
         try StagedLog.verify(
             data: "\(home)/data",
             report.manifest.facts,
-            progress: { bar.advance($0) },
+            options: LoggedFacts.options,
+            progress: {
+                bar.advance(Int($0 - told))
+                told = $0
+            },
             inspect: { try facts.inspect($0) }
         )
         return Unpacked(report: report, facts: facts)

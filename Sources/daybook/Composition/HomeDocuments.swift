@@ -8,19 +8,23 @@ import RoutingDomain
 /// Renders a home's documents after each catch-up, and tells the operator of edits from outside.
 struct HomeDocuments: DocumentRefreshing {
     private let renderer: DocumentRenderer
+    private let names: PeopleNames
 
-    /// A renderer of a home's documents with the bundled templates; `name` gives the display name of a pseudonym.
-    init(home: String, name: @escaping @Sendable (String) -> String) throws {
+    /// A renderer of a home's documents with the bundled templates.
+    init(home: String, names: PeopleNames) throws {
+        self.names = names
         renderer = DocumentRenderer(
             home: home,
             templates: try DocumentTemplates.bundled(),
             now: { Timestamp(microseconds: SystemClock().reading().wall) },
-            name: name
+            name: { names.name(of: $0) }
         )
     }
 
     func refresh(_ db: Database, everything: Bool) throws -> [DocumentEdit] {
-        let edits = try renderer.refresh(db, everything: everything)
+        let namesChanged = try names.follow()
+        let edits = try renderer.refresh(db, everything: everything || namesChanged)
+        if namesChanged { try names.noteRendered() }
         for edit in edits { StandardStream.error.write("daybook: \(Self.words(edit))\n") }
         return edits
     }

@@ -52,8 +52,14 @@ final class OpenHome: Sendable {
 
     /// Opens the home that the options name; makes the acting user known if this is their first command here.
     ///
-    /// Refuses a home whose `state.db` was lost, unless `begins` says that the person may be made known anew.
-    static func open(_ options: GlobalOptions, begins: Bool = false) async throws -> OpenHome {
+    /// Refuses a home whose `state.db` was lost, unless `begins` says that the person may be made known anew. Carries out
+    /// erasures that a crash or a restored `state.db` left undone, and finishes a redaction if nobody else is here; `alone` is
+    /// the home's lock where the caller holds it alone.
+    static func open(
+        _ options: GlobalOptions,
+        begins: Bool = false,
+        alone: FileLock? = nil
+    ) async throws -> OpenHome {
         let folders = options.folders
         guard FileManager.default.fileExists(atPath: folders.log) else {
             if access(folders.data, X_OK) != 0, errno == EACCES {
@@ -72,13 +78,16 @@ final class OpenHome: Sendable {
                 status: ExitStatus.configuration
             )
         }
-        let log = try LMDBEventLog.open(at: folders.logFolders, logger: diagnostics)
+        let (log, isToFinish) = try await Redactions(folders: folders).openLog(alone: alone)
         let writing = GuardedLog(log, program: ProgramIdentity(version: Daybook.version))
-        let people = try People(path: folders.people)
+        let people = try People(path: folders.people, keys: folders.keys)
+        try Erasures(people: people, log: log, folders: folders).carryOut()
+        if let fault = people.keyFault() { say("people are shown by their pseudonyms: \(fault)") }
         let actor = try await Actors(people: people, log: writing).acting(named: options.actor, begins: begins)
-        let names = PeopleNames(people)
+        let names = PeopleNames(people, log)
         let projector = try makeProjector(folders, writing, names, options)
         let home = OpenHome(folders, log, writing, people, names, projector, actor, options.printer)
+        if isToFinish { try await Redactions(folders: folders).finish(in: home) }
         await home.noteRestoration()
         return home
     }
@@ -93,7 +102,7 @@ final class OpenHome: Sendable {
             log: log,
             set: try definitions(options),
             place: RegistryPlace(data: folders.data),
-            documents: try HomeDocuments(home: folders.root) { names.name(of: $0) }
+            documents: try HomeDocuments(home: folders.root, names: names)
         )
     }
 
@@ -149,13 +158,16 @@ final class OpenHome: Sendable {
     func name(of pseudonym: String?) -> String { pseudonym.map { names.name(of: $0) } ?? "-" }
 
     /// Who sends, with the envelope's other facts.
-    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) -> Sender {
-        Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
+    ///
+    /// Throws while the key of the names cannot be read: nobody then acts as a known person.
+    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) throws -> Sender {
+        if let fault = people.keyFault() { throw fault }
+        return Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
     func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) async throws -> CommandOutcome? {
-        let outcome = try handler.earlier(asked, by: sender(write), idempotencyKey: write.idempotencyKey)
+        let outcome = try handler.earlier(asked, by: try sender(write), idempotencyKey: write.idempotencyKey)
         if let appended = outcome?.appended { await prove(appended, write) }
         return outcome
     }
@@ -187,7 +199,7 @@ final class OpenHome: Sendable {
         if let folder = write?.proof { try DurableFile.makeDirectory(folder) }
         let outcome = try await handler.handle(
             command,
-            by: sender(write, meaning: meaning),
+            by: try sender(write, meaning: meaning),
             expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
             idempotencyKey: write?.idempotencyKey,
             asAsked: asAsked
@@ -254,7 +266,7 @@ final class OpenHome: Sendable {
     }
 
     /// A line for the operator beside the result, on standard error.
-    private static func say(_ words: String) {
+    static func say(_ words: String) {
         StandardStream.error.write(Words.oneLine("daybook: \(words)") + "\n")
     }
 

@@ -1,4 +1,5 @@
 import Accounts
+import CanonicalJSON
 import EventStore
 import RoutingDomain
 import Synchronization
@@ -6,20 +7,44 @@ import Synchronization
 /// The names behind pseudonyms, read once: lists and documents ask for one per row.
 final class PeopleNames: Sendable {
     private let people: People
+    private let log: any EventLog
     private let known = Mutex<[String: String]>([:])
 
     /// Names out of `state.db`; a person made known later is found at the first miss.
-    init(_ people: People) { self.people = people }
+    init(_ people: People, _ log: any EventLog) {
+        self.people = people
+        self.log = log
+    }
 
-    /// `system`, a known name, or the pseudonym's first characters.
+    /// `system`, a known name, `[erased …]` for a person who was erased, or the pseudonym's first characters.
     func name(of pseudonym: String) -> String {
         if pseudonym == CommandContext.system { return "system" }
         return known.withLock { known in
             if let name = known[pseudonym] { return name }
             for person in (try? people.all()) ?? [] { known[person.id.text] = person.name }
+            for subject in (try? Erasures.subjects(in: log)) ?? [] { known[subject] = Self.erased(subject) }
             let name = known[pseudonym] ?? "person \(pseudonym.prefix(8))"
             known[pseudonym] = name
             return name
         }
     }
+
+    /// What stands in the place of an erased name: still one text for one person.
+    static func erased(_ pseudonym: String) -> String { "[erased \(pseudonym.prefix(8))]" }
+
+    /// Reads the names anew where an erasure, by this process or another, changed them; says whether documents show old ones.
+    ///
+    /// While the key of the names cannot be read, documents show pseudonyms, and are marked to be rendered anew.
+    func follow() throws -> Bool {
+        if people.keyFault() != nil {
+            try people.noteRenderingDue()
+            return false
+        }
+        guard try people.isRenderingDue() else { return false }
+        known.withLock { $0 = [:] }
+        return true
+    }
+
+    /// Says that every document shows the names as they are now.
+    func noteRendered() throws { try people.noteRendered() }
 }

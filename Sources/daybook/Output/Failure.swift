@@ -203,7 +203,7 @@ struct Failure: Error {
         case .unknown: ExitStatus.notAllowed
         case .nameTaken: ExitStatus.cannotCreate
         case .nameSyntax: ExitStatus.badData
-        case .storage: ExitStatus.configuration
+        case .storage, .sealed: ExitStatus.configuration
         }
     }
 }

@@ -1,14 +1,20 @@
-import EventStore
-import EventStoreTesting
-import Foundation
+internal import CanonicalJSON
+public import EventStore
+internal import Foundation
 
 /// Keeps what a writer has acknowledged, outside the disk under test, and holds a log against it.
-struct Bookkeeper {
+///
+/// The oracle of crash tests. Commands that are to be found by half say in each payload how many events they have:
+/// `{"of":3,"part":0}`.
+public struct Bookkeeper: Sendable {
     /// Leaf hashes by position, in hexadecimal, as acknowledged.
-    private(set) var acknowledged: [Position: String] = [:]
+    public private(set) var acknowledged: [Position: String] = [:]
+
+    /// Books without an entry.
+    public init() {}
 
     /// Takes down a line `ack <first> <leaf>...`; other lines are passed over.
-    mutating func note(_ line: some StringProtocol) {
+    public mutating func note(_ line: some StringProtocol) {
         let words = line.split(separator: " ")
         guard words.first == "ack", words.count > 2, let first = Position(words[1]) else { return }
         for (index, leaf) in words.dropFirst(2).enumerated() { acknowledged[first + Position(index)] = String(leaf) }
@@ -18,7 +24,7 @@ struct Bookkeeper {
     ///
     /// Every acknowledged event is there with its leaf hash, positions are dense, the root recomputed from all records is
     /// the head's, and no command is there by half.
-    func violations(in log: any EventLog) throws -> [String] {
+    public func violations(in log: any EventLog) throws -> [String] {
         var violations: [String] = []
         var frontier = MerkleFrontier()
         var parts: [UUID: [Int]] = [:]
@@ -28,7 +34,7 @@ struct Bookkeeper {
             if event.position != position { violations.append("position \(position) holds \(event.position)") }
             let leaf = MerkleFrontier.leaf(of: event.record)
             frontier.append(leaf: leaf)
-            if let known = acknowledged[position], known != hexadecimal(leaf) {
+            if let known = acknowledged[position], known != leaf.hexadecimal {
                 violations.append("position \(position) was acknowledged with another leaf")
             }
             if let of = Self.size(of: event) { parts[event.commandID, default: []].append(of) }
@@ -52,8 +58,4 @@ struct Bookkeeper {
         guard text.hasPrefix(#"{"of":"#) else { return nil }
         return Int(text.dropFirst(6).prefix { $0.isNumber })
     }
-}
-
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }.joined()
 }

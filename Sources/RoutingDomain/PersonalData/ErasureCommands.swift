@@ -1,0 +1,157 @@
+/// Who was erased, and what is held, folded from `user-directory` and `retention`.
+package struct ErasureState: CommandState {
+    /// The pseudonyms of erased people.
+    package private(set) var erased: Set<String> = []
+    package private(set) var retention = RetentionState()
+    /// The stream of what concerns all people: its version counts the erasures.
+    package static let stream = "user-directory"
+
+    package init() {}
+
+    package mutating func apply(_ past: HistoricEvent) {
+        if let event = past.event as? PersonErased { erased.insert(event.subject) }
+        retention.apply(past)
+    }
+}
+
+/// Erases the person behind a pseudonym.
+package struct ErasePerson: Command {
+    package static let name = "erase-person"
+    /// The pseudonym.
+    package var subject: String
+    package var basis: String
+
+    package init(subject: String, basis: String) {
+        self.subject = subject
+        self.basis = basis
+    }
+
+    package func streams(_ known: ErasureState) -> [String] { [ErasureState.stream, RetentionState.stream] }
+
+    /// The rules: a reason and a basis, no hold, not twice, and never oneself.
+    ///
+    /// Whoever erases answers for it under their own pseudonym; somebody who erased themselves could not, and the last
+    /// person, who administers the home, would leave nobody. Both follow from the one rule.
+    package func decide(_ state: ErasureState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        _ = try context.requireReason(for: "erasing a person")
+        let basis = try FreeText.checked(basis, field: "basis", maximumBytes: 500)
+        guard context.actor != subject else {
+            throw Rejection(
+                "person.erase-self",
+                .notAllowed,
+                "nobody erases themselves: the erasure would stand in the name of somebody who is gone",
+                hint: "let another known person do it, with --as NAME",
+                field: "subject",
+                actual: subject
+            )
+        }
+        guard !state.erased.contains(subject) else {
+            throw Rejection(
+                "person.erased",
+                .conflict,
+                "person \(subject) was erased already",
+                hint: "nothing is to be done",
+                field: "subject",
+                actual: subject
+            )
+        }
+        try state.retention.requireNoHold("erasing person \(subject)") { $0.subject == subject }
+        return [Decided(PersonErased(subject: subject, scope: .identity, basis: basis), on: ErasureState.stream)]
+    }
+}
+
+/// Removes the words of records.
+///
+/// The caller has made the replacements; the log puts them in place in the transaction that appends the events.
+package struct RedactRecords: Command {
+    /// One record and what is to stand in its place.
+    package struct Target: Sendable {
+        package var position: Int
+        /// The record's type.
+        package var type: String
+        /// The pseudonym that caused it.
+        package var actor: String
+        /// The fields to redact, sorted.
+        package var fields: [String]
+        package var replacementSha256: String
+
+        package init(position: Int, type: String, actor: String, fields: [String], replacementSha256: String) {
+            self.position = position
+            self.type = type
+            self.actor = actor
+            self.fields = fields
+            self.replacementSha256 = replacementSha256
+        }
+    }
+
+    package static let name = "redact-records"
+    /// The stream of all redactions.
+    package static let stream = "redaction"
+    package var targets: [Target]
+    package var basis: String
+
+    package init(targets: [Target], basis: String) {
+        self.targets = targets
+        self.basis = basis
+    }
+
+    /// Positions and basis: what was asked for.
+    package func encode(to encoder: any Encoder) throws {
+        let positions = targets.map { String($0.position) }.joined(separator: ",")
+        try ["basis": basis, "positions": positions].encode(to: encoder)
+    }
+
+    package func streams(_ known: RetentionState) -> [String] { [RetentionState.stream] }
+
+    package func decide(_ state: RetentionState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        _ = try context.requireReason(for: "a redaction")
+        let basis = try FreeText.checked(basis, field: "basis", maximumBytes: 500)
+        return try targets.map { target throws(Rejection) in
+            if let whyNot = Redactable.whyNot(target.type) {
+                throw Rejection(
+                    "redaction.never",
+                    .notAllowed,
+                    "position \(target.position) (\(target.type)) cannot be redacted: \(whyNot)",
+                    hint: "name other positions",
+                    field: "position",
+                    actual: String(target.position)
+                )
+            }
+            try state.requireNoHold("redacting position \(target.position)") { hold in
+                hold.subject == target.actor || hold.positions?.contains(target.position) ?? false
+            }
+            let event = RecordRedacted(
+                redactedPosition: target.position,
+                fields: target.fields.joined(separator: ","),
+                replacementSha256: target.replacementSha256,
+                basis: basis
+            )
+            return Decided(event, on: Self.stream)
+        }
+    }
+}
+
+/// Which words of a record may be removed.
+package enum Redactable {
+    /// What stands in the place of removed words.
+    package static let mark = "[redacted]"
+    /// The envelope's fields that hold a person's own words.
+    package static let envelope: Set<String> = ["meaning", "reason"]
+
+    /// Why records of a type are never redacted, or nil.
+    package static func whyNot(_ type: String) -> String? {
+        switch type {
+        case LogCreated.about.type: "it is who the log is"
+        case RecordRedacted.about.type: "a redaction answers for what is gone"
+        default: nil
+        }
+    }
+
+    /// The fields of a type whose words may be removed, the envelope's included.
+    ///
+    /// Empty for a type that may not be redacted, and the envelope's alone for an unknown one.
+    package static func fields(of type: String) -> Set<String> {
+        guard whyNot(type) == nil else { return [] }
+        return envelope.union(EventCatalog.schemas[type]?.about.freeText ?? [])
+    }
+}

@@ -1,0 +1,211 @@
+import ArgumentParser
+import CanonicalJSON
+import CommandHandling
+import Crypto
+import DurableFiles
+import EventStore
+import Foundation
+import ReadModels
+import RoutingDomain
+
+struct RedactCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "redact",
+        abstract: "Remove a person's own words from records; the structure, the proofs and the fact of it stay.",
+        discussion: """
+            For the accident: a name or worse in a reason, a note, a task text. The record is replaced by one without the \
+            words, the leaf hash in the tree stays, so every proof stays valid; the log is written anew, read models and \
+            documents come back without the words. Needs the home alone (exit code 75 while another process uses it). \
+            Copies that have left the house, and backups made before, are not reached: docs/personal-data.md.
+            """
+    )
+    @OptionGroup var global: GlobalOptions
+    @Option(name: .long, help: ArgumentHelp("Why; stays in the audit trail.", valueName: "words"))
+    var reason: String?
+    @Argument(help: ArgumentHelp("The records.", valueName: "position"))
+    var positions: [UInt64]
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Only these fields, with commas between; else all that hold words.", valueName: "a,b")
+    )
+    var fields: String?
+    @Flag(name: .long, help: "Only show which words would go.")
+    var preview = false
+    @Option(name: .long, help: ArgumentHelp("The ground, for example an article of law.", valueName: "words"))
+    var basis: String?
+
+    func run() async throws {
+        guard Set(positions).count == positions.count, positions.count <= 500 else {
+            throw ValidationError("name up to 500 positions, each once")
+        }
+        if preview { return try await show() }
+        guard let basis else { throw ValidationError("--basis is missing: name the ground, or look with --preview") }
+        let alone = try Redactions(folders: global.folders).takeAlone()
+        let home = try await OpenHome.open(global, alone: alone)
+        let done: (first: Position?, targets: [RedactionTarget])
+        do {
+            done = try await redact(basis, in: home)
+        } catch {
+            await home.close()
+            throw error
+        }
+        await home.close()
+        // Opening finishes what the mark in the log says: it compacts, and brings back what was derived.
+        let fresh = try await OpenHome.open(global, alone: alone)
+        let rest = try fresh.log.redactionRest()
+        await fresh.close()
+        guard rest == nil else {
+            throw Failure(
+                "redaction.unfinished",
+                "the words are removed from the records, but not yet from every file",
+                hint: "any next command goes on with it; standard error says what was in the way",
+                status: ExitStatus.tryAgain
+            )
+        }
+        let lines = done.targets.map { "position \($0.position): \($0.fields.joined(separator: ", ")) redacted" }
+        global.printer.show(
+            (lines + ["recorded from position \(done.first ?? 0) on"]).joined(separator: "\n"),
+            [
+                "position": .position(done.first), "basis": .string(basis),
+                "redacted": .array(done.targets.map(\.json)),
+            ]
+        )
+    }
+
+    private func redact(_ basis: String, in home: OpenHome) async throws -> (Position?, [RedactionTarget]) {
+        // Hand edits are set aside now, while it is known which words to remove from them.
+        try await home.catchUp()
+        let targets = try targets(in: home)
+        let command = RedactRecords(targets: targets.map(\.command), basis: basis)
+        let (log, replacements) = (home.log, targets.map(\.replacement))
+        let handler = CommandHandler(log: log, clock: SystemClock()) {
+            try await log.redact($0, replacements: replacements)
+        }
+        var sender = try home.sender()
+        sender.reason = reason
+        _ = try handler.preview(command, by: sender)
+        for text in targets.flatMap({ $0.texts.values }) {
+            try KeptCopies(folders: home.folders).remove(text, leaving: Redactable.mark)
+        }
+        let outcome = try await handler.handle(command, by: sender)
+        return (outcome.appended?.first, targets)
+    }
+
+    private func show() async throws {
+        let home = try await OpenHome.open(global)
+        do {
+            try await show(in: home)
+        } catch {
+            await home.close()
+            throw error
+        }
+        await home.close()
+    }
+
+    private func show(in home: OpenHome) async throws {
+        let targets = try targets(in: home)
+        let retention = try home.handler.state(for: ReleaseHold(hold: ""))
+        var lines: [String] = []
+        var rows: [JSONValue] = []
+        for target in targets {
+            let exports = try await home.read { try PersonalData.exports($0, holding: Int(target.position)) }
+            let holds = retention.holds.filter {
+                $0.subject == target.actor || $0.positions?.contains(Int(target.position)) ?? false
+            }.map(\.name)
+            lines.append("position \(target.position) (\(target.type)):")
+            for (field, text) in target.texts.sorted(by: { $0.key < $1.key }) {
+                lines.append("  \(field): \(Words.short(text, 100))")
+            }
+            lines += exports.map { "  may stand in the export \($0.path) of \(Words.instant($0.recordedAt))" }
+            lines += holds.map { "  FORBIDDEN by the legal hold \($0)" }
+            var row = target.json.members ?? [:]
+            row["exports"] = .array(exports.map(\.json))
+            row["holds"] = .array(holds.map { .string($0) })
+            rows.append(.object(row))
+        }
+        lines.append("stays: the leaf hash in the tree, who, when, which type and stream, every field that is no text")
+        home.printer.show(lines.joined(separator: "\n"), .array(rows))
+    }
+
+    private func targets(in home: OpenHome) throws -> [RedactionTarget] {
+        let wanted = fields.map { Set($0.split(separator: ",").map(String.init)) }
+        return try positions.sorted().map { position in
+            guard let event = try home.log.page(from: position, limit: 1).events.first, event.position == position
+            else {
+                throw Failure(
+                    "position.unknown",
+                    "there is no event at position \(position)",
+                    hint: "the log ends before \(try home.log.head().size)",
+                    status: ExitStatus.badData
+                )
+            }
+            return try RedactionTarget(event, wanted)
+        }
+    }
+}
+
+/// A record, the words that go, and what is to stand in its place.
+private struct RedactionTarget: Sendable {
+    let position: Position
+    let type: String
+    let actor: String
+    /// The words by field.
+    let texts: [String: String]
+    let replacement: [UInt8]
+
+    var fields: [String] { texts.keys.sorted() }
+
+    init(_ event: RecordedEvent, _ wanted: Set<String>?) throws {
+        position = event.position
+        type = event.type
+        actor = event.actor.text
+        let redactable = Redactable.fields(of: event.type)
+        if let whyNot = Redactable.whyNot(event.type) {
+            throw Self.refusal(event, "cannot be redacted: \(whyNot)", "redaction.never")
+        }
+        if let foreign = wanted?.subtracting(redactable).min() {
+            throw Self.refusal(event, "has no words in \(foreign): \(redactable.sorted().joined(separator: ", "))")
+        }
+        let texts = try RedactedRecord.fields(of: event, among: wanted ?? redactable, mark: Redactable.mark)
+        self.texts = texts
+        guard !texts.isEmpty, wanted == nil || wanted == Set(texts.keys) else {
+            throw Self.refusal(event, "holds no words there, or they are redacted already")
+        }
+        replacement = try RedactedRecord.bytes(
+            replacing: event,
+            fields: Set(texts.keys),
+            mark: Redactable.mark
+        )
+    }
+
+    private static func refusal(
+        _ event: RecordedEvent,
+        _ words: String,
+        _ code: String = "redaction.field"
+    ) -> Failure {
+        Failure(
+            code,
+            "position \(event.position) (\(event.type)) \(words)",
+            hint:
+                "`daybook events show \(event.position)` shows it; only reasons, meanings and free texts can be redacted",
+            status: ExitStatus.badData
+        )
+    }
+
+    var command: RedactRecords.Target {
+        RedactRecords.Target(
+            position: Int(position),
+            type: type,
+            actor: actor,
+            fields: fields,
+            replacementSha256: SHA256.hash(data: replacement).hexadecimal
+        )
+    }
+
+    var json: JSONValue {
+        [
+            "position": .integer(Int(position)), "type": .string(type),
+            "fields": .array(fields.map { .string($0) }),
+        ]
+    }
+}
