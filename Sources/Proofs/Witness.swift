@@ -93,6 +93,7 @@ public struct Witness: Sendable {
         return try withExtendedLifetime(lock) {
             let watched = try WitnessedLog(head.head.origin, in: folder)
             let known = try watched.read()
+            if let known { try checkMemory(known, watched) }
             let keys = try trusted(head, known, terms)
             if let known { try judge(head, known.head, terms, watched) }
             let key = try ownKey(terms.name)
@@ -104,6 +105,17 @@ public struct Witness: Sendable {
 
     private var keyFile: String { "\(folder)/witness.key" }
     private var logsFolder: String { "\(folder)/logs" }
+
+    /// Refuses a memory that this witness did not sign itself: damaged, exchanged, or of a witness whose key is gone.
+    private func checkMemory(_ known: Log, _ watched: WitnessedLog) throws {
+        guard let own = try verifier(), known.head.cosignatureTime(by: own) == known.seenAt else {
+            throw ProofFault(
+                .damaged,
+                "the head in \(watched.folder) was not signed by this witness's key",
+                hint: "restore data/witness as a whole from a copy: its key and its memory belong together"
+            )
+        }
+    }
 
     /// The keys that the log is to be trusted by after this head.
     ///

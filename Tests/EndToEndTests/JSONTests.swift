@@ -47,6 +47,22 @@ struct JSONTests {
             (["sprint", "close"], ["w0", "--approval", "a-1"]),
             (["logbook", "export"], ["--format", "md", "--out", home.folder.path("book.md")]),
             (["export", "check"], [home.folder.path("book.md")]), (["verify"], []),
+            (["model", "active"], ["--at", "now"]),
+            (["proof", "event"], ["0", "--out", home.folder.path("proofs")]),
+            (["auditor-card"], ["--out", home.folder.path("card")]),
+            (
+                ["proof", "check"],
+                [
+                    home.folder.path("proofs/0.tlog-proof"), "--event", home.folder.path("proofs/0.event"), "--key",
+                    home.folder.path("card"),
+                ]
+            ),
+            (["proof", "consistency"], ["--from", "1"]), (["tree-head"], ["--out", home.folder.path("head")]),
+            (
+                ["witness", "add-head"],
+                [home.folder.path("head"), "--key", home.folder.path("card"), "--name", "w"]
+            ),
+            (["witness", "show"], []), (["witness", "list"], []),
             (["backup", "create"], ["--out", home.folder.path("b.tar")]),
             (["backup", "verify"], [home.folder.path("b.tar")]), (["backup", "drill"], [home.folder.path("b.tar")]),
             (["backup", "restore"], [home.folder.path("b.tar"), "--home", home.folder.path("restored")]),

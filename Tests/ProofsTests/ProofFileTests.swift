@@ -111,9 +111,9 @@ struct ProofFileTests {
         var replacement = Array(original)
         replacement[1] |= 1
         let digest = Array(SHA256.hash(data: replacement)).hexadecimal
-        let stream = try #require(StreamName("log"))
+        let stream = try #require(StreamName("redaction"))
         func redaction(_ digest: String, of position: Int) -> ProposedEvent {
-            let payload = #"{"position":\#(position),"replacement_sha256":"\#(digest)"}"#
+            let payload = #"{"redacted_position":\#(position),"replacement_sha256":"\#(digest)"}"#
             return ProposedEvent(stream: stream, type: "record.redacted", data: Array(payload.utf8))
         }
         let wrong = [redaction(digest, of: 8), redaction(String(digest.reversed()), of: 7)]

@@ -29,6 +29,33 @@ struct RewriteTests {
         #expect(honest == 1_000, "the control: honest growth must pass")
     }
 
+    @Test("With the key one hundred rewritten histories pass for whoever holds nothing, and none with a witness")
+    func signed() throws {
+        var random = SeededGenerator()
+        let folder = try TemporaryFolder()
+        let signer = try Signer(Self.origin)
+        var (believed, witnessed) = (0, 0)
+        for trial in 0..<100 {
+            let leaves = (0..<Int.random(in: 5...300, using: &random)).map { _ in randomHash(&random) }
+            let old = Int.random(in: 1..<leaves.count, using: &random)
+            let witness = Witness(folder: folder.path("\(trial)"))
+            let known = try signer.sign(LeafTiles(leaves: leaves).head(Self.origin, size: old))
+            _ = try witness.add(known, on: Witness.Terms(key: signer.verifier, name: "w", time: 1))
+            let forged = LeafTiles(leaves: Self.commit(.rewrite, on: leaves, before: old, using: &random))
+            let head = try signer.sign(forged.head(Self.origin))
+            // Whoever has the key alone sees a good signature over a tree in which everything has its proof.
+            let index = UInt64(Int.random(in: 0..<old, using: &random))
+            let path = try TreeProof.inclusion(of: index, in: head.head.size, from: forged)
+            let leaf = forged.leaves[Int(index)]
+            let root = TreeProof.root(leaf: leaf, at: index, in: head.head.size, path: path)
+            if head.isSigned(by: signer.verifier), root == head.head.root { believed += 1 }
+            let proof = try ConsistencyProof(from: UInt64(old), to: head.head.size, tiles: forged)
+            if (try? witness.add(head, on: Witness.Terms(proofs: [proof], name: "w", time: 2))) != nil { witnessed += 1 }
+        }
+        #expect(witnessed == 0, "forged histories that a witness cosigned")
+        #expect(believed == 100, "the honest limit: without an old head nothing is noticed")
+    }
+
     /// What the old head's holder says to the new history with the insider's proof.
     private static func passes(_ tiles: LeafTiles, _ known: TreeHead) throws -> Bool {
         let new = tiles.head(origin)

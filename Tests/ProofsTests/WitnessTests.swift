@@ -182,11 +182,24 @@ struct WitnessTests {
         #expect(try refusal(try head(10), try terms()).code == .damaged)
         #expect(chmod(key, 0o400) == 0)
         let logs = try FileManager.default.contentsOfDirectory(atPath: "\(witness.folder)/logs")
-        let pinned = "\(witness.folder)/logs/\(try #require(logs.first))/pinned"
-        let text = try String(contentsOfFile: pinned, encoding: .utf8)
-        try Data("".utf8).write(to: URL(filePath: pinned))
-        #expect(throws: ProofFault.self) { try witness.add(try head(10), on: try terms(key: signer.verifier)) }
-        try Data(text.utf8).write(to: URL(filePath: pinned))
+        let place = "\(witness.folder)/logs/\(try #require(logs.first))"
+        let uncosigned = try head(9).note
+        for (file, bytes) in [("pinned", ""), ("pinned", "seen 1\n"), ("head", "?"), ("head", uncosigned)] {
+            let url = URL(filePath: "\(place)/\(file)")
+            let text = try Data(contentsOf: url)
+            try Data(bytes.utf8).write(to: url)
+            do {
+                _ = try witness.add(try head(10), on: try terms(key: signer.verifier))
+                Issue.record("taken with a damaged \(file)")
+            } catch let fault as ProofFault {
+                #expect(fault.code == .damaged)
+            }
+            try text.write(to: url)
+        }
+        let aside = "\(witness.folder)/aside"
+        try FileManager.default.moveItem(atPath: key, toPath: aside)
+        #expect(try refusal(try head(10), try terms()).code == .damaged)
+        try FileManager.default.moveItem(atPath: aside, toPath: key)
         _ = try witness.add(try head(10), on: try terms())
     }
 }

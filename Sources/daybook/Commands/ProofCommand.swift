@@ -33,7 +33,7 @@ struct ProofCommand: AsyncParsableCommand {
             let head = try await home.giveOutTreeHead()
             let files = try await onThread {
                 var files = try ProofFiles.write(position..<position + 1, of: log, under: head, to: out)
-                if let redaction = try LastRedaction.event(of: position, in: log) {
+                if let redaction = try RedactionFinder.event(of: position, in: log) {
                     files += try ProofFiles.write(
                         redaction..<redaction + 1,
                         of: log,
@@ -218,21 +218,15 @@ struct ProofCommand: AsyncParsableCommand {
     }
 }
 
-/// Which event redacted a position last: its replacement is the one that stands there now.
-private enum LastRedaction {
-    /// The position of the last redaction of a redacted position; nil for one that was never redacted.
+/// Finds what redacted a position.
+private enum RedactionFinder {
+    /// The position of the newest redaction of a redacted position, which names its record as it stands; nil for any other.
     static func event(of position: Position, in log: LMDBEventLog) throws -> Position? {
-        guard try log.page(from: position, limit: 1).events.first?.isRedacted == true else { return nil }
-        var next = position + 1
-        var last: Position?
-        while case let page = try log.page(from: next, limit: 512), !page.events.isEmpty {
-            for event in page.events where event.type == "record.redacted" {
-                let payload = try? JSONReader.canonical(event.data)
-                if payload?["position"]?.number == Int(position) { last = event.position }
-            }
-            next = page.next
-        }
-        return last
+        guard try log.record(at: position).isRedacted, let stream = StreamName("redaction") else { return nil }
+        return try log.events(in: stream).last { event in
+            let payload = try? JSONReader.canonical(event.data)
+            return event.type == "record.redacted" && payload?["redacted_position"]?.number == Int(position)
+        }?.position
     }
 }
 

@@ -69,14 +69,14 @@ enum ProofFiles {
         return head
     }
 
-    /// The public keys that an option names: a line itself, or a file with one a line.
+    /// The public keys that an option names: a line itself, or a file in which such lines stand, for example the auditor card.
     static func keys(_ words: [String]) throws -> [VerifierKey] {
         try words.flatMap { word -> [VerifierKey] in
             if let key = VerifierKey(text: word) { return [key] }
             guard FileManager.default.fileExists(atPath: word) else { throw noKey(word) }
-            let lines = String(decoding: try read(word), as: UTF8.self).split(whereSeparator: \.isNewline)
-            let keys = lines.compactMap { VerifierKey(text: String($0)) }
-            guard !keys.isEmpty, keys.count == lines.count else { throw noKey(word) }
+            let keys = String(decoding: try read(word), as: UTF8.self).split(whereSeparator: \.isWhitespace)
+                .compactMap { VerifierKey(text: String($0)) }
+            guard !keys.isEmpty else { throw noKey(word) }
             return keys
         }
     }
@@ -85,7 +85,7 @@ enum ProofFiles {
         Failure(
             "key.malformed",
             "\"\(word.prefix(160))\" is no public key",
-            hint: "give the line of the auditor card (<name>+<key id>+<base64>), or a file with such lines",
+            hint: "give the line of the auditor card (<name>+<key id>+<base64>), or the card itself as a file",
             status: ExitStatus.badData
         )
     }
