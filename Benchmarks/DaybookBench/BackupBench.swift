@@ -15,7 +15,9 @@ struct BackupBench: AsyncParsableCommand {
         let base = try await BenchLog.prepare(events: options.events, in: options.data)
         let log = try LMDBEventLog.open(at: LogFolders(data: base.folder))
         let folder = "\(base.folder)/backups"
-        let size = Double(try FileManager.default.attributesOfItem(atPath: "\(base.folder)/log/data.mdb")[.size] as? Int ?? 0)
+        let size = Double(
+            try FileManager.default.attributesOfItem(atPath: "\(base.folder)/log/data.mdb")[.size] as? Int ?? 0
+        )
         var (ours, peer) = (Figures(), Figures())
         for _ in 0..<options.rounds {
             try? FileManager.default.removeItem(atPath: folder)
@@ -57,7 +59,9 @@ struct BackupBench: AsyncParsableCommand {
         let start = ContinuousClock.now
         let shell = Process()
         shell.executableURL = URL(filePath: "/bin/sh")
-        shell.arguments = ["-c", "cp \"$0\" \"$1/peer\" && sync \"$1/peer\" && sha256sum \"$1/peer\" >/dev/null", file, folder]
+        shell.arguments = [
+            "-c", "cp \"$0\" \"$1/peer\" && sync \"$1/peer\" && sha256sum \"$1/peer\" >/dev/null", file, folder,
+        ]
         try shell.run()
         shell.waitUntilExit()
         return (ContinuousClock.now - start) / .seconds(1)

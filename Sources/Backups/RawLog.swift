@@ -106,14 +106,14 @@ package enum RawLog {
 
     /// Builds a log and its documents from an export in folders that do not exist yet.
     ///
-    /// `pinned` is the key that must have signed its end; nil takes the one that the export names. Throws ``BackupFault`` with
+    /// One of the keys `pinned` must have signed its end; nil takes the one that the export names. Throws ``BackupFault`` with
     /// `damaged` or ``EventStore/EventStoreError`` naming what is wrong; the folders are the caller's to remove then. `progress`
     /// gets the records since its last call.
     package static func importLog(
         from path: String,
         into logFolder: String,
         blobs: String,
-        pinned: VerifierKey?,
+        pinned: [VerifierKey]?,
         progress: (Int) -> Void = { _ in }
     ) throws -> Report {
         var reader = try RawReader(path)
@@ -166,11 +166,11 @@ package enum RawLog {
         return Report(head: head, records: log.size, blobs: documents, sha256: sha256, size: size)
     }
 
-    private static func check(_ head: SignedTreeHead, _ pinned: VerifierKey?, _ path: String) throws {
-        guard let pinned, !head.isSigned(by: pinned) else { return }
+    private static func check(_ head: SignedTreeHead, _ pinned: [VerifierKey]?, _ path: String) throws {
+        guard let pinned, !pinned.contains(where: { head.isSigned(by: $0) }) else { return }
         throw BackupFault(
             .foreign,
-            "the tree head at the end of \(path) is of \(head.head.origin) and not signed by the key \(pinned)",
+            "the tree head at the end of \(path) is of \(head.head.origin) and not signed by the key \(pinned.map(\.text).joined(separator: " or "))",
             hint: "ask whoever gave you the file for the log's key of that day, and compare it by another way"
         )
     }

@@ -134,7 +134,9 @@ struct RawReader: ~Copyable {
         }
     }
 
-    /// The next frame; nil after the last one. What follows the last one, or is missing before it, is damage.
+    /// The next frame; nil after the last one.
+    ///
+    /// What follows the last one, or is missing before it, is damage.
     mutating func next() throws -> RawFrame? {
         guard !isAtEnd else {
             guard try take(1) == nil else { throw BackupFault.damagedExport(name, "something follows its end") }

@@ -211,7 +211,9 @@ package struct TarReader: ~Copyable {
     package mutating func next() throws -> TarMember? {
         guard !isAtEnd else { return nil }
         while rest > 0 { _ = try read(limit: 1 << 20) }
-        guard try exactly(padding).allSatisfy({ $0 == 0 }) else { throw TarFault("something stands between two members") }
+        guard try exactly(padding).allSatisfy({ $0 == 0 }) else {
+            throw TarFault("something stands between two members")
+        }
         padding = 0
         guard let member = try TarHeader.member(of: try exactly(TarHeader.blockSize)) else {
             isAtEnd = true

@@ -33,7 +33,7 @@ struct RawLogTests {
             _ = try await onThread { try RawLog.export(log, from: 0, blobs: blobs, to: file) }
         }
 
-        func take(_ file: String, pinned: VerifierKey? = nil, as name: String = "new") throws -> RawLog.Report {
+        func take(_ file: String, pinned: [VerifierKey]? = nil, as name: String = "new") throws -> RawLog.Report {
             try? FileManager.default.removeItem(atPath: folder.path(name))
             return try RawLog.importLog(
                 from: file,
@@ -48,11 +48,14 @@ struct RawLogTests {
     func same() async throws {
         let moved = try await Moved()
         let key = try #require(VerifierKey(text: moved.log.identity.verifierKey))
-        let report = try await onThread { try moved.take(moved.file, pinned: key) }
+        let report = try await onThread { try moved.take(moved.file, pinned: [key]) }
         let size = try moved.log.head().size
         #expect(report.records == size && report.blobs == 1)
         try FileManager.default.copyItem(atPath: moved.folder.path("keys"), toPath: moved.folder.path("new/keys"))
-        let copy = try LMDBEventLog.open(at: LogFolders(data: moved.folder.path("new")), clock: FixedClock(wall: 1_757_900_000_000_000))
+        let copy = try LMDBEventLog.open(
+            at: LogFolders(data: moved.folder.path("new")),
+            clock: FixedClock(wall: 1_757_900_000_000_000)
+        )
         #expect(try copy.head() == moved.log.head() && copy.identity == moved.log.identity)
         let (theirs, ours) = (try copy.allEvents(), try moved.log.allEvents())
         #expect(theirs.map { Array($0.record) } == ours.map { Array($0.record) })
@@ -102,7 +105,7 @@ struct RawLogTests {
     func foreign() async throws {
         let (moved, other) = (try await Moved(commands: 3), try await Moved(commands: 3))
         let key = try #require(VerifierKey(text: other.log.identity.verifierKey))
-        let error = #expect(throws: BackupFault.self) { try moved.take(moved.file, pinned: key) }
+        let error = #expect(throws: BackupFault.self) { try moved.take(moved.file, pinned: [key]) }
         #expect(error?.code == .foreign)
         let part = moved.folder.path("part.raw")
         _ = try await onThread { try RawLog.export(moved.log, from: 2, blobs: moved.folder.path("none"), to: part) }

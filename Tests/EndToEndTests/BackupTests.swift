@@ -149,7 +149,10 @@ struct BackupTests {
             "backup", "restore", backed.backup, "--home", backed.folder.path("older"), "--tree-heads", heads,
         ])
         #expect(outcome.exit == 0, "\(outcome)")
-        let said = try await Program.run(["events", "tail"], environment: ["DAYBOOK_HOME": backed.folder.path("older")])
+        let said = try await Program.run(
+            ["events", "tail"],
+            environment: ["DAYBOOK_HOME": backed.folder.path("older")]
+        )
         #expect(said.exit == 65 && said.errors.contains("older"), "\(said)")
         let control = try await backed.restored()
         try await control.succeed(["status"])
@@ -192,6 +195,31 @@ struct BackupTests {
         }
         let verified = try await Program.run(["verify", "--log-only", "--json"], environment: environment)
         #expect(verified.exit == 0, "\(verified)")
+    }
+
+    @Test("A signed statement of a model verifies offline, and neither an altered file nor an altered statement passes")
+    func attestation() async throws {
+        let backed = try await Backed.make()
+        let (home, folder) = (backed.home, backed.folder)
+        let statement = folder.path("statement.json")
+        let made = try await home.json(["model", "attest", Sample.versions[0], "--out", statement])
+        let key = try #require(made["verifier_key"]?.text)
+        let model = "\(home.path)/models/\(Sample.versions[0])"
+        let check = ["model", "verify-attestation", statement, "--key", key, "--dir"]
+        let nowhere = ["DAYBOOK_HOME": folder.path("nowhere")]
+        #expect(try await Program.run(check + [model], environment: nowhere).exit == 0)
+        let copy = folder.path("copy")
+        try FileManager.default.copyItem(atPath: model, toPath: copy)
+        let file = "\(copy)/encoder.json"
+        var bytes = try #require(FileManager.default.contents(atPath: file))
+        bytes[0] ^= 1
+        try bytes.write(to: URL(filePath: file))
+        let altered = try await Program.run(check + [copy], environment: nowhere)
+        #expect(altered.exit == 65 && altered.errors.contains("encoder.json"), "\(altered)")
+        var text = try #require(FileManager.default.contents(atPath: statement))
+        text[40] = text[40] == 0x41 ? 0x42 : 0x41
+        try text.write(to: URL(filePath: statement))
+        #expect(try await Program.run(check + [model], environment: nowhere).exit == 65)
     }
 
     @Test("A lost key is replaced by a new one, by an event that says so")

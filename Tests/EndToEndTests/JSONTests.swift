@@ -70,6 +70,14 @@ struct JSONTests {
             (["keys", "restore"], [home.folder.path("k"), "--passphrase-file", try passphrase(home)]),
             (["events", "export"], ["--raw", "--out", home.folder.path("log.raw")]),
             (["import"], [home.folder.path("log.raw"), "--home", home.folder.path("imported")]),
+            (["model", "attest"], [Sample.versions[0], "--out", home.folder.path("statement.json")]),
+            (
+                ["model", "verify-attestation"],
+                [
+                    home.folder.path("statement.json"), "--key", home.folder.path("card"), "--dir",
+                    "\(home.path)/models/\(Sample.versions[0])",
+                ]
+            ),
             (["keys", "rotate"], ["--reason", "x"]), (["upgrade"], ["--check"]),
             (["clock", "zone"], ["Europe/Berlin", "--reason", "x"]), (["doctor"], []),
             (["reference"], ["--out", home.folder.path("reference")]),

@@ -72,7 +72,7 @@ struct BackupCommand: AsyncParsableCommand {
 
         func run() async throws {
             try PlainFile.require(file)
-            let pinned = try key.map(BackupCommand.verifierKey)
+            let pinned = try key.map { try ProofFiles.keys([$0]) }
             let (file, place) = (file, scratch.place(for: file))
             let unpacked = try await onThread {
                 let work = try WorkFolder(beside: place, purpose: "verify")
@@ -138,19 +138,14 @@ extension BackupCommand {
         ]
     }
 
-    /// A key as the operator gave it: the line itself.
-    static func verifierKey(_ text: String) throws -> VerifierKey {
-        guard let key = VerifierKey(text: text) else {
-            throw ValidationError("--key \(text.prefix(100)) is no verifier key; `daybook tree-head` and init print it")
+    static func check(_ note: String?, _ pinned: [VerifierKey]?, _ file: String) throws {
+        guard let pinned else { return }
+        if let head = note.flatMap({ SignedTreeHead(note: $0) }), pinned.contains(where: { head.isSigned(by: $0) }) {
+            return
         }
-        return key
-    }
-
-    static func check(_ note: String?, _ pinned: VerifierKey?, _ file: String) throws {
-        guard let pinned, note.flatMap({ SignedTreeHead(note: $0) })?.isSigned(by: pinned) != true else { return }
         throw BackupFault(
             .foreign,
-            "the tree head in \(file) is not signed by the key \(pinned)",
+            "the tree head in \(file) is not signed by the key \(pinned.map(\.text).joined(separator: " or "))",
             hint: "it is of another log, or of this one under another key: compare the key with your own copy"
         )
     }

@@ -35,7 +35,7 @@ extension BackupCommand {
 
         func run() async throws {
             try PlainFile.require(file)
-            let pinned = try key.map(BackupCommand.verifierKey)
+            let pinned = try key.map { try ProofFiles.keys([$0]) }
             let (file, home, replace, treeHeads) = (file, global.folders.root, replace, treeHeads)
             let now = Timestamp(microseconds: SystemClock().reading().wall)
             let done = try await onThread {

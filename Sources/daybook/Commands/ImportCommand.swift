@@ -26,7 +26,7 @@ struct ImportCommand: AsyncParsableCommand {
 
     func run() async throws {
         try PlainFile.require(file)
-        let pinned = try key.map(BackupCommand.verifierKey)
+        let pinned = try key.map { try ProofFiles.keys([$0]) }
         let (file, home) = (file, global.folders.root)
         let now = Timestamp(microseconds: SystemClock().reading().wall)
         let (report, aside) = try await onThread {
