@@ -92,8 +92,9 @@ public final class LMDBEventLog: EventLog {
                 try transaction.identity()
             }
             let log = LMDBEventLog(folders, identity, environment, lock, clock, logger, tuning, onUnrecoverable)
-            if !tuning.opensContradicted, let contradiction = try log.contradiction() {
-                throw try log.rolledBack(contradiction)
+            if !tuning.opensContradicted {
+                if let contradiction = try log.contradiction() { throw try log.rolledBack(contradiction) }
+                try log.requireOwnHeads()
             }
             return log
         } catch {

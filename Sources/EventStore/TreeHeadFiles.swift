@@ -80,6 +80,13 @@ final class TreeHeadFiles {
         return nil
     }
 
+    /// The name in the newest note of a log of another installation; nil where all are of this one.
+    static func foreignOrigin(in folder: String, to install: UUID) throws(FileFault) -> String? {
+        try newest(in: folder) { head in
+            LogOrigin(text: head.head.origin).map { $0.install != install } ?? false
+        }?.head.head.origin
+    }
+
     /// The notes in a text, in order; lines that belong to no whole note are passed over.
     static func notes(in text: String) -> [SignedTreeHead] {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)

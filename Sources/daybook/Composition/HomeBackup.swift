@@ -101,10 +101,12 @@ struct HomeBackup: Sendable {
         let bar = ProgressBar("verifying the log", total: report.manifest.facts.logSize)
         defer { bar.finish() }
         var (facts, told) = (LoggedFacts(), Position(0))
+        var options = LogVerification.Options()
+        options.types = LoggedFacts.types
         try StagedLog.verify(
             data: "\(home)/data",
             report.manifest.facts,
-            options: LoggedFacts.options,
+            options: options,
             progress: {
                 bar.advance(Int($0 - told))
                 told = $0

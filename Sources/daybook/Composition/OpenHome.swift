@@ -61,23 +61,7 @@ final class OpenHome: Sendable {
         alone: FileLock? = nil
     ) async throws -> OpenHome {
         let folders = options.folders
-        guard FileManager.default.fileExists(atPath: folders.log) else {
-            if access(folders.data, X_OK) != 0, errno == EACCES {
-                throw Failure(
-                    "home.not-allowed",
-                    "you may not open the home at \(folders.root): its data/ is another user's",
-                    hint: "run the command as the user who owns it",
-                    status: ExitStatus.notAllowed
-                )
-            }
-            throw Failure(
-                "no-home",
-                "there is no home at \(folders.root)",
-                hint:
-                    "`daybook init --home \(Words.shellWord(folders.root))` makes one; --home or DAYBOOK_HOME names another",
-                status: ExitStatus.configuration
-            )
-        }
+        try requireHome(folders)
         let (log, isToFinish) = try await Redactions(folders: folders).openLog(alone: alone)
         let writing = GuardedLog(log, program: ProgramIdentity(version: Daybook.version))
         let people = try People(path: folders.people, keys: folders.keys)
@@ -90,6 +74,26 @@ final class OpenHome: Sendable {
         if isToFinish { try await Redactions(folders: folders).finish(in: home) }
         await home.noteRestoration()
         return home
+    }
+
+    /// Throws unless there is a home that this user may open.
+    static func requireHome(_ folders: HomeFolders) throws {
+        guard !FileManager.default.fileExists(atPath: folders.log) else { return }
+        if access(folders.data, X_OK) != 0, errno == EACCES {
+            throw Failure(
+                "home.not-allowed",
+                "you may not open the home at \(folders.root): its data/ is another user's",
+                hint: "run the command as the user who owns it",
+                status: ExitStatus.notAllowed
+            )
+        }
+        throw Failure(
+            "no-home",
+            "there is no home at \(folders.root)",
+            hint:
+                "`daybook init --home \(Words.shellWord(folders.root))` makes one; --home or DAYBOOK_HOME names another",
+            status: ExitStatus.configuration
+        )
     }
 
     private static func makeProjector(
