@@ -56,12 +56,12 @@ struct BackupTests {
         #expect(checked["pinned"]?.truth == true && checked["sha256"] == made["sha256"])
         let restored = try await TestHome.made(by: ["backup", "restore", hot], at: "hot", in: folder)
         let size = try #require(made["log_size"]?.number)
-        let (old, new) = (try await home.events(), try await restored.events())
-        #expect(new == Array(old.prefix(size)))
+        // The leaf is the hash of the whole record; names are not there before the keys are.
+        let leaves = try await home.events().prefix(size).compactMap { $0["leaf"]?.text }
+        #expect(try await restored.events().prefix(size).compactMap { $0["leaf"]?.text } == leaves)
         #expect(try await restored.active() == home.active())
         try await restored.succeed(["projections", "check"])
         try await restored.succeed(["verify"])
-        #expect(try await restored.json(["person", "list"]) == home.json(["person", "list"]))
         #expect(
             !FileManager.default.fileExists(atPath: "\(restored.path)/data/keys/log.key"),
             "keys stay out of backups"
@@ -69,6 +69,7 @@ struct BackupTests {
         let refused = try await restored.run(["config", "patch", "runtime", #"{"top_k": 5}"#, "--reason", "x"])
         #expect(refused.exit == 78 && refused.errors.contains("key"), "\(refused)")
         let whole = try await backed.restored()
+        #expect(try await whole.json(["person", "list"]) == home.json(["person", "list"]))
         try await whole.succeed(["config", "patch", "runtime", #"{"top_k": 5}"#, "--reason", "x"])
         #expect(try await whole.events().filter { $0["type"] == "home.restored" }.count == 1)
         try await whole.succeed(["verify"])
@@ -225,7 +226,8 @@ struct BackupTests {
     @Test("A lost key is replaced by a new one, by an event that says so")
     func lostKey() async throws {
         let backed = try await Backed.make()
-        let home = try await TestHome.made(by: ["backup", "restore", backed.backup], at: "keyless", in: backed.folder)
+        let home = try await backed.restored("keyless")
+        try FileManager.default.removeItem(atPath: "\(home.path)/data/keys/log.key")
         let refused = try await home.run(["keys", "rotate", "--reason", "x"])
         #expect(refused.exit == 78, "\(refused)")
         let rotated = try await home.json(["keys", "rotate", "--lost", "--reason", "the disk with it burnt"])
