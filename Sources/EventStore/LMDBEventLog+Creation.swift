@@ -31,9 +31,14 @@ extension LMDBEventLog {
             verifierKey: key.verifierKey,
             timeZone: timeZone
         )
+        var tuning = Tuning()
         do {
             let (logFolder, keys) = (folders.log, LogKeyFiles(folder: folders.keys))
             try prepareFolders(folders)
+            // Of several creations at once only one may go on: the next would set aside the key of the log just made.
+            guard let alone = try FileLock.take(folders.lock) else { throw existing(folders.log) }
+            guard access(logFolder, F_OK) != 0 else { throw existing(logFolder) }
+            tuning.heldLock = alone
             try checkPlace(DurableFile.parent(of: logFolder), logger: logger)
             let prefix = ".\(lastName(of: logFolder)).new-"
             removeAbandonedScratch(prefix, in: DurableFile.parent(of: logFolder))
@@ -45,6 +50,7 @@ extension LMDBEventLog {
             try key.write(to: keys.current)
             try DurableFile.moveToNewName(scratch, to: logFolder)
             try TreeHeadFiles(folder: folders.treeHeads).append(head, at: recordedAt)
+            try alone.share()
         } catch let fault as FileFault {
             throw fault.errorNumber == EEXIST ? existing(folders.log) : .file(fault)
         } catch let error as EventStoreError {
@@ -52,7 +58,7 @@ extension LMDBEventLog {
         } catch {
             preconditionFailure("creation throws file faults and log errors only")
         }
-        return try open(at: folders, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable)
+        return try open(at: folders, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable, tuning: tuning)
     }
 
     private static func existing(_ folder: String) -> EventStoreError {

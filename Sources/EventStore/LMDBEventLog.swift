@@ -28,8 +28,8 @@ public final class LMDBEventLog: EventLog {
         package var commit: @Sendable (OpaquePointer) -> Int32 = { mdb_txn_commit($0) }
         /// Opens a log that a tree head outside contradicts: to verify it, and to accept it.
         package var opensContradicted = false
-        /// The lock of the folders, held by this process alone: to redact or to restore.
-        package var heldAlone: FileLock?
+        /// The lock of the folders where this process holds it already: to create, to redact or to restore.
+        package var heldLock: FileLock?
 
         /// The values of normal operation.
         package init() {}
@@ -77,7 +77,7 @@ public final class LMDBEventLog: EventLog {
     ) throws(EventStoreError) -> LMDBEventLog {
         try checkPlace(folders.log, logger: logger)
         try checkFiles(folders.log)
-        let lock = if let held = tuning.heldAlone { held } else { try share(folders) }
+        let lock = if let held = tuning.heldLock { held } else { try share(folders) }
         let environment = try LMDBEnvironment(path: folders.log, mapSize: tuning.mapSize, makesTables: false)
         do throws(EventStoreError) {
             let identity = try environment.read { transaction throws(EventStoreError) in
