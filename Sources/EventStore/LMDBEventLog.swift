@@ -29,7 +29,10 @@ public final class LMDBEventLog: EventLog {
         /// Opens a log that a tree head outside contradicts: to verify it, and to accept it.
         package var opensContradicted = false
         /// The lock of the folders where this process holds it already: to create, to redact or to restore.
-        package var heldLock: FileLock?
+        package var heldAlone: FileLock?
+
+        /// Nobody else opens the log meanwhile: a copy that is being checked.
+        package var isAlone = false
 
         /// The values of normal operation.
         package init() {}
@@ -77,15 +80,21 @@ public final class LMDBEventLog: EventLog {
     ) throws(EventStoreError) -> LMDBEventLog {
         try checkPlace(folders.log, logger: logger)
         try checkFiles(folders.log)
-        let lock = if let held = tuning.heldLock { held } else { try share(folders) }
-        let environment = try LMDBEnvironment(path: folders.log, mapSize: tuning.mapSize, makesTables: false)
+        let lock = if let held = tuning.heldAlone { held } else { try share(folders) }
+        let environment = try LMDBEnvironment(
+            path: folders.log,
+            mapSize: tuning.mapSize,
+            makesTables: false,
+            isAlone: tuning.isAlone
+        )
         do throws(EventStoreError) {
             let identity = try environment.read { transaction throws(EventStoreError) in
                 try transaction.identity()
             }
             let log = LMDBEventLog(folders, identity, environment, lock, clock, logger, tuning, onUnrecoverable)
-            if !tuning.opensContradicted, let contradiction = try log.contradiction() {
-                throw try log.rolledBack(contradiction)
+            if !tuning.opensContradicted {
+                if let contradiction = try log.contradiction() { throw try log.rolledBack(contradiction) }
+                try log.requireOwnHeads()
             }
             return log
         } catch {

@@ -64,7 +64,7 @@ struct Redactions: Sendable {
 
     private func open(_ alone: FileLock?) throws -> LMDBEventLog {
         var tuning = LMDBEventLog.Tuning()
-        tuning.heldLock = alone
+        tuning.heldAlone = alone
         return try LMDBEventLog.open(
             at: folders.logFolders,
             clock: SystemClock(),
