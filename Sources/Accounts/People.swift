@@ -172,15 +172,21 @@ package final class People: Sendable {
     package func add(id: UUID, name: String, uid: UInt32? = nil, at instant: String) throws(PeopleFault) -> Person {
         let name = name.precomposedStringWithCanonicalMapping
         try Self.check(name)
-        guard try person(named: name) == nil else {
-            throw PeopleFault(
-                code: .nameTaken,
-                message: "a person named \(name) is known already",
-                hint: "names are unique, letter case aside; `daybook person list` shows them"
-            )
-        }
         try writing { database in
             let key = try Self.epoch(database) == nil ? self.begin(database) : self.key(database)
+            // Looked up under the write lock: another process may be making the same person known.
+            let isTaken = try Row.fetchOne(
+                database,
+                sql: "SELECT 1 FROM person WHERE name_index = ? OR uid = ?",
+                arguments: [key.index(of: name), uid.map { Int64($0) }]
+            )
+            guard isTaken == nil else {
+                throw PeopleFault(
+                    code: .nameTaken,
+                    message: "a person named \(name) is known already",
+                    hint: "names are unique, letter case aside; `daybook person list` shows them"
+                )
+            }
             try database.execute(
                 sql: "INSERT INTO person (id, name_index, sealed_name, uid, created_at) VALUES (?, ?, ?, ?, ?)",
                 arguments: [

@@ -48,6 +48,11 @@ package final class FileLock: Sendable {
         return lock
     }
 
+    /// Lets others share a lock that was taken alone; waits for whoever came in between to leave.
+    package func share() throws(FileFault) {
+        guard cposix_flock(descriptor, 0, 1) == 0 else { throw FileFault("share the lock", path: path) }
+    }
+
     /// The processes that hold or share the lock now, as the kernel tells; empty where it does not.
     package static func holders(of path: String) -> [Int32] {
         var status = stat()

@@ -31,11 +31,12 @@ extension LMDBEventLog {
             verifierKey: key.verifierKey,
             timeZone: timeZone
         )
+        var tuning = Tuning()
         do {
             let (logFolder, keys) = (folders.log, LogKeyFiles(folder: folders.keys))
             try prepareFolders(folders)
             let alone = try takeAlone(folders)
-            defer { withExtendedLifetime(alone) {} }
+            tuning.heldAlone = alone
             try checkPlace(DurableFile.parent(of: logFolder), logger: logger)
             let prefix = ".\(lastName(of: logFolder)).new-"
             removeAbandonedScratch(prefix, in: DurableFile.parent(of: logFolder))
@@ -47,6 +48,7 @@ extension LMDBEventLog {
             try key.write(to: keys.current)
             try DurableFile.moveToNewName(scratch, to: logFolder)
             try TreeHeadFiles(folder: folders.treeHeads).append(head, at: recordedAt)
+            try alone.share()
         } catch let fault as FileFault {
             throw fault.errorNumber == EEXIST ? existing(folders.log) : .file(fault)
         } catch let error as EventStoreError {
@@ -54,7 +56,7 @@ extension LMDBEventLog {
         } catch {
             preconditionFailure("creation throws file faults and log errors only")
         }
-        return try open(at: folders, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable)
+        return try open(at: folders, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable, tuning: tuning)
     }
 
     /// One at a time: another creation would set aside the key of this one.

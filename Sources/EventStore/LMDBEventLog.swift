@@ -28,7 +28,7 @@ public final class LMDBEventLog: EventLog {
         package var commit: @Sendable (OpaquePointer) -> Int32 = { mdb_txn_commit($0) }
         /// Opens a log that a tree head outside contradicts: to verify it, and to accept it.
         package var opensContradicted = false
-        /// The lock of the folders, held by this process alone: to redact or to restore.
+        /// The lock of the folders where this process holds it already: to create, to redact or to restore.
         package var heldAlone: FileLock?
 
         /// Nobody else opens the log meanwhile: a copy that is being checked.

@@ -63,6 +63,14 @@ struct JSONTests {
                 [home.folder.path("head"), "--key", home.folder.path("card"), "--name", "w"]
             ),
             (["witness", "show"], []), (["witness", "list"], []),
+            (["hold", "place"], ["h", "0-9", "--reason", "x"]), (["hold", "list"], []),
+            (["hold", "release"], ["h", "--reason", "x"]),
+            (["retention", "set"], ["exports", "--years", "3", "--reason", "x"]), (["retention", "list"], []),
+            (["redact"], ["--basis", "b", "--reason", "x", "--preview", "3"]),
+            (["redact"], ["--basis", "b", "--reason", "x", "3"]),
+            (["person", "erase"], ["Kim", "--preview"]),
+            (["person", "erase"], ["Kim", "--basis", "b", "--reason", "x"]),
+            (["audit", "bundle"], ["--out", home.folder.path("bundle.tar"), "--reason", "x"]),
             (["clock", "zone"], ["Europe/Berlin", "--reason", "x"]), (["doctor"], []),
             (["reference"], ["--out", home.folder.path("reference")]),
         ]

@@ -21,6 +21,7 @@ struct PersonalDataTests {
             try await home.succeed(["person", "erase", name, "--basis", "GDPR 17", "--reason", "left the plant"])
         }
         let positions = try await plant.positions()
+        print("markers: \(plant.count) in \(files.count) files; \(positions.count) records redacted")
         let said = try await home.json(
             ["redact"] + positions.map { "\($0)" } + ["--basis", "GDPR 17", "--reason", "words in the wrong place"]
         )
@@ -175,6 +176,40 @@ struct PersonalDataTests {
         try await home.succeed(["redact", position, "--basis", "b", "--reason", "r"])
     }
 
+    @Test(
+        "A projector that runs beside an erasure renders the documents without the name; the same erasure sent again is one"
+    )
+    func besideProjector() async throws {
+        let home = try await TestHome.make()
+        let kim = try #require(try await home.json(["person", "add", "Marker-Kim"])["id"]?.text)
+        try await home.succeed(["task", "open", "t", "--id", "t1", "--reason", "r", "--as", "Marker-Kim"])
+        let projector = try Child(
+            ["\(Program.folder)/daybook", "projections", "run"],
+            environment: Program.environment(["DAYBOOK_HOME": home.path])
+        )
+        defer {
+            projector.kill()
+            _ = projector.result()
+        }
+        func isNamed() throws -> Bool {
+            try ByteSearch.files(in: home.path).contains {
+                !ByteSearch.offsets(of: Array("Marker-Kim".utf8), in: $0.value).isEmpty
+            }
+        }
+        #expect(try isNamed(), "the control")
+        // Another projector must have taken the lock before the name goes.
+        while try await home.run(["projections", "rebuild"]).exit == 0 { projector.isGone(within: 20) }
+        let erase = ["person", "erase", kim, "--basis", "b", "--reason", "r", "--key", "k"]
+        let first = try await home.json(erase)
+        var left = 500
+        while try isNamed(), left > 0 {
+            projector.isGone(within: 20)
+            left -= 1
+        }
+        #expect(try !isNamed())
+        #expect(try await home.json(erase)["position"] == first["position"])
+    }
+
     @Test("Without the key of the names reading goes on under pseudonyms with one warning, and writing is refused")
     func keyIsMissing() async throws {
         let home = try await TestHome.make()
@@ -231,7 +266,7 @@ struct PersonalDataTests {
             child.isGone(within: Int.random(in: 0...window, using: &random))
             child.kill()
             _ = child.result()
-            try await home.succeed(["status"])
+            try await home.succeed(["person", "list"])
             let event = try await home.events()[position]
             let isDone = event["redacted"] == .bool(true)
             let files = try ByteSearch.files(in: home.path).filter { file in

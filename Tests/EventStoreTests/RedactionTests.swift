@@ -124,7 +124,7 @@ struct RedactionTests {
         await log.close()
     }
 
-    @Test("A copy of pages keeps the words: why the log is written anew entry by entry (the control)")
+    @Test("Before the compaction the freed pages still hold the words (the control), afterwards none does")
     func control() async throws {
         let place = try await Self.marked(30)
         let log = try place.open()

@@ -30,6 +30,13 @@ struct PersonEraseCommand: HomeCommand {
     var also: [String] = []
 
     func run(in home: OpenHome) async throws {
+        if let basis, let earlier = try await earlier(basis, in: home) {
+            let position = earlier.appended?.first
+            return home.printer.show(
+                "erased at position \(position ?? 0)",
+                ["subject": .string(person.lowercased()), "position": .position(position)]
+            )
+        }
         let subject = try subject(in: home)
         let report = try await ErasureReport.of(subject, spellings: also, in: home)
         guard !preview else { return home.printer.show(report.text, report.json) }
@@ -59,6 +66,12 @@ struct PersonEraseCommand: HomeCommand {
         var json = report.json.members ?? [:]
         json["position"] = .position(outcome.appended?.first)
         home.printer.show("erased at position \(outcome.appended?.first ?? 0)\n\n\(report.text)", .object(json))
+    }
+
+    /// What the same command under the same `--key` did; the person it named is known by the pseudonym only.
+    private func earlier(_ basis: String, in home: OpenHome) async throws -> CommandOutcome? {
+        guard !preview, let id = UUID(uuidString: person) else { return nil }
+        return try await home.earlier(ErasePerson(subject: id.text, basis: basis), write)
     }
 
     private func subject(in home: OpenHome) throws -> Person {

@@ -42,7 +42,15 @@ struct Actors {
         let account = getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "uid-\(uid)"
         let isFree = try account.lowercased() != "system" && people.person(named: account) == nil
         let name = isFree ? account : "\(account)-\(uid)"
-        return try await add(name: name, uid: uid, origin: .localUser, by: .system(reason: nil))
+        do {
+            return try await add(name: name, uid: uid, origin: .localUser, by: .system(reason: nil))
+        } catch {
+            // Another first command of the same user was faster.
+            guard (error as? PeopleFault)?.code == .nameTaken, let person = try people.person(uid: uid) else {
+                throw error
+            }
+            return person
+        }
     }
 
     /// Makes a person known: the name in `state.db` first (an orphan there is inert), then the event.
