@@ -35,17 +35,19 @@ reference: setup ## Write the generated reference, help and golden files anew
 
 bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
-	@for part in append scan subscribe rebuild proof bundle; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
+	@for part in append scan verify subscribe rebuild proof bundle backup; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
 
-bench-peers: ## Measure the peers alone
+bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcing; a line where one is absent
 	@scripts/setup.sh build bench
-	@swift run -c release daybook-bench peers $(BENCH)
+	@scripts/bench-peers.sh $(BENCH)
 
-soak-short: setup ## 300 rounds of kill -9
-	@DAYBOOK_KILL_ROUNDS=$${DAYBOOK_KILL_ROUNDS:-300} swift test --filter '[Kk]ill'
+soak-short: ## Every fault suite at the figures of the build server (about 2 h); ONLY=flips runs one
+	@scripts/setup.sh build test
+	@scripts/soak.sh short $(ONLY)
 
-soak: setup ## 20,000 rounds of kill -9
-	@DAYBOOK_KILL_ROUNDS=$${DAYBOOK_KILL_ROUNDS:-20000} swift test --filter '[Kk]ill'
+soak: ## Every fault suite at the figures of a long run (days); ONLY=flips runs one
+	@scripts/setup.sh build test
+	@scripts/soak.sh long $(ONLY)
 
 hooks: ## Run format check, lint and fast tests before each commit
 	@git config core.hooksPath .githooks

@@ -7,9 +7,8 @@ struct DaybookBench: AsyncParsableCommand {
         commandName: "daybook-bench",
         abstract: "Measure the log beside its peers, side by side in one run.",
         subcommands: [
-            AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self, ProofBench.self,
-            PeersBench.self,
-            BundleBench.self,
+            AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self,
+            VerifyBench.self, ProofBench.self, BundleBench.self, BackupBench.self, PeersBench.self,
         ]
     )
 }

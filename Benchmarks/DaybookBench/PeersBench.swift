@@ -11,7 +11,7 @@ struct PeersBench: AsyncParsableCommand {
 
     func run() async throws {
         let base = try await BenchLog.prepare(events: options.events, in: options.data)
-        let folder = try base.copy("peer-log")
+        let folder = "\(try base.copy("peer-log"))/log"
         let log = try Peer(in: options.data)
         for callers in [1, 16, 64] {
             try show("append, \(callers) a commit") { try log.figure("append", folder, "\(callers)", "\(seconds)") }

@@ -11,7 +11,7 @@ struct ScanBench: AsyncParsableCommand {
     func run() async throws {
         let base = try await BenchLog.prepare(events: options.events, in: options.data)
         let peer = try Peer(in: options.data)
-        let peerFolder = try base.copy("peer-log")
+        let peerFolder = "\(base.folder)/log"
         let log = try LMDBEventLog.open(at: LogFolders(data: base.folder))
         _ = try scanRate(log, hashing: false)
         _ = try peer.figure("scan", peerFolder)

@@ -38,7 +38,10 @@ struct HeadCheck {
     private func check(_ signed: SignedTreeHead) throws(EventStoreError) {
         let head = signed.head
         guard try transaction.treeRoot(size: head.size) == head.root else {
-            throw LogVerification.damaged(head.size, "the tree head of size \(head.size) has another root than the records")
+            throw LogVerification.damaged(
+                head.size,
+                "the tree head of size \(head.size) has another root than the records"
+            )
         }
         guard let change = keys.last(where: { $0.position < head.size }) else {
             throw LogVerification.damaged(0, "the log names no key for the tree head of size \(head.size)")

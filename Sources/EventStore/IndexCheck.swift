@@ -24,9 +24,11 @@ struct IndexCheck {
                 let width = min(Self.chunk, count - index * Self.chunk)
                 let stored = try transaction.tile(level: level, index: UInt64(index), width: width)
                 for place in 0..<width
-                where tree.levels[level][index * Self.chunk + place] != stored.withUnsafeBytes({
-                    TreeHash($0, at: 32 * place)
-                }) {
+                where tree.levels[level][index * Self.chunk + place]
+                    != stored.withUnsafeBytes({
+                        TreeHash($0, at: 32 * place)
+                    })
+                {
                     let position = UInt64(index * Self.chunk + place) << UInt64(8 * level)
                     throw LogVerification.damaged(
                         position,
@@ -69,7 +71,9 @@ struct IndexCheck {
             if broken == nil, entry.version != (continues ? (last?.version ?? 0) + 1 : 1) {
                 broken = "a stream has a gap before its version \(entry.version)"
             }
-            if broken == nil, continues, position <= lastPosition { broken = "a stream goes back to position \(position)" }
+            if broken == nil, continues, position <= lastPosition {
+                broken = "a stream goes back to position \(position)"
+            }
             (last, lastPosition) = (entry, position)
             if position < size { found.add(entry.stream.words, entry.version, position, secret) }
         }
@@ -91,7 +95,10 @@ struct IndexCheck {
         }
         guard found != expected else { return }
         try lookUp("is not where its identifier leads") { record throws(EventStoreError) in
-            let key = (record.loadUnaligned(fromByteOffset: 32, as: UInt64.self), record.loadUnaligned(fromByteOffset: 40, as: UInt64.self))
+            let key = (
+                record.loadUnaligned(fromByteOffset: 32, as: UInt64.self),
+                record.loadUnaligned(fromByteOffset: 40, as: UInt64.self)
+            )
             return try transaction.value(in: transaction.tables.identifiers, under: IdentifierKey(words: key))
         }
         throw LogVerification.damaged(nil, "the index of identifiers has entries that belong to no record")
@@ -103,7 +110,10 @@ struct IndexCheck {
 
     /// Checks that each idempotency key leads to the events of one whole command.
     func checkOutcomes() throws(EventStoreError) {
-        try each(in: transaction.tables.outcomes, keyBytes: 16, valueBytes: 44) { _, first, value throws(EventStoreError) in
+        try each(in: transaction.tables.outcomes, keyBytes: 16, valueBytes: 44) {
+            _,
+            first,
+            value throws(EventStoreError) in
             let count = UInt64(value.bigEndian(at: 8, as: UInt32.self))
             guard first < size else { return }
             guard count > 0, count <= 512, first + count <= size else {

@@ -101,6 +101,26 @@ extension LMDBEventLog: TileReading {
         }
     }
 
+    /// Throws ``EventStoreError/Code/rolledBack`` where the heads outside are all those of another installation's log.
+    ///
+    /// Then this log was put into the place of the one that belongs here.
+    func requireOwnHeads() throws(EventStoreError) {
+        guard try newestOutside() == nil else { return }
+        let foreign: String?
+        do throws(FileFault) {
+            foreign = try TreeHeadFiles.foreignOrigin(in: folders.treeHeads, to: identity.install)
+        } catch {
+            throw .file(error)
+        }
+        guard let foreign else { return }
+        throw EventStoreError(
+            .rolledBack,
+            "the log in \(folders.log) is another home's: it is \(identity.origin), and the tree heads beside it are of \(foreign)",
+            hint:
+                "put the log of this home back, from its newest backup; or move the foreign tree heads away if they do not belong here"
+        )
+    }
+
     /// The error for an outside head that contradicts the log.
     func rolledBack(_ found: TreeHeadFiles.Found) throws(EventStoreError) -> EventStoreError {
         let (size, head) = (try head().size, found.head.head)

@@ -33,6 +33,8 @@ public struct LogVerification: Sendable {
     public struct Options: Sendable {
         /// Whether all tree heads are checked and not only the newest, those at a change of keys and one a day.
         public var allHeads = false
+        /// Whether the tree heads outside the log are held against it: not where a loss is to be accepted.
+        public var checksOutside = true
         /// The types of events that `inspect` is to see.
         public var types: Set<String> = []
 
@@ -141,7 +143,8 @@ public struct LogVerification: Sendable {
         if options.types.contains(event.type) { try inspect(event) }
         switch event.type {
         case "record.redacted":
-            guard let payload = try? JSONReader.canonical(event.data), let position = payload["position"]?.number,
+            guard let payload = try? JSONReader.canonical(event.data),
+                let position = payload["redacted_position"]?.number,
                 let digest = payload["replacement_sha256"]?.text, position >= 0
             else { throw Self.damaged(event.position, "it says a record was redacted, but not which") }
             announced[Position(position)] = digest
@@ -156,7 +159,10 @@ public struct LogVerification: Sendable {
     private func finish() throws -> Report {
         for (position, digest) in replaced.sorted(by: { $0.key < $1.key }) {
             guard announced[position] == digest.hexadecimal else {
-                throw Self.damaged(position, "it is the replacement of a redacted record, but not the one that was announced")
+                throw Self.damaged(
+                    position,
+                    "it is the replacement of a redacted record, but not the one that was announced"
+                )
             }
         }
         for position in announced.keys.sorted() where replaced[position] == nil {
@@ -166,7 +172,9 @@ public struct LogVerification: Sendable {
         guard root == tail.frontier.root else {
             throw Self.damaged(tail.size, "the records do not hash to the root that the log keeps")
         }
-        let lastID = withUnsafeBytes(of: tail.lastEventID.uuid) { ($0.bigEndian(at: 0), $0.bigEndian(at: 8)) as (UInt64, UInt64) }
+        let lastID = withUnsafeBytes(of: tail.lastEventID.uuid) {
+            ($0.bigEndian(at: 0), $0.bigEndian(at: 8)) as (UInt64, UInt64)
+        }
         guard tail.size == 0 || last.time == tail.recordedAt && last.identifier == lastID else {
             throw Self.damaged(tail.size, "the log's head does not belong to its last record")
         }
@@ -181,7 +189,8 @@ public struct LogVerification: Sendable {
         try indexes.checkOutcomes()
         let heads = HeadCheck(transaction: transaction, keys: keys, size: tail.size, allHeads: options.allHeads)
         let kept = try heads.checkKept()
-        let outside = try heads.checkOutside(log.folders.treeHeads)
+        let outside = options.checksOutside ? try heads.checkOutside(log.folders.treeHeads) : 0
+        if options.checksOutside { try log.requireOwnHeads() }
         return Report(
             events: tail.size,
             root: root,

@@ -83,11 +83,14 @@ struct PageWalk {
             return
         }
         guard depth <= Self.deepest else { throw Fault(words: "a table is \(depth) levels deep") }
-        let before = leaves
+        // Tables stand within the table of their names: each counts its own entries.
+        let outer = leaves
+        leaves = 0
         try tree(root, level: Int(depth), from: nil, to: nil)
-        guard UInt64(leaves - before) == entries else {
-            throw Fault(words: "the table with root page \(root) counts \(entries) entries and has \(leaves - before)")
+        guard UInt64(leaves) == entries else {
+            throw Fault(words: "the table with root page \(root) counts \(entries) entries and has \(leaves)")
         }
+        leaves = outer
     }
 
     private mutating func take(_ page: UInt64, _ count: UInt64 = 1) throws -> Int {
@@ -153,7 +156,9 @@ struct PageWalk {
         let size = isLeaf ? word(4) & Self.isElsewhere != 0 ? 8 : number : 0
         let end = start + 8 + Int(word(6))
         guard end + size <= pageSize else { throw Fault(words: "page \(page) has an entry beyond its end") }
-        guard !isLeaf || word(4) <= Self.isTable else { throw Fault(words: "page \(page) has an entry of kind \(word(4))") }
+        guard !isLeaf || word(4) <= Self.isTable else {
+            throw Fault(words: "page \(page) has an entry of kind \(word(4))")
+        }
         return Node(
             key: Key(rebasing: bytes[start + 8..<end]),
             child: UInt64(number) | UInt64(word(4)) << 32,
@@ -186,7 +191,9 @@ struct PageWalk {
 
     /// Free pages: their count, then their numbers; one that a table uses would be written over.
     private mutating func takeFree(_ value: Key, _ page: UInt64) throws {
-        guard value.count >= 8, value.count % 8 == 0 else { throw Fault(words: "page \(page) lists free pages wrongly") }
+        guard value.count >= 8, value.count % 8 == 0 else {
+            throw Fault(words: "page \(page) lists free pages wrongly")
+        }
         let count = value.loadUnaligned(as: UInt64.self)
         guard count <= UInt64(value.count / 8 - 1) else {
             throw Fault(words: "page \(page) lists \(count) free pages in \(value.count) bytes")
@@ -194,7 +201,9 @@ struct PageWalk {
         for index in 0..<Int(count) {
             let number = value.loadUnaligned(fromByteOffset: 8 * (index + 1), as: UInt64.self)
             // Free pages at the end of the file need not be there.
-            guard number > 1, number <= lastPage else { throw Fault(words: "page \(number) is free and does not exist") }
+            guard number > 1, number <= lastPage else {
+                throw Fault(words: "page \(number) is free and does not exist")
+            }
             guard Int(number / 64) < used.count else { continue }
             guard used[Int(number / 64)] & 1 << (number % 64) == 0 else {
                 throw Fault(words: "page \(number) is free and used, or free twice")
@@ -209,7 +218,8 @@ struct PageWalk {
             return
         }
         let order = memcmp(one, other, min(first.count, second.count))
-        let isBefore = order < 0 || order == 0 && (first.count < second.count || !isStrict && first.count == second.count)
+        let isBefore =
+            order < 0 || order == 0 && (first.count < second.count || !isStrict && first.count == second.count)
         guard isBefore else { throw Fault(words: "page \(page) has keys out of order") }
     }
 }

@@ -44,7 +44,8 @@ struct RecordSweep {
     private static let group = 256
 
     /// Sweeps the records from a position, a multiple of 256, up to another.
-    func piece(from start: Position, to end: Position, in transaction: LMDBTransaction) throws(EventStoreError) -> Piece {
+    func piece(from start: Position, to end: Position, in transaction: LMDBTransaction) throws(EventStoreError) -> Piece
+    {
         var piece = Piece()
         var names = StreamNames()
         var leaves: [TreeHash] = []
@@ -115,7 +116,8 @@ struct RecordSweep {
         }
         let record = entry.value
         let offset = 32 * Int(position % UInt64(Self.group))
-        let stored = position < covered ? tile.flatMap { $0.count >= offset + 32 ? TreeHash($0, at: offset) : nil } : nil
+        let stored =
+            position < covered ? tile.flatMap { $0.count >= offset + 32 ? TreeHash($0, at: offset) : nil } : nil
         guard position >= covered || stored != nil else { return bad("its Merkle tile is missing or too short") }
         let layout: RecordLayout
         do throws(RecordError) {
@@ -183,7 +185,8 @@ private struct StreamNames {
         guard name.count < Self.room, let source = name.baseAddress else { return false }
         return names.withUnsafeMutableBytes { names in
             guard let target = names.baseAddress else { return false }
-            if keys[place] == key, Int(names[start]) == name.count, memcmp(target + start + 1, source, name.count) == 0 {
+            if keys[place] == key, Int(names[start]) == name.count, memcmp(target + start + 1, source, name.count) == 0
+            {
                 return true
             }
             guard IndexKey(streamNamed: name) == key else { return false }

@@ -80,6 +80,13 @@ final class TreeHeadFiles {
         return nil
     }
 
+    /// The name in the newest note of a log of another installation; nil where all are of this one.
+    static func foreignOrigin(in folder: String, to install: UUID) throws(FileFault) -> String? {
+        try newest(in: folder) { head in
+            LogOrigin(text: head.head.origin).map { $0.install != install } ?? false
+        }?.head.head.origin
+    }
+
     /// The notes in a text, in order; lines that belong to no whole note are passed over.
     static func notes(in text: String) -> [SignedTreeHead] {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -114,5 +121,28 @@ final class TreeHeadFiles {
             bytes += part
         }
         return (String(decoding: bytes, as: UTF8.self), Int(length) <= size)
+    }
+}
+
+extension LogFolders {
+    /// The largest tree head of an installation in the folder of outside heads, whoever signed it; nil when there is none.
+    ///
+    /// For whoever is about to put a log there: a head by a key that this log does not know may be of its later part.
+    package func newestTreeHead(ofInstall install: String) throws(EventStoreError) -> SignedTreeHead? {
+        do throws(FileFault) {
+            return try TreeHeadFiles.newest(in: treeHeads) { LogOrigin(text: $0.head.origin)?.install.text == install }?
+                .head
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// The largest tree head in the folder of outside heads, of whatever log.
+    package func newestTreeHead() throws(EventStoreError) -> SignedTreeHead? {
+        do throws(FileFault) {
+            return try TreeHeadFiles.newest(in: treeHeads) { _ in true }?.head
+        } catch {
+            throw .file(error)
+        }
     }
 }

@@ -126,8 +126,7 @@ package struct AuditBundleResult: Sendable {
 
     /// The event that records the export.
     package func event(path: String) -> DocumentExported {
-        let isListed = 1...ExportResult.greatestListedCount ~= named.count
-        return DocumentExported(
+        DocumentExported(
             file: URL(filePath: path).lastPathComponent,
             kind: "audit-bundle",
             format: "tar",
@@ -136,9 +135,7 @@ package struct AuditBundleResult: Sendable {
             fromPosition: Int(range.from),
             toPosition: Int(range.to),
             filter: range.only.isEmpty ? nil : "only=\(range.only.sorted().joined(separator: ","))",
-            entries: entries,
-            names: named.isEmpty ? .none : isListed ? .listed : .unknown,
-            named: isListed ? .array(named.sorted().map { .string($0) }) : nil
-        )
+            entries: entries
+        ).naming(named.subtracting([CommandContext.system]))
     }
 }

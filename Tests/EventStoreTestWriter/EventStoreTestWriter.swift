@@ -21,6 +21,7 @@ struct EventStoreTestWriter {
             case "append": try await append(folder, callers: number(2), events: number(3), rounds: number(4))
             case "follow": try await follow(folder, until: Position(number(2)), mapSize: number(3))
             case "hold": hold(folder)
+            case "rewrite": try Insider.rewrite(folder, at: Position(number(2)))
             case "judge": try await Judge.run(acknowledged: folder)
             case "fail": try await fail(folder)
             default: exit(64)

@@ -38,6 +38,9 @@ struct AsOfTests {
         }
     }
 
+    /// How many positions are looked at: `DAYBOOK_AS_OF_ROUNDS`.
+    private static let positions = Int(ProcessInfo.processInfo.environment["DAYBOOK_AS_OF_ROUNDS"] ?? "") ?? 200
+
     @Test("At 200 random positions, also inside commands, they equal a rebuild that ends there")
     func equalsCutRebuild() async throws {
         let home = try TestHome(keyframeInterval: 40)
@@ -48,7 +51,7 @@ struct AsOfTests {
         _ = try await projector.catchUp()
         let head = try home.log.head().size
         #expect(try !FileManager.default.contentsOfDirectory(atPath: home.place.keyframes).isEmpty)
-        for _ in 0..<200 {
+        for _ in 0..<Self.positions {
             let position = Position.random(in: 0...head, using: &random)
             let models = try await projector.readModels(asOf: position)
             #expect(models.behind.isEmpty)

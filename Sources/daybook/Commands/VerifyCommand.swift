@@ -1,161 +1,119 @@
 import ArgumentParser
 import CanonicalJSON
-import Crypto
-import DurableFiles
-import EventStore
 import Foundation
-import ModelFolders
-import Projecting
-import RoutingDomain
 
-/// Checks everything there is against the log.
-struct VerifyCommand: HomeCommand {
+/// Checks everything there is against the log, in a process of its own.
+///
+/// The log is read through memory, so that a damaged file can end whoever reads it: this process only listens to one that
+/// reads (``VerifyWork``), and says what became of it.
+struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract:
             "Check the log, then read models, model files and evidence against it; exit code 65 names what is bad."
     )
     @OptionGroup var global: GlobalOptions
-    @Flag(name: .long, help: "Only the log itself.")
+    @Flag(name: .long, help: "Only the log itself: records, hashes, tiles, indexes, tree heads.")
     var logOnly = false
+    @Flag(name: .long, help: "Check every tree head, not only the newest, those at a change of keys and one a day.")
+    var allHeads = false
+    @Flag(
+        name: .long,
+        help: "After the log was verified, go on from a log that lost events, under a new name and key."
+    )
+    var acceptRollback = false
+    @Option(name: .long, help: ArgumentHelp("Why the loss is accepted; stays in the audit trail.", valueName: "words"))
+    var reason: String?
+    @Flag(name: .long, help: .hidden)
+    var inChild = false
+    @Option(name: .long, help: .hidden)
+    var stallSeconds = 300
 
-    func run(in home: OpenHome) async throws {
-        let log = home.log
-        let size = try log.head().size
-        let (report, facts) = try await onThread {
-            let bar = ProgressBar("reading the log", total: Int(size))
-            defer { bar.finish() }
-            var facts = LoggedFacts()
-            let report = try LogVerification.verify(
-                log,
-                progress: { bar.advance(Int($0)) },
-                inspect: { try facts.inspect($0) }
-            )
-            return (report, facts)
+    func validate() throws {
+        guard acceptRollback || reason == nil else { throw ValidationError("--reason belongs to --accept-rollback") }
+        guard !acceptRollback || reason?.contains(where: { !$0.isWhitespace }) == true else {
+            throw ValidationError("--accept-rollback needs --reason: it stays in the audit trail")
         }
-        var lines = [
-            "log        \(report.events) events in \(report.streams) streams, dense, chained, root \(report.root.hexadecimal)"
-        ]
-        var problems: [String] = []
-        var isWhole = true
-        if !logOnly {
-            let tables = try await Self.compareTables(home)
-            isWhole = tables.isCompared
-            problems += tables.problems
-            lines.append("tables     \(tables.words)")
-            for (version, model) in facts.models.sorted(by: { $0.key < $1.key }) {
-                problems += try await Self.problems(of: model, version, home)
-            }
-            lines.append("models     \(facts.models.count) versions compared with their manifests")
-            problems += try await Self.problems(ofEvidence: facts.evidence, home)
-            lines.append("evidence   \(facts.evidence.count) files compared with their digests")
-        }
-        lines += [
-            "",
-            "This proves that the records are the ones this log has always hashed, and that everything else follows from them.",
-            "No log can prove that an action was recorded at all; keep a tree head elsewhere to notice a history made anew.",
-        ]
-        guard problems.isEmpty else {
-            var failure = Failure(
-                "verify.differs",
-                problems.joined(separator: "; "),
-                hint: "`daybook projections check` repairs read models; restore files from a backup",
-                status: ExitStatus.badData
-            )
-            failure.facts["problems"] = .array(problems.map { .string($0) })
-            throw failure
-        }
-        home.printer.show(
-            lines.joined(separator: "\n"),
-            [
-                "events": .integer(Int(report.events)), "streams": .integer(report.streams),
-                "root": .string(report.root.hexadecimal), "models": .integer(facts.models.count),
-                "evidence": .integer(facts.evidence.count), "log_only": .bool(logOnly),
-                "tables_compared": .bool(isWhole && !logOnly), "problems": [],
-            ]
-        )
-        if !isWhole { throw ExitCode(ExitStatus.tryAgain) }
+        guard stallSeconds > 0 else { throw ValidationError("--stall-seconds is above 0") }
     }
 
-    /// Compares the read models with a rebuild; where another process projects, says so instead of giving up on the rest.
-    private static func compareTables(
-        _ home: OpenHome
-    ) async throws -> (isCompared: Bool, problems: [String], words: String) {
-        do {
-            let check = try await home.projector.check(repair: false)
-            let problems =
-                (check.damage.map { ["registry.db: \($0)"] } ?? [])
-                + check.differences.map { "read model \($0.table): \($0.missing) rows missing, \($0.extra) extra" }
-            return (
-                true, problems, check.isSound ? "every read model is what a rebuild gives" : "differ from a rebuild"
-            )
-        } catch let fault as ProjectingFault where fault.code == .stale {
-            return (false, [], "NOT compared: \(fault.message); stop it for a moment to compare them")
-        }
+    func run() async throws {
+        if inChild { return await VerifyWork(command: self).run() }
+        // A home that is not there needs no process to say so.
+        try OpenHome.requireHome(global.folders)
+        let words = words
+        let stall = stallSeconds
+        let report = try await onThread { try VerifyProcess(words: words, stallSeconds: stall).run() }
+        global.printer.show(report.text, report.facts)
+        if report.status != 0 { throw ExitCode(report.status) }
     }
 
-    private static func problems(of model: ModelRegistered, _ version: String, _ home: OpenHome) async throws
-        -> [String]
-    {
-        do {
-            try await ModelCommand.verify(version, in: home)
-            return []
-        } catch let failure as Failure where failure.code == "model.altered" {
-            return [failure.message]
+    /// What the child is started with.
+    private var words: [String] {
+        var words = ["verify", "--in-child", "--home", global.folders.root]
+        if logOnly { words.append("--log-only") }
+        if allHeads { words.append("--all-heads") }
+        if acceptRollback { words += ["--accept-rollback", "--reason", reason ?? ""] }
+        for (name, value) in [
+            ("--as", global.actor), ("--projections", global.projections), ("--migrations", global.migrations),
+        ] {
+            if let value { words += [name, value] }
         }
+        return words
     }
-
-    private static func problems(ofEvidence digests: Set<String>, _ home: OpenHome) async throws -> [String] {
-        let blobs = home.folders.blobs
-        return try await onThread {
-            digests.sorted().compactMap { digest in
-                guard let bytes = try? DurableFile.read("\(blobs)/\(digest)", limit: Evidence.limit) else {
-                    return "evidence data/blobs/\(digest) is missing or unreadable"
-                }
-                return SHA256.hash(data: bytes).hexadecimal == digest
-                    ? nil : "evidence data/blobs/\(digest) was altered"
-            }
-        }
-    }
-
 }
 
-/// What the log says should be on disk.
-private struct LoggedFacts: Sendable {
-    var models: [String: ModelRegistered] = [:]
-    var evidence: Set<String> = []
+/// What a verification found, as it crosses from the process that reads to the one that tells.
+struct VerifyReport: Sendable {
+    var text: String
+    var facts: JSONValue
+    /// 0, or 75 where something could not be compared now.
+    var status: Int32 = 0
+}
 
-    /// Takes the facts of an event; one that cannot be read is damage, named by its position.
-    mutating func inspect(_ recorded: RecordedEvent) throws {
-        do {
-            _ = try recorded.metadata()
-            try take(recorded)
-        } catch {
-            var failure = Failure(
-                "damaged",
-                "the log is damaged at position \(recorded.position): its record cannot be read: \(error)",
-                hint: "stop writing, keep a copy of data/log, and restore a backup; nothing was changed",
-                status: ExitStatus.badData
-            )
-            failure.facts["position"] = .position(recorded.position)
-            throw failure
-        }
+/// One line from the process that reads.
+enum VerifyMessage: Sendable {
+    /// Everything before this position of so many is sound.
+    case sound(Int, of: Int)
+    /// What is looked at from now on, for people.
+    case phase(String)
+    case report(VerifyReport)
+    case failure(Failure)
+
+    /// The message as one line of canonical JSON.
+    var line: String {
+        let value: JSONValue =
+            switch self {
+            case .sound(let position, let size): ["sound": .integer(position), "size": .integer(size)]
+            case .phase(let words): ["phase": .string(words)]
+            case .report(let report):
+                ["text": .string(report.text), "facts": report.facts, "status": .integer(Int(report.status))]
+            case .failure(let failure):
+                [
+                    "code": .string(failure.code), "message": .string(failure.message), "hint": .string(failure.hint),
+                    "status": .integer(Int(failure.status)), "facts": .object(failure.facts),
+                ]
+            }
+        return ((try? value.canonicalText()) ?? "{}") + "\n"
     }
 
-    private mutating func take(_ recorded: RecordedEvent) throws {
-        let event = try EventCatalog.decode(
-            type: recorded.type,
-            version: Int(recorded.schemaVersion),
-            payload: try JSONReader.canonical(recorded.data)
-        )
-        switch event {
-        case let event as ModelRegistered: models[event.version] = event
-        // The evidence of a redacted entry was removed with its words.
-        case let event as TaskLogged where event.evidence == Redactable.mark && recorded.isRedacted: break
-        case let event as TaskCorrected where event.evidence == Redactable.mark && recorded.isRedacted: break
-        case let event as TaskLogged: event.evidenceSha256.map { _ = evidence.insert($0) }
-        case let event as TaskCorrected: event.evidenceSha256.map { _ = evidence.insert($0) }
-        default: break
+    /// Reads a line; nil for anything else, as from a process that was cut short.
+    init?(line: some StringProtocol) {
+        guard let value = try? JSONReader.plain(String(line)) else { return nil }
+        if let position = value["sound"]?.number, let size = value["size"]?.number {
+            self = .sound(position, of: size)
+        } else if let words = value["phase"]?.text {
+            self = .phase(words)
+        } else if let text = value["text"]?.text, let facts = value["facts"], let status = value["status"]?.number {
+            self = .report(VerifyReport(text: text, facts: facts, status: Int32(status)))
+        } else if let code = value["code"]?.text, let message = value["message"]?.text, let hint = value["hint"]?.text,
+            let status = value["status"]?.number
+        {
+            var failure = Failure(code, message, hint: hint, status: Int32(status))
+            failure.facts = value["facts"]?.members ?? [:]
+            self = .failure(failure)
+        } else {
+            return nil
         }
     }
 }

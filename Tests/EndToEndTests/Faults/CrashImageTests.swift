@@ -198,8 +198,13 @@ private struct Recording: @unchecked Sendable {
         for (index, step) in trace.steps.enumerated() {
             if chosen.contains(index) {
                 var moment = disk
-                if case .write = step { moment.take(step, isSynchronising: false) }
-                crashes += Choices(moment).some(quota, using: &random).map { choice, words in
+                var focus: UInt64 = 0
+                if case .synchronise(_, let file) = step { focus = file }
+                if case .write(_, let file, _, _, _) = step {
+                    focus = file
+                    moment.take(step, isSynchronising: false)
+                }
+                crashes += Choices(moment, focus: focus).some(quota, using: &random).map { choice, words in
                     Crash(step: index, disk: moment, choice: choice, acknowledged: acknowledged, words: words)
                 }
             }
@@ -224,7 +229,10 @@ private struct Recording: @unchecked Sendable {
     }
 }
 
-/// What a crash may leave at one moment: all subsets of up to six pages, or 64 at random; and each with one page torn.
+/// What a crash may leave at one moment.
+///
+/// Of the file that is being synchronised all subsets of up to six pages, or 64 at random, and each with one page torn; of
+/// other files some at random.
 private struct Choices {
     private struct Change: Hashable {
         let file: UInt64
@@ -232,11 +240,16 @@ private struct Choices {
     }
 
     private let changes: [Change]
+    private let others: [Change]
 
-    init(_ disk: DiskModel) {
-        changes = disk.unsure.sorted { $0.key < $1.key }.flatMap { file, count in
-            (0..<count).map { Change(file: file, number: $0) }
+    init(_ disk: DiskModel, focus: UInt64) {
+        func all(_ isWanted: (UInt64) -> Bool) -> [Change] {
+            disk.unsure.filter { isWanted($0.key) }.sorted { $0.key < $1.key }.flatMap { file, count in
+                (0..<count).map { Change(file: file, number: $0) }
+            }
         }
+        changes = all { $0 == focus }
+        others = all { $0 != focus }
     }
 
     /// Up to `limit` of them.
@@ -247,7 +260,7 @@ private struct Choices {
                 Set(changes.indices.filter { mask >> $0 & 1 == 1 }.map { changes[$0] })
             }
         } else {
-            subsets = (0..<64).map { _ in Set(changes.filter { _ in Bool.random(using: &random) }) }
+            subsets = (0..<min(64, limit)).map { _ in Set(changes.filter { _ in Bool.random(using: &random) }) }
         }
         let torn: [(Change?, Int)] = [(nil, 0)] + changes.prefix(64).flatMap { [($0, 512), ($0, 2048)] }
         let all = subsets.flatMap { subset in
@@ -255,8 +268,16 @@ private struct Choices {
         }
         return all.shuffled(using: &random).prefix(limit).map { subset, torn in
             let share = Int.random(in: 0...100, using: &random)
+            // Appended lines mostly reach the disk in order; sometimes one in the middle does not.
+            let kept = Int.random(in: 0...max(1, others.count), using: &random)
+            let hole =
+                Int.random(in: 0..<10, using: &random) == 0 ? Int.random(in: 0...others.count, using: &random) : -1
+            let beside = Set(others.enumerated().filter { $0.offset < kept && $0.offset != hole }.map(\.element))
             let choice = DiskModel.Choice(
-                holds: { subset.contains(Change(file: $0, number: $1)) },
+                holds: { file, number in
+                    let change = Change(file: file, number: number)
+                    return subset.contains(change) || beside.contains(change)
+                },
                 torn: torn.0.map { ($0.file, $0.number, torn.1) },
                 names: { _, count in count * share / 100 }
             )

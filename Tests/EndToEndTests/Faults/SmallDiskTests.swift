@@ -1,0 +1,172 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import Glibc
+import Testing
+
+/// Disks that are full or read-only, each for the log, the read models and the exports by itself.
+///
+/// `DAYBOOK_DISKS_ROUNDS` says how often the log's disk fills up.
+@Suite("Small disks", .serialized)
+struct SmallDiskTests {
+    private static let share = FaultShare(name: "disks", seconds: 0, least: 2)
+    private static let refusals: Set<Int32> = [73, 75]
+
+    /// Moves a folder of a home onto a disk of its own.
+    private static func move(_ folder: String, to size: String, for what: String) throws -> Mount? {
+        let aside = "\(folder).aside"
+        try FileManager.default.moveItem(atPath: folder, toPath: aside)
+        guard let mount = try Machine.mountMemory(size, at: folder, for: what) else {
+            try? FileManager.default.removeItem(atPath: folder)
+            try FileManager.default.moveItem(atPath: aside, toPath: folder)
+            return nil
+        }
+        for name in try FileManager.default.contentsOfDirectory(atPath: aside) {
+            try FileManager.default.moveItem(atPath: "\(aside)/\(name)", toPath: "\(folder)/\(name)")
+        }
+        try FileManager.default.removeItem(atPath: aside)
+        return mount
+    }
+
+    /// Writes until nothing fits any more.
+    private static func fill(_ path: String) throws {
+        let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        try #require(file >= 0)
+        defer { close(file) }
+        for size in [65_536, 4096, 512] {
+            let part = [UInt8](repeating: 7, count: size)
+            while write(file, part, part.count) > 0 {}
+        }
+    }
+
+    private static func patch(_ step: Int) -> [String] {
+        [
+            "config", "patch", "runtime", "{\"ef_search\": \(100 + step % 400)}", "--reason",
+            String(repeating: "why ", count: 400),
+        ]
+    }
+
+    @Test(
+        "On a full disk of its own the log refuses appends, reads go on, and each cycle works again without a restart"
+    )
+    func log() async throws {
+        let home = try await TestHome.make()
+        guard let mount = try Self.move("\(home.path)/data/log", to: "3m", for: "a full disk of the log") else {
+            return
+        }
+        let ballast = "\(mount.path)/ballast"
+        var (step, cycles) = (0, 0)
+        for cycle in 0..<(Self.share.asked ?? Self.share.least) {
+            try Self.fill(ballast)
+            var refused: Outcome?
+            for _ in 0..<400 where refused == nil {
+                step += 1
+                let said = try await home.run(Self.patch(step))
+                if said.exit != 0 { refused = said }
+            }
+            let said = try #require(refused, "the disk never became full")
+            #expect(said.exit == 75 && said.errors.contains("space"), "cycle \(cycle): \(said)")
+            try await home.succeed(["events", "tail", "--count", "1"])
+            try await home.succeed(["verify"])
+            unlink(ballast)
+            step += 1
+            try await home.succeed(Self.patch(step))
+            try await home.succeed(["verify", "--log-only"])
+            // As much again would outgrow the disk in the end.
+            if cycle % 10 == 9 {
+                #expect(try Machine.run("mount", "-o", "remount,size=\(3 + cycle)m", mount.path).exit == 0)
+            }
+            cycles += 1
+        }
+        Self.share.say("the log's disk full \(cycles) times: 0 lost, each time it goes on without a restart")
+    }
+
+    @Test("A full disk of the read models stops no append; with room again they are as a rebuild gives them")
+    func readModels() async throws {
+        let home = try await TestHome.make()
+        let data = "\(home.path)/data"
+        guard let small = try Self.move(data, to: "8m", for: "a full disk of the read models"),
+            let log = try Self.move("\(data)/log", to: "64m", for: "a full disk of the read models")
+        else { return }
+        try Self.fill("\(data)/ballast")
+        for step in 0..<30 {
+            let said = try await home.run(Self.patch(step))
+            #expect(said.exit == 0, "the log has room: \(said)")
+        }
+        let checked = try await home.run(["verify", "--log-only"])
+        #expect(checked.exit == 0, "\(checked)")
+        unlink("\(data)/ballast")
+        try await home.succeed(Self.patch(77))
+        try await home.succeed(["verify"])
+        #expect(log.path.hasPrefix(small.path))
+    }
+
+    @Test("A full disk of the exports leaves no file that looks whole, and the home as it was")
+    func exports() async throws {
+        let home = try await TestHome.make()
+        for step in 0..<3 { try await home.succeed(Self.patch(step)) }
+        let folder = home.folder.path("exports")
+        guard let mount = try Machine.mountMemory("64k", at: folder, for: "a full disk of the exports") else { return }
+        try Self.fill("\(folder)/ballast")
+        let before = try await home.standing()
+        for format in ["md", "csv", "html"] {
+            let said = try await home.run([
+                "logbook", "export", "--format", format, "--out", "\(folder)/book.\(format)",
+            ])
+            #expect(Self.refusals.contains(said.exit), "\(said)")
+            #expect(said.errors.filter(\.isNewline).count == 1, "\(said)")
+        }
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(left == ["ballast"], "half an export is left: \(left)")
+        #expect(try await home.standing() == before)
+        unlink("\(folder)/ballast")
+        try await home.succeed(["logbook", "export", "--format", "csv", "--out", "\(mount.path)/book.csv"])
+    }
+
+    @Test(
+        "A disk that becomes read-only, and rights that are taken away, are told in one line; with them back all goes on"
+    )
+    func readOnly() async throws {
+        let home = try await TestHome.make()
+        try await home.succeed(Self.patch(1))
+        guard let mount = try Self.move("\(home.path)/data", to: "16m", for: "a disk that becomes read-only") else {
+            return
+        }
+        func refused(_ what: String) async throws {
+            for words in [Self.patch(2), ["model", "list"], ["verify", "--log-only"]] {
+                let said = try await home.run(words)
+                guard said.exit != 0 else {
+                    #expect(words[0] != "config", "\(what): an append on a read-only disk: \(said)")
+                    continue
+                }
+                #expect([65, 69, 73, 75, 77, 78].contains(said.exit), "\(what): \(said)")
+                #expect(said.errors.filter(\.isNewline).count == 1 && !said.errors.contains("0x"), "\(what): \(said)")
+            }
+        }
+        #expect(try Machine.run("mount", "-o", "remount,ro", mount.path).exit == 0)
+        try await refused("read-only")
+        #expect(try Machine.run("mount", "-o", "remount,rw", mount.path).exit == 0)
+        try await home.succeed(Self.patch(3))
+        try await home.succeed(["verify"])
+        // Rights bind only those who are not root.
+        #expect(try Machine.run("chown", "-R", "65534:65534", home.folder.path).exit == 0)
+        let other = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        guard try await home.run(["--version"], through: other).exit == 0 else {
+            return Skipped.line("rights taken away", because: "another user may not run the program here")
+        }
+        let log = "\(home.path)/data/log"
+        for (path, mode, back) in [
+            (log, mode_t(0o500), mode_t(0o700)), ("\(log)/data.mdb", 0o400, 0o600), (log, 0, 0o700),
+        ] {
+            #expect(chmod(path, mode) == 0)
+            let said = try await home.run(Self.patch(4), through: other)
+            if mode != 0o500 {
+                #expect([75, 77, 78].contains(said.exit), "\(path) with mode \(mode): \(said)")
+                #expect(said.errors.filter(\.isNewline).count == 1, "\(said)")
+            }
+            #expect(chmod(path, back) == 0)
+        }
+        let verified = try await home.run(["verify"], through: other)
+        #expect(verified.exit == 0, "\(verified)")
+    }
+}
