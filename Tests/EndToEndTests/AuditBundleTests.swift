@@ -29,11 +29,11 @@ struct AuditBundleTests {
         #expect(held.output.hasSuffix("VERIFIED\n") && held.output.contains("an action that never was recorded"))
         let path = auditor.folder.path("x.tar")
         try Data(tar).write(to: URL(filePath: path))
-        let self_ = try await auditor.run([path])
-        #expect(self_.exit == 0)
+        let alone = try await auditor.run([path])
+        #expect(alone.exit == 0)
         #expect(
-            self_.output.hasPrefix("KEY TAKEN FROM THE BUNDLE: proves only that it agrees with itself\n"),
-            "\(self_)"
+            alone.output.hasPrefix("KEY TAKEN FROM THE BUNDLE: proves only that it agrees with itself\n"),
+            "\(alone)"
         )
         let unpacked = try await onThread {
             try Child(["/usr/bin/tar", "-xf", path, "-C", auditor.folder.path], environment: Program.environment())

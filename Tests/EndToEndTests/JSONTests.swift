@@ -58,6 +58,7 @@ struct JSONTests {
                 ]
             ),
             (["proof", "consistency"], ["--from", "1"]), (["tree-head"], ["--out", home.folder.path("head")]),
+            (["audit", "bundle"], ["--out", home.folder.path("bundle.tar")]),
             (
                 ["witness", "add-head"],
                 [home.folder.path("head"), "--key", home.folder.path("card"), "--name", "w"]

@@ -9,7 +9,7 @@ import argparse, base64, hashlib, json, mmap, os, re, stat, struct, sys, uuid
 from datetime import datetime, timedelta
 
 # SHA-256 of what every bundle of this format carries: README, and report.html without its data.
-README, REPORT = "a639ca2c7bd5d3bbc24e3f66838444aca26c71050fd8d77fe8f4e27fc1affbb1", "664d1c584487a786259587a50a7dcdfa9d5bad461c9f8d57fbddef5b62216640"
+README, REPORT = "a639ca2c7bd5d3bbc24e3f66838444aca26c71050fd8d77fe8f4e27fc1affbb1", "4597df9e90f26fd5327764fd7c3b7c66087f2fa76e74d9082170df3b30777914"
 NAMES = (r"daybook-export/(README|(MANIFEST|artifacts)\.sha256|audit\.csv|(bundle|names|words)\.json|checkpoint(\.from)?|events\."
          r"ndjson|consistency\.txt|keys/(vkeys\.txt|\d+\.checkpoint)|report\.html|verify_bundle\.py|blobs/[\da-f]{64}|"
          r"events/\d+\.event|tile/(\d+|entries)/[x/\d]+(\.p/\d+)?)")
