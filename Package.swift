@@ -80,7 +80,7 @@ let package = Package(
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
         library(
             "Exporting",
-            ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
+            ["EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
             resources: [.copy("Resources")]
         ),
 
@@ -106,7 +106,7 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels",
+                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Exporting", "Projecting", "Proofs", "ReadModels",
                 "RoutingDomain", arguments, crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",
@@ -151,14 +151,17 @@ let package = Package(
         tests("ReadModels", ["RegistryFixture", "RoutingDomain", "CanonicalJSON", grdb]),
         tests(
             "Exporting",
-            ["RegistryFixture", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]
+            [
+                "EventStore", "EventStoreTesting", "Proofs", "RegistryFixture", "ReadModels", "RoutingDomain",
+                "CanonicalJSON", "DurableFiles", grdb,
+            ]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON", crypto],
             exclude: ["Golden", "Fixtures"],
             swiftSettings: strict
         ),

@@ -16,7 +16,9 @@ enum Imports {
             "GRDBSQLite", "Yams", "Mustache", "Crypto", "Logging",
         ],
         "ReadModels": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Exporting": ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto"],
+        "Exporting": [
+            "EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto",
+        ],
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
@@ -24,7 +26,7 @@ enum Imports {
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
-            "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "GRDB",
+            "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "Exporting", "GRDB",
             "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [

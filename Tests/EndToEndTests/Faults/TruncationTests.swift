@@ -7,7 +7,7 @@ import Testing
 /// `DAYBOOK_CUT_FILES_ROUNDS` says how many cuts at random for each kind of file.
 @Suite("Files cut short", .serialized)
 struct TruncationTests {
-    private static let share = FaultShare(name: "cut_files", seconds: 0, least: 6)
+    private static let share = FaultShare(name: "cut_files", seconds: 0, least: 3)
 
     @Test("A file that was cut short is found, or changes nothing")
     func cut() async throws {

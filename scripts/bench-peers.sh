@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The same durable append beside PostgreSQL, Redis and Python's eventsourcing, one after the other on the same disk.
+# Servers run on sockets of their own with data of their own below .build/peers, and are ended by their own process ids.
+# Usage: scripts/bench-peers.sh [SECONDS of each run, default 5]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+seconds="${1:-5}"
+folder="$PWD/.build/peers"
+mkdir -p "$folder"
+pids=()
+finish() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    [[ -z ${postgres_place:-} ]] || rm -rf "$postgres_place"
+}
+trap finish EXIT
+absent() { printf 'ABSENT: %s: %s\n' "$1" "$2"; }
+declare -A rates
+
+ours() {
+    swift build -c release --product daybook-bench >/dev/null
+    local text
+    text="$("$(swift build -c release --show-bin-path)/daybook-bench" append --rounds 3 --seconds "$seconds" --events 100000)"
+    for callers in 1 16 64; do
+        rates[daybook,$callers]="$(sed -n "s/^append, $callers callers: ours \([0-9]*\).*/\1/p" <<<"$text")"
+        rates[bare C,$callers]="$(sed -n "s/^append, $callers callers:.*peer \([0-9]*\).*/\1/p" <<<"$text")"
+    done
+}
+
+# A table with unique (stream, version), as event stores on PostgreSQL have it; each insert is a transaction of its own.
+postgres() {
+    local bin
+    bin="$(ls -d /usr/lib/postgresql/15/bin 2>/dev/null || true)"
+    [[ -n $bin ]] || { absent "PostgreSQL 15" "no /usr/lib/postgresql/15/bin (apt-get install postgresql)"; return; }
+    local run=()
+    # The server refuses to run as root: the package's own user runs it then, in a place that user can reach.
+    if ((EUID == 0)); then run=(setpriv --reuid=postgres --regid=postgres --clear-groups); fi
+    postgres_place="$(mktemp -d /var/tmp/daybook-peers-XXXXXX)"
+    ((EUID != 0)) || chown postgres:postgres "$postgres_place"
+    (cd "$postgres_place" && "${run[@]}" "$bin/initdb" -D "$postgres_place/data" -A trust -U bench >"$folder/postgres.log" 2>&1) ||
+        { absent "PostgreSQL 15" "initdb failed, see .build/peers/postgres.log"; return; }
+    (cd "$postgres_place" && exec "${run[@]}" "$bin/postgres" -D "$postgres_place/data" -k "$postgres_place" -c listen_addresses= \
+        -c max_connections=100 >>"$folder/postgres.log" 2>&1) &
+    pids+=("$!")
+    local psql=("$bin/psql" -h "$postgres_place" -U bench -q postgres)
+    for _ in $(seq 200); do "${psql[@]}" -c 'select 1' >/dev/null 2>&1 && break; read -rt 0.1 <> <(:) || true; done
+    "${psql[@]}" <<'SQL'
+CREATE TABLE events (position bigserial PRIMARY KEY, stream text NOT NULL, version bigint NOT NULL, type text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(), payload jsonb NOT NULL, UNIQUE (stream, version));
+SQL
+    # Each client has streams of its own and counts their versions, as a caller that knows its expected version does.
+    local payload
+    payload="$(printf '{\\"count\\":12345,\\"ok\\":true,\\"text\\":\\"%s\\"}' "$(printf 'x%.0s' $(seq 255))")"
+    cat >"$folder/append.sql" <<SQL
+\\set stream random(1, 10000)
+INSERT INTO events (stream, version, type, payload) VALUES ('bench-' || :stream || '-' || :client_id,
+  (SELECT coalesce(max(version), 0) + 1 FROM events WHERE stream = 'bench-' || :stream || '-' || :client_id),
+  'bench.measured', '${payload//\\\"/\"}');
+SQL
+    for callers in 1 16 64; do
+        rates[PostgreSQL 15,$callers]="$("$bin/pgbench" -h "$postgres_place" -U bench -n -M prepared -c "$callers" -j 2 -T "$seconds" \
+            -f "$folder/append.sql" postgres 2>>"$folder/postgres.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p')"
+    done
+}
+
+redis() {
+    command -v redis-server >/dev/null || { absent "Redis 7" "no redis-server (apt-get install redis-server)"; return; }
+    local place="$folder/redis"
+    rm -rf "$place"
+    mkdir -p "$place"
+    redis-server --port 0 --unixsocket "$place/s" --dir "$place" --appendonly yes --appendfsync always --save '' \
+        >"$folder/redis.log" 2>&1 &
+    pids+=("$!")
+    for _ in $(seq 100); do [[ -S $place/s ]] && break; read -rt 0.1 <> <(:) || true; done
+    local payload
+    payload="$(printf 'x%.0s' $(seq 300))"
+    for callers in 1 16 64; do
+        local count=$((callers * 2000 * seconds / 5))
+        rates[Redis 7,$callers]="$(redis-benchmark -s "$place/s" -q -n "$count" -c "$callers" -r 10000 \
+            XADD bench-__rand_int__ '*' type bench.measured data "$payload" 2>/dev/null | tr '\r' '\n' |
+            sed -n 's/.*: \([0-9]*\)\.[0-9]* requests per second.*/\1/p' | tail -n 1)"
+    done
+}
+
+python() {
+    local place="$folder/venv"
+    if [[ ! -x $place/bin/python ]]; then
+        python3 -m venv "$place" 2>/dev/null || { absent "Python eventsourcing" "no venv (apt-get install python3-venv)"; return; }
+    fi
+    "$place/bin/python" -c 'import eventsourcing' 2>/dev/null ||
+        "$place/bin/pip" install -q eventsourcing==9.5.6 >"$folder/pip.log" 2>&1 ||
+        { absent "Python eventsourcing" "PyPI cannot be reached, see .build/peers/pip.log"; return; }
+    for callers in 1 16 64; do
+        rates[Python eventsourcing,$callers]="$("$place/bin/python" Benchmarks/peers/eventsourcing_peer.py "$folder/es.sqlite" "$callers" "$seconds")"
+    done
+}
+
+ours
+postgres
+redis
+python
+
+printf '\n%-22s %12s %12s %12s   %s\n' "events/s, 300 bytes" "1 caller" "16 callers" "64 callers" "Daybook is so many times as fast"
+for name in daybook "bare C" "PostgreSQL 15" "Redis 7" "Python eventsourcing"; do
+    [[ -n ${rates[$name,1]:-} ]] || continue
+    printf '%-22s' "$name"
+    for callers in 1 16 64; do printf ' %12s' "${rates[$name,$callers]:--}"; done
+    printf '  '
+    for callers in 1 16 64; do
+        awk -v ours="${rates[daybook,$callers]:-0}" -v peer="${rates[$name,$callers]:-0}" 'BEGIN { printf " %s", (peer > 0 ? sprintf("%.2f", ours / peer) : "-") }'
+    done
+    printf '\n'
+done
