@@ -26,7 +26,8 @@ enum Imports {
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
-            "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore", "Exporting", "GRDB",
+            "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore",
+            "Exporting", "GRDB",
             "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
