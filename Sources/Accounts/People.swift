@@ -1,4 +1,5 @@
 package import Foundation
+internal import DurableFiles
 internal import GRDB
 internal import Synchronization
 
@@ -95,12 +96,16 @@ package final class People: Sendable {
     }
 
     /// Writes a copy of the whole file as it is at one moment to a new file, mode 0600, while others use it.
-    package func copy(to path: String) throws(PeopleFault) {
+    ///
+    /// Throws ``PeopleFault``, and ``DurableFiles/FileFault`` when the disk of the copy is full.
+    package func copy(to path: String) throws {
         do {
             _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
             let copy = try DatabaseQueue(path: path)
             try queue.backup(to: copy)
             try copy.close()
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+            throw FileFault("write", path: path, errorNumber: ENOSPC)
         } catch {
             throw Self.storage(error)
         }

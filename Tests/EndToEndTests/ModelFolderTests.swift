@@ -77,12 +77,17 @@ struct ModelFolderTests {
         for attempt in 0..<10 {
             let start = ContinuousClock.now
             try Self.write("try \(attempt)", "\(folder)/notes.json")
+            // A stamp a little ahead counts as fresh too, and gives a busy machine twice the time.
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: 4)],
+                ofItemAtPath: "\(folder)/notes.json"
+            )
             let said = try await home.run(["model", "register", folder, "--version", "2026.01.12_\(attempt + 1)"])
-            guard ContinuousClock.now - start < .seconds(4) else { continue }
+            guard ContinuousClock.now - start < .seconds(8) else { continue }
             #expect(said.exit == 75 && said.errors.contains("still being written"), "\(said)")
             return
         }
-        Issue.record("no registration took less than four seconds")
+        Issue.record("no registration took less than eight seconds")
     }
 
     @Test("Paths that are no folder are refused")

@@ -27,8 +27,7 @@ enum Imports {
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore",
-            "Exporting",
-            "GRDB",
+            "Exporting", "GRDB",
             "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
