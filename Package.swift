@@ -79,7 +79,7 @@ let package = Package(
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
         library(
             "Exporting",
-            ["ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
+            ["EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
             resources: [.copy("Resources")]
         ),
 
@@ -101,9 +101,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CPOSIX", "CanonicalJSON", "EventStore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
-                arguments,
-                crypto, grdb,
+                "CPOSIX", "CanonicalJSON", "EventStore", "Exporting", "Projecting", "Proofs", "ReadModels",
+                "RoutingDomain", arguments, crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -147,13 +146,16 @@ let package = Package(
         tests("ReadModels", ["RegistryFixture", "RoutingDomain", "CanonicalJSON", grdb]),
         tests(
             "Exporting",
-            ["RegistryFixture", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb]
+            [
+                "EventStore", "EventStoreTesting", "Proofs", "RegistryFixture", "ReadModels", "RoutingDomain",
+                "CanonicalJSON", "DurableFiles", grdb,
+            ]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON"],
+            dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON", crypto],
             exclude: ["Golden"],
             swiftSettings: strict
         ),

@@ -10,6 +10,7 @@ struct DaybookBench: AsyncParsableCommand {
             AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self,
             VerifyBench.self, ProofBench.self,
             PeersBench.self,
+            BundleBench.self,
         ]
     )
 }

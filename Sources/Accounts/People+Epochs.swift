@@ -138,7 +138,9 @@ extension People {
         try database.execute(sql: "INSERT INTO key_epoch (epoch, state) VALUES (?, 'current')", arguments: [new.epoch])
     }
 
-    /// Step 3: what stands marked in the file. Without patience a reader in the way leaves it to a later opening.
+    /// Step 3: what stands marked in the file.
+    ///
+    /// Without patience a reader in the way leaves it to a later opening.
     private func settle(isPatient: Bool) throws(PeopleFault) {
         let (isDue, superseded) = try reading { database in
             (

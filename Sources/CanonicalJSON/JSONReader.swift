@@ -5,9 +5,11 @@
 package enum JSONReader {
     /// The value of canonical bytes; throws ``JSONError`` if re-writing the value would give other bytes.
     package static func canonical(_ bytes: some Collection<UInt8>) throws(JSONError) -> JSONValue {
+        // Arrays are compared as memory; any other collection element by element, through its witness tables.
+        let bytes = Array(bytes)
         let value = try plain(bytes)
         let written = try value.canonicalBytes()
-        guard written.elementsEqual(bytes) else {
+        guard written == bytes else {
             let offset = zip(written, bytes).enumerated().first { $0.element.0 != $0.element.1 }?.offset
             throw JSONError("not in canonical form", offset: offset ?? written.count)
         }

@@ -1,119 +1,110 @@
-package import CanonicalJSON
+internal import CanonicalJSON
+internal import EventStore
+internal import Foundation
 internal import RoutingDomain
 
 /// The rows of an audit bundle that people read: `audit.csv` and `events.ndjson`, made by rules that `verify_bundle.py` knows.
 ///
 /// It also notes on the way what the rows refer to: types, people, changes of the plant's offset from UTC, documents, models.
-package struct BundleRows {
-    /// An event as the rows need it.
-    package struct Event {
-        /// The fields that every export shows; ``ExportedEvent/summary`` is not used.
-        package var fields: ExportedEvent
-        /// Microseconds since 1970.
-        package var recordedAt: Int64
-        /// The plant's offset from UTC then, in seconds.
-        package var offset: Int
-        /// The leaf hash in hexadecimal.
-        package var leaf: String
-        /// Whether the record is a replacement.
-        package var isRedacted: Bool
-        /// The payload's members.
-        package var payload: [String: JSONValue]
-
-        package init(
-            fields: ExportedEvent,
-            recordedAt: Int64,
-            offset: Int,
-            leaf: String,
-            isRedacted: Bool,
-            payload: [String: JSONValue]
-        ) {
-            self.fields = fields
-            self.recordedAt = recordedAt
-            self.offset = offset
-            self.leaf = leaf
-            self.isRedacted = isRedacted
-            self.payload = payload
-        }
-    }
-
+struct BundleRows {
     /// A model's registration: the digest and place of its manifest.
-    package struct Model: Sendable {
+    struct Model {
         /// SHA-256 of the manifest.
-        package let manifestSha256: String
+        let manifestSha256: String
         /// Its path in the home.
-        package let manifestPath: String
+        let manifestPath: String
     }
 
     /// The columns of both files.
-    package static let columns = [
+    static let columns = [
         "position", "recorded_at", "plant_time", "actor", "actor_name", "type", "stream", "stream_version", "summary",
         "reason", "meaning", "auth", "command", "event_id", "payload", "leaf",
     ]
 
     /// The digests of the documents that the rows name.
-    package private(set) var documents: Set<String> = []
+    private(set) var documents: Set<String> = []
     /// The registrations in the order of the rows.
-    package private(set) var models: [Model] = []
+    private(set) var models: [Model] = []
     /// The people and `system` who acted, with their names; empty where no names are to be told.
-    package private(set) var people: [String: String] = [:]
+    private(set) var people: [String: String] = [:]
     private var sentences: [String: String] = [:]
     private var zones: [JSONValue] = []
     private var offset: Int?
+    private var clock: BundleClock
     private let name: (String) -> String?
 
     /// Rows that name people by `name`, which gives nil for whoever is to stay a pseudonym.
-    package init(name: @escaping (String) -> String?) { self.name = name }
+    init(clock: BundleClock, name: @escaping (String) -> String?) {
+        self.clock = clock
+        self.name = name
+    }
 
     /// The first line of `audit.csv`, with the mark that makes spreadsheets read UTF-8.
-    package static var csvHead: [UInt8] {
+    static var csvHead: [UInt8] {
         var bytes: [UInt8] = [0xef, 0xbb, 0xbf]
         CSVText.append(row: columns, to: &bytes)
         return bytes
     }
 
-    /// The next event's line in both files.
-    package mutating func take(_ event: Event) -> (csv: [UInt8], ndjson: [UInt8]) {
-        note(event)
-        let values = values(of: event)
+    /// The next event's line in both files; throws for a payload or an envelope that is no canonical JSON.
+    mutating func take(_ event: RecordedEvent, leaf: [UInt8]) throws -> (csv: [UInt8], ndjson: [UInt8]) {
+        let payload = try JSONReader.canonical(event.data).members ?? [:]
+        let (type, actor) = (event.type, Self.identifier(event.record, at: 88))
+        let now = clock.offset(at: event.position, event.recordedAt)
+        if offset != now {
+            offset = now
+            zones.append(["position": .integer(Int(event.position)), "offset": .integer(now)])
+        }
+        if people[actor] == nil, let name = name(actor) { people[actor] = name }
+        if sentences[type] == nil, let schema = EventCatalog.schemas[type] { sentences[type] = schema.about.summary }
+        note(type, payload)
+        let envelope = try JSONReader.canonical(event.metadataBytes)
+        let values = [
+            String(event.position), CivilTime.text(of: event.recordedAt), Self.plantTime(event.recordedAt, now), actor,
+            people[actor] ?? "", type, event.stream.text, String(event.streamVersion),
+            Self.summary(event, type, payload),
+            envelope["reason"]?.text ?? "", envelope["meaning"]?.text ?? "", envelope["auth"]?.text ?? "",
+            Self.identifier(event.record, at: 72), Self.identifier(event.record, at: 32),
+            String(decoding: event.data, as: UTF8.self), leaf.hexadecimal,
+        ]
         var csv: [UInt8] = []
         csv.reserveCapacity(1024)
         CSVText.append(row: values, to: &csv)
         return (csv, Self.line(values))
     }
 
-    private mutating func note(_ event: Event) {
-        let fields = event.fields
-        if people[fields.actor] == nil, let name = name(fields.actor) { people[fields.actor] = name }
-        if offset != event.offset {
-            offset = event.offset
-            zones.append(["position": .integer(fields.position), "offset": .integer(event.offset)])
+    /// The text of the 16 bytes at an offset of a record; Foundation's own goes through `printf`.
+    private static func identifier(_ record: ArraySlice<UInt8>, at offset: Int) -> String {
+        let start = record.startIndex + offset
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for (place, byte) in record[start..<start + 16].enumerated() {
+            if place == 4 || place == 6 || place == 8 || place == 10 { text.append(UInt8(ascii: "-")) }
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
         }
-        if sentences[fields.type] == nil, let text = EventCatalog.summary(of: fields.type) {
-            sentences[fields.type] = text
-        }
-        for (name, value) in event.payload where name.hasSuffix("_sha256") {
-            guard event.payload["\(name.dropLast(7))_bytes"] != nil, let digest = value.text else { continue }
-            documents.insert(digest)
-        }
-        if fields.type == ModelRegistered.about.type, let digest = event.payload["manifest_sha256"]?.text,
-            let path = event.payload["manifest_path"]?.text
-        {
-            documents.insert(digest)
-            models.append(Model(manifestSha256: digest, manifestPath: path))
-        }
+        return String(decoding: text, as: UTF8.self)
     }
 
-    private func values(of event: Event) -> [String] {
-        let fields = event.fields
-        let summary =
-            event.isRedacted ? "[redacted at \(fields.position)]" : EventCatalog.sentence(fields.type, event.payload)
-        return [
-            String(fields.position), fields.recordedAt, Self.plantTime(event.recordedAt, event.offset), fields.actor,
-            people[fields.actor] ?? "", fields.type, fields.stream, String(fields.streamVersion), summary,
-            fields.reason ?? "", fields.meaning ?? "", fields.auth, fields.command, fields.eventID, fields.payload,
-            event.leaf,
-        ]
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    /// Keeps what the rows refer to: documents by digest, and manifests of models.
+    private mutating func note(_ type: String, _ payload: [String: JSONValue]) {
+        for (name, value) in payload where name.hasSuffix("_sha256") {
+            guard payload["\(name.dropLast(7))_bytes"] != nil, let digest = value.text else { continue }
+            documents.insert(digest)
+        }
+        guard type == ModelRegistered.about.type, let digest = payload["manifest_sha256"]?.text,
+            let path = payload["manifest_path"]?.text
+        else { return }
+        documents.insert(digest)
+        models.append(Model(manifestSha256: digest, manifestPath: path))
+    }
+
+    /// The catalogue's sentence for the stored payload, whatever its schema version; the type's name where there is none.
+    private static func summary(_ event: RecordedEvent, _ type: String, _ payload: [String: JSONValue]) -> String {
+        if event.isRedacted { return "[redacted at \(event.position)]" }
+        return EventCatalog.schemas[type]?.summary.sentence(payload) ?? type
     }
 
     /// `2026-02-02T14:00:00.000000+09:00`.
@@ -123,37 +114,59 @@ package struct BundleRows {
         return "\(local)\(offset < 0 ? "-" : "+")\(two(abs(offset) / 3600)):\(two(abs(offset) / 60 % 60))"
     }
 
-    private static let plain: Set<String> = ["position", "stream_version", "payload"]
+    /// What stands before each value of a line, and whether the value stands there as it is.
+    private static let keys: [(text: [UInt8], isPlain: Bool)] = columns.enumerated().map { place, name in
+        (Array("\(place == 0 ? "{" : ",")\"\(name)\":".utf8), ["position", "stream_version", "payload"].contains(name))
+    }
 
     private static func line(_ values: [String]) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(1024)
-        for (name, value) in zip(columns, values) {
-            bytes += (bytes.isEmpty ? "{\"" : ",\"").utf8
-            bytes += name.utf8
-            bytes += "\":".utf8
-            if plain.contains(name) {
+        bytes.reserveCapacity(1536)
+        for (key, value) in zip(keys, values) {
+            bytes += key.text
+            if key.isPlain {
                 bytes += value.utf8
             } else {
                 JSONValue.appendCanonical(value, to: &bytes)
             }
         }
-        bytes += "}\n".utf8
+        bytes += [UInt8(ascii: "}"), 0x0a]
         return bytes
     }
 
     /// `words.json`: the sentences of the types that occur, and the plant's offsets from UTC by position.
-    package var words: JSONValue {
+    var words: JSONValue {
         ["summaries": .object(sentences.mapValues { .string($0) }), "zones": .array(zones)]
     }
 }
 
-extension EventCatalog {
-    /// The template of a type's sentence; nil for a type that this program does not know.
-    fileprivate static func summary(of type: String) -> String? { schemas[type]?.about.summary }
+/// The plant's offset from UTC at each event.
+struct BundleClock {
+    private let zones: [(from: Position, zone: TimeZone)]
+    /// The quarter of an hour and the zone for which ``offset`` holds: no zone's offset changes within one.
+    private var slot: (time: Int64, zone: Int) = (.min, 0)
+    private var offset = 0
 
-    /// The sentence for a stored payload, whatever its schema version; the type's name where there is no template.
-    fileprivate static func sentence(_ type: String, _ payload: [String: JSONValue]) -> String {
-        schemas[type]?.summary.sentence(payload) ?? type
+    /// The zone at creation and after each change; an event that changes it still counts in the old one.
+    init(of log: some EventLog) throws {
+        var zones: [(from: Position, zone: TimeZone)] = [(0, TimeZone(identifier: log.identity.timeZone) ?? .gmt)]
+        for event in try log.events(in: StreamName(literal: "system")) where event.type == SystemTimeZoneSet.about.type
+        {
+            let name = try JSONReader.canonical(event.data)["time_zone"]?.text ?? ""
+            zones.append((event.position + 1, TimeZone(identifier: name) ?? .gmt))
+        }
+        self.zones = zones
+    }
+
+    /// Seconds east of UTC.
+    mutating func offset(at position: Position, _ instant: Microseconds) -> Int {
+        let wanted = (time: instant / 900_000_000, zone: zones.lastIndex { $0.from <= position } ?? 0)
+        if wanted != slot {
+            slot = wanted
+            offset = zones[wanted.zone].zone.secondsFromGMT(
+                for: Date(timeIntervalSince1970: Double(instant / 1_000_000))
+            )
+        }
+        return offset
     }
 }

@@ -18,13 +18,9 @@ package struct ExportResult: Sendable, Equatable {
     /// The pseudonyms of the people whose names it holds.
     package let named: Set<String>
 
-    /// More people than this are not listed in the event: the document may then hold anybody's name.
-    private static let greatestListedCount = 500
-
     /// The event that records the export.
     package var event: DocumentExported {
-        let isListed = 1...Self.greatestListedCount ~= named.count
-        return DocumentExported(
+        DocumentExported(
             file: file,
             kind: kind,
             format: format.rawValue,
@@ -33,10 +29,8 @@ package struct ExportResult: Sendable, Equatable {
             fromPosition: source.fromPosition,
             toPosition: source.toPosition,
             filter: source.filter,
-            entries: entries,
-            names: named.isEmpty ? .none : isListed ? .listed : .unknown,
-            named: isListed ? .array(named.sorted().map { .string($0) }) : nil
-        )
+            entries: entries
+        ).naming(named)
     }
 }
 

@@ -225,8 +225,8 @@ public struct Witness: Sendable {
         guard let key = WitnessKey(name: name) else {
             throw ProofFault(
                 .malformed,
-                "\"\(name.prefix(80))\" cannot name a witness",
-                hint: "a name without spaces and plus signs, for example witness.example.com/quality"
+                name.isEmpty ? "this witness has no name yet" : "\"\(name.prefix(80))\" cannot name a witness",
+                hint: "--name gives it one at its first use, without spaces and plus signs: quality.example.com"
             )
         }
         try key.write(keyFile)

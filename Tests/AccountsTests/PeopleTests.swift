@@ -66,19 +66,22 @@ struct PeopleTests {
         ]
     )
     func refusesNames(name: String) throws {
-        let people = try PeoplePlace().open()
+        let place = try PeoplePlace()
+        let people = try place.open()
         _ = try people.add(id: UUID(), name: "Ann", at: "")
         #expect(throws: PeopleFault.self) { try people.add(id: UUID(), name: name, at: "") }
-        #expect(try people.all().count == 1)
+        #expect(try place.open().all().count == 1)
     }
 
     @Test("A name in decomposed Hangul is the same name as in composed Hangul")
     func normalises() throws {
-        let people = try PeoplePlace().open()
+        let place = try PeoplePlace()
+        let people = try place.open()
         let kim = try people.add(id: UUID(), name: "김", at: "")
         let decomposed = "김".decomposedStringWithCanonicalMapping
         #expect(try people.person(named: decomposed) == kim)
         #expect(throws: PeopleFault.self) { try people.add(id: UUID(), name: decomposed, at: "") }
+        #expect(try place.open().count() == 1)
     }
 
     @Test("The file and the key are their owner's alone")

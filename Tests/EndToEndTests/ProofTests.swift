@@ -90,6 +90,7 @@ struct ProofTests {
         #expect(json["note"]?.text == note && json["origin"]?.text == String(lines[0]))
         #expect(json["size"]?.number == Int(lines[1]))
         try await home.refuses(["tree-head", "--out", out], exit: 73, naming: ["head exists already"])
+        try await home.refuses(["tree-head", "--key-change"], exit: 65, naming: ["the key that it began with"])
         try await home.succeed(["config", "patch", "runtime", #"{"ef_search": 200}"#, "--reason", "tried out"])
         #expect(try await home.succeed(["tree-head"]).output != note)
     }
@@ -166,5 +167,42 @@ struct ProofTests {
         #expect(try await home.json(["model", "active"])["version"]?.text == Sample.versions[1])
         #expect(try await home.json(["model", "active", "--at", "0"])["version"] == JSONValue.null)
         #expect(try await home.succeed(["model", "active"]).output.contains("why    into service"))
+    }
+
+    @Test("A redacted position is proven with its redaction, and what was proven before stays proven")
+    func redacted() async throws {
+        let home = try await TestHome.make()
+        let card = home.folder.path("card")
+        try await home.succeed(["auditor-card", "--out", card])
+        let said = try await home.json([
+            "config", "patch", "runtime", #"{"ef_search": 200}"#, "--reason", "Marker asked for it",
+        ])
+        let position = try #require(said["position"]?.number)
+        func check(_ folder: String, _ further: String...) async throws -> Outcome {
+            let (proof, event) = ("\(folder)/\(position).tlog-proof", "\(folder)/\(position).event")
+            return try await Self.check(
+                ["proof", "check", proof, "--event", event, "--key", card] + further,
+                in: home.folder
+            )
+        }
+        let (before, after) = (home.folder.path("before"), home.folder.path("after"))
+        try await home.succeed(["proof", "event", "\(position)", "--out", before])
+        try await home.succeed(["redact", "\(position)", "--basis", "Art. 17", "--reason", "a name by accident"])
+        let made = try await home.json(["proof", "event", "\(position)", "--out", after])
+        let files = (made["files"]?.elements ?? []).compactMap(\.text)
+        try #require(files.count == 4)
+        #expect(!String(decoding: try Data(contentsOf: URL(filePath: files[0])), as: UTF8.self).contains("Marker"))
+        #expect(try String(contentsOfFile: files[1], encoding: .utf8).contains("\nextra "))
+        let bare = try await check(after)
+        #expect(bare.exit == 65 && bare.errors.contains("was redacted"), "\(bare)")
+        let held = try await check(after, "--redaction", files[2])
+        #expect(held.exit == 0 && held.output.contains("\nREDACTED: "), "\(held)")
+        #expect(try await check(after, "--redaction", files[0]).exit == 65, "a redaction must be one")
+        #expect(try await check(before).exit == 0, "a proof that was given out keeps its word")
+        var bytes = try Data(contentsOf: URL(filePath: files[0]))
+        let place = try #require(bytes.firstRange(of: Data("[redacted]".utf8)))
+        bytes.replaceSubrange(place, with: Data("[harmless]".utf8))
+        try bytes.write(to: URL(filePath: files[0]))
+        #expect(try await check(after, "--redaction", files[2]).exit == 65, "a replacement that nobody put there")
     }
 }

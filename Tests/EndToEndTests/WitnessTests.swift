@@ -43,7 +43,7 @@ struct WitnessTests {
         let unpinned = try await place.witness("add-head", first, "--name", "w.example/a")
         #expect(unpinned.exit == 65 && unpinned.errors.contains("--key"), "\(unpinned)")
         let unnamed = try await place.witness("add-head", first, "--key", place.key)
-        #expect(unnamed.exit == 65 && unnamed.errors.contains("name a witness"), "\(unnamed)")
+        #expect(unnamed.exit == 65 && unnamed.errors.contains("--name"), "\(unnamed)")
         #expect(try await place.known().isEmpty)
         let taken = try await place.witness("add-head", first, "--key", place.key, "--name", "w.example/a")
         #expect(taken.exit == 0 && taken.output.contains("the first head of this log"), "\(taken)")

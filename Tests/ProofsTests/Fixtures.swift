@@ -29,6 +29,26 @@ struct LeafTiles: TileReading {
     }
 }
 
+/// The tiles of the two lowest levels of a log, read once.
+struct KeptTiles: TileReading {
+    private let hashes: [[UInt8]]
+
+    init(of log: LMDBEventLog, size: Int) throws {
+        hashes = try (0...1).map { level in
+            let count = size >> (8 * level)
+            return try stride(from: 0, to: count, by: 256).flatMap { start in
+                try log.tile(level: level, index: UInt64(start / 256), width: min(256, count - start))
+            }
+        }
+    }
+
+    func tile(level: Int, index: UInt64, width: Int) throws -> [UInt8] {
+        let start = Int(index) * 256 * 32
+        try #require(start + width * 32 <= hashes[level].count, "the tree has no such tile")
+        return Array(hashes[level][start..<start + width * 32])
+    }
+}
+
 /// A log's key in a test's hands.
 struct Signer {
     let verifier: VerifierKey

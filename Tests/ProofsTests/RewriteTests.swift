@@ -50,7 +50,9 @@ struct RewriteTests {
             let root = TreeProof.root(leaf: leaf, at: index, in: head.head.size, path: path)
             if head.isSigned(by: signer.verifier), root == head.head.root { believed += 1 }
             let proof = try ConsistencyProof(from: UInt64(old), to: head.head.size, tiles: forged)
-            if (try? witness.add(head, on: Witness.Terms(proofs: [proof], name: "w", time: 2))) != nil { witnessed += 1 }
+            if (try? witness.add(head, on: Witness.Terms(proofs: [proof], name: "w", time: 2))) != nil {
+                witnessed += 1
+            }
         }
         #expect(witnessed == 0, "forged histories that a witness cosigned")
         #expect(believed == 100, "the honest limit: without an old head nothing is noticed")

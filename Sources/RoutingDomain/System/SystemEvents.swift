@@ -258,6 +258,18 @@ package struct DocumentExported: DomainEvent {
         self.named = named
     }
 
+    /// More people than this are not listed: the document may then hold anybody's name.
+    private static let greatestListedCount = 500
+
+    /// The event with the people whose names the document holds, by their pseudonyms.
+    package func naming(_ people: Set<String>) -> DocumentExported {
+        var event = self
+        let isListed = 1...Self.greatestListedCount ~= people.count
+        event.names = people.isEmpty ? .none : isListed ? .listed : .unknown
+        event.named = isListed ? .array(people.sorted().map { .string($0) }) : nil
+        return event
+    }
+
     package static let about = EventAbout(
         "document.exported",
         version: 2,

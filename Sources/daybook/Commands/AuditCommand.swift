@@ -1,6 +1,8 @@
+import Accounts
 import ArgumentParser
 import CanonicalJSON
 import EventStore
+import Exporting
 import Foundation
 import Proofs
 import RoutingDomain
@@ -47,9 +49,10 @@ struct AuditCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             try Exports.check(out)
             try Exports.requireFree(out)
-            let export = try AuditBundleExport(home: home, range: range(home), showsNames: !noNames)
-            let out = out
-            let result = try await onThread { try export.write(to: out) }
+            let names = try noNames ? nil : Dictionary(home.people.all().map { ($0.id.text, $0.name) }) { $1 }
+            let bundle = AuditBundle(of: home.log, home: home.folders.root, blobs: home.folders.blobs, names: names)
+            let (out, range) = (out, try range(home))
+            let result = try await onThread { try bundle.write(range, to: out) }
             let head = result.head.head
             try await Exports.record(
                 result.event(path: out),

@@ -71,6 +71,8 @@ struct AuditorCard {
              the event log.key_rotated, signed by both.
         Check
           python3 verify_bundle.py BUNDLE.tar --key-file THIS-CARD --head HEAD-FILE
+          HEAD-FILE comes from `daybook tree-head --out`, or typed from this card: the
+          three lines, an empty line, the signatures, nothing before or after.
 
         It proves that no event before a head you hold was changed, removed or put in
         another order. It does not prove that all that happened was recorded. With the

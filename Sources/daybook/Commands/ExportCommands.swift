@@ -221,8 +221,8 @@ enum Exports {
         home.printer.show(([first] + lines).joined(separator: "\n"), .object(said.merging(facts) { $1 }))
     }
 
-    /// An event as an export shows it, with the catalogue's sentence or the one given.
-    static func row(_ event: RecordedEvent, summary: String? = nil) throws -> ExportedEvent {
+    /// An event as an export shows it.
+    static func row(_ event: RecordedEvent) throws -> ExportedEvent {
         let metadata = try event.metadata()
         return ExportedEvent(
             position: Int(event.position),
@@ -240,7 +240,7 @@ enum Exports {
             requestID: metadata.requestID,
             reason: metadata.reason,
             meaning: metadata.meaning,
-            summary: summary ?? EventJSON.summary(event),
+            summary: EventJSON.summary(event),
             payload: String(decoding: event.data, as: UTF8.self)
         )
     }

@@ -104,8 +104,8 @@ private struct ErasureReport: Sendable {
         let retention = try home.handler.state(for: ReleaseHold(hold: ""))
         report.years = retention.years(of: .businessRecords)
         report.holds = retention.holds.filter { $0.subject == id }.map(\.name)
-        let (log, search) = (home.log, RecordSearch(texts: [subject.name] + spellings))
-        report.hits = try await onThread { try search.hits(in: log) }
+        let (log, blobs, texts) = (home.log, home.folders.blobs, [subject.name] + spellings)
+        report.hits = try await onThread { try RecordSearch(for: texts, blobs: blobs).hits(in: log) }
         return report
     }
 
@@ -118,11 +118,11 @@ private struct ErasureReport: Sendable {
         lines.append("  the pseudonym and its \(deeds.events) events\(span): who did what is the record itself,")
         lines.append("  and business records are kept for \(years) years")
         lines.append("  backups made before this, with the keys kept apart from them: they end with their own term")
-        lines += ["", "exports that hold the name, or may hold it: \(exports.isEmpty ? "none" : "")"]
+        lines += ["", "exports that hold the name, or may hold it:\(exports.isEmpty ? " none" : "")"]
         lines += exports.map { row in
             "  position \(row.position): \(row.path), \(Words.instant(row.recordedAt))\(row.names == "listed" ? "" : " (may hold it)")"
         }
-        lines += ["", "texts that hold it: \(hits.isEmpty ? "none found" : "")"]
+        lines += ["", "texts that hold it:\(hits.isEmpty ? " none found" : "")"]
         lines += hits.map { hit in
             "  position \(hit.position), \(hit.type), \(hit.field)\(hit.isRedactable ? "" : ": structure, cannot be redacted")"
         }

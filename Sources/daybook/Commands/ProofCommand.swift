@@ -33,7 +33,7 @@ struct ProofCommand: AsyncParsableCommand {
             let head = try await home.giveOutTreeHead()
             let files = try await onThread {
                 var files = try ProofFiles.write(position..<position + 1, of: log, under: head, to: out)
-                if let redaction = try RedactionFinder.event(of: position, in: log) {
+                if let redaction = try LastRedaction.event(of: position, in: log) {
                     files += try ProofFiles.write(
                         redaction..<redaction + 1,
                         of: log,
@@ -85,9 +85,10 @@ struct ProofCommand: AsyncParsableCommand {
         var redaction: String?
 
         func run() async throws {
-            let proof = try Self.read(event, file)
+            let proof = try ProofFiles.eventProof(file, record: event)
             let redaction = try redaction.map { path in
-                try Self.read(path, (path.hasSuffix(".event") ? String(path.dropLast(6)) : path) + ".tlog-proof")
+                let name = path.hasSuffix(".event") ? String(path.dropLast(".event".count)) : path
+                return try ProofFiles.eventProof("\(name).tlog-proof", record: path)
             }
             let witnesses = try ProofFiles.keys(witness)
             let finding = try proof.check(keys: try ProofFiles.keys(key) + witnesses, redaction: redaction)
@@ -98,13 +99,6 @@ struct ProofCommand: AsyncParsableCommand {
                 return (witness.name, time)
             }
             global.printer.show(Self.words(finding, times), Self.json(finding, times))
-        }
-
-        private static func read(_ event: String, _ proof: String) throws -> EventProof {
-            EventProof(
-                record: try ProofFiles.read(event),
-                proof: try TlogProof(bytes: try ProofFiles.read(proof))
-            )
         }
 
         private static func words(_ finding: EventProof.Finding, _ witnesses: [(String, UInt64)]) -> String {
@@ -218,11 +212,11 @@ struct ProofCommand: AsyncParsableCommand {
     }
 }
 
-/// Finds what redacted a position.
-private enum RedactionFinder {
-    /// The position of the newest redaction of a redacted position, which names its record as it stands; nil for any other.
+/// Which event redacted a position last: its replacement is the one that stands there now.
+private enum LastRedaction {
+    /// The position of the last redaction of a redacted position; nil for one that was never redacted.
     static func event(of position: Position, in log: LMDBEventLog) throws -> Position? {
-        guard try log.record(at: position).isRedacted, let stream = StreamName("redaction") else { return nil }
+        guard try log.record(at: position).isRedacted, let stream = StreamName(RedactRecords.stream) else { return nil }
         return try log.events(in: stream).last { event in
             let payload = try? JSONReader.canonical(event.data)
             return event.type == "record.redacted" && payload?["redacted_position"]?.number == Int(position)

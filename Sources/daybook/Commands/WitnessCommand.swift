@@ -55,7 +55,7 @@ struct WitnessCommand: AsyncParsableCommand {
             let keys = try ProofFiles.keys(key.map { [$0] } ?? [])
             guard keys.count < 2 else { throw ValidationError("--key takes one key") }
             let terms = Witness.Terms(
-                proofs: try consistency.map { try ConsistencyProof(bytes: try ProofFiles.read($0)) },
+                proofs: try consistency.map { try ProofFiles.consistency($0) },
                 key: keys.first,
                 isKeyLost: keyLost,
                 name: name ?? "",

@@ -8,12 +8,13 @@ import Synchronization
 final class PeopleNames: Sendable {
     private let people: People
     private let log: any EventLog
-    private let known = Mutex<[String: String]>([:])
+    private let known: Mutex<[String: String]>
 
     /// Names out of `state.db`; a person made known later is found at the first miss.
     init(_ people: People, _ log: any EventLog) {
         self.people = people
         self.log = log
+        known = Mutex(Self.erased(in: log))
     }
 
     /// `system`, a known name, `[erased …]` for a person who was erased, or the pseudonym's first characters.
@@ -22,11 +23,15 @@ final class PeopleNames: Sendable {
         return known.withLock { known in
             if let name = known[pseudonym] { return name }
             for person in (try? people.all()) ?? [] { known[person.id.text] = person.name }
-            for subject in (try? Erasures.subjects(in: log)) ?? [] { known[subject] = Self.erased(subject) }
             let name = known[pseudonym] ?? "person \(pseudonym.prefix(8))"
             known[pseudonym] = name
             return name
         }
+    }
+
+    private static func erased(in log: any EventLog) -> [String: String] {
+        let subjects = (try? Erasures.subjects(in: log)) ?? []
+        return Dictionary(subjects.map { ($0, erased($0)) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// What stands in the place of an erased name: still one text for one person.
@@ -41,7 +46,8 @@ final class PeopleNames: Sendable {
             return false
         }
         guard try people.isRenderingDue() else { return false }
-        known.withLock { $0 = [:] }
+        let erased = Self.erased(in: log)
+        known.withLock { $0 = erased }
         return true
     }
 

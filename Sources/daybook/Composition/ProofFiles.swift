@@ -56,6 +56,26 @@ enum ProofFiles {
         return try DurableFile.read(path, limit: limit)
     }
 
+    /// The proof and the record in two files.
+    static func eventProof(_ proof: String, record: String) throws -> EventProof {
+        EventProof(record: try read(record), proof: try named(proof) { try TlogProof(bytes: $0) })
+    }
+
+    /// The consistency proof in a file.
+    static func consistency(_ path: String) throws -> ConsistencyProof {
+        try named(path) { try ConsistencyProof(bytes: $0) }
+    }
+
+    /// Reads a file, and has a fault in it say which file it is.
+    private static func named<Value>(_ path: String, _ parse: ([UInt8]) throws -> Value) throws -> Value {
+        do {
+            return try parse(try read(path))
+        } catch var fault as ProofFault {
+            fault.message = "\(path): \(fault.message)"
+            throw fault
+        }
+    }
+
     /// The signed tree head in a file.
     static func head(_ path: String) throws -> SignedTreeHead {
         guard let text = String(validating: try read(path), as: UTF8.self), let head = SignedTreeHead(note: text) else {

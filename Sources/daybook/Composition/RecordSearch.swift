@@ -1,9 +1,11 @@
 import CanonicalJSON
+import DurableFiles
 import EventStore
+import Foundation
 import RoutingDomain
 
 /// Where a text stands in the log: what a person wrote in the wrong place.
-struct RecordSearch {
+struct RecordSearch: Sendable {
     /// A field of a record that holds the text.
     struct Hit: Sendable, Hashable {
         let position: Position
@@ -13,21 +15,33 @@ struct RecordSearch {
         let isRedactable: Bool
     }
 
-    let texts: [String]
+    private let needles: [[UInt8]]
+    /// The digests of evidence files that hold one of the texts.
+    private let evidence: Set<String>
 
-    /// Every hit, in the order of the log; letter case of a to z does not matter.
+    /// A search for texts; letter case of a to z does not matter.
     ///
-    /// Reads the whole log. Other spellings and parts of a name are not found: name them as further texts.
+    /// Other spellings and parts of a name are not found: name them as further texts. Reads the evidence files in `blobs`.
+    init(for texts: [String], blobs: String) {
+        let needles = texts.filter { !$0.isEmpty }.map { $0.utf8.folded }
+        self.needles = needles
+        let digests = (try? FileManager.default.contentsOfDirectory(atPath: blobs)) ?? []
+        evidence = Set(
+            digests.filter { digest in
+                (try? DurableFile.read("\(blobs)/\(digest)")).map { Self.holds($0.folded, needles) } ?? false
+            }
+        )
+    }
+
+    /// Every hit, in the order of the log; an evidence file that holds a text is one of its entry's field `evidence`.
     func hits(in log: any EventLog) throws -> [Hit] {
-        let needles = texts.map { Array($0.utf8).folded }
+        let wanted = needles + evidence.map { Array($0.utf8) }
         var hits: [Hit] = []
         var next: Position = 0
         while true {
             let page = try log.page(from: next, limit: 4096)
             if page.events.isEmpty { return hits }
-            for event in page.events where Self.holds(event.record.folded, needles) {
-                hits += try fields(of: event)
-            }
+            for event in page.events where Self.holds(event.record.folded, wanted) { hits += try fields(of: event) }
             next = page.next
         }
     }
@@ -38,10 +52,10 @@ struct RecordSearch {
         let metadata = try event.metadata()
         members["reason"] = metadata.reason.map { .string($0) }
         members["meaning"] = metadata.meaning.map { .string($0) }
-        let needles = texts.map { Array($0.utf8).folded }
+        let holdsFile = members["evidence_sha256"]?.text.map(evidence.contains) ?? false
         return members.keys.sorted().compactMap { field in
             guard let value = members[field], let text = value.text ?? (try? value.canonicalText()),
-                Self.holds(Array(text.utf8).folded, needles)
+                Self.holds(text.utf8.folded, needles) || field == "evidence" && holdsFile && text != Redactable.mark
             else { return nil }
             return Hit(
                 position: event.position,
@@ -53,7 +67,7 @@ struct RecordSearch {
     }
 
     private static func holds(_ bytes: [UInt8], _ needles: [[UInt8]]) -> Bool {
-        needles.contains { !$0.isEmpty && bytes.contains($0) }
+        needles.contains { bytes.contains($0) }
     }
 }
 

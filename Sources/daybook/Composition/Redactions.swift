@@ -29,7 +29,20 @@ struct Redactions: Sendable {
     ///
     /// `isToFinish` says that ``finish(in:)`` must follow. What cannot be finished now is told on standard error.
     func openLog(alone: FileLock?) async throws -> (log: LMDBEventLog, isToFinish: Bool) {
-        guard let rest = try await rest(alone) else { return (try open(alone), false) }
+        let (log, rest) = try await openWhole(alone)
+        if let log { return (log, false) }
+        return try await finish(rest, alone)
+    }
+
+    /// The log; or none, and what is left to do: whoever finishes must be the only one, and lets go of it first.
+    private func openWhole(_ alone: FileLock?) async throws -> (LMDBEventLog?, RedactionRest) {
+        let log = try open(alone)
+        guard let rest = try log.redactionRest() else { return (log, .derived) }
+        await log.close()
+        return (nil, rest)
+    }
+
+    private func finish(_ rest: RedactionRest, _ alone: FileLock?) async throws -> (LMDBEventLog, Bool) {
         do {
             guard let alone = try alone ?? FileLock.take(folders.logFolders.lock) else {
                 OpenHome.say(
@@ -58,14 +71,6 @@ struct Redactions: Sendable {
             logger: OpenHome.diagnostics,
             tuning: tuning
         )
-    }
-
-    /// Looks into the log and lets go of it: whoever finishes must be the only one.
-    private func rest(_ alone: FileLock?) async throws -> RedactionRest? {
-        let log = try open(alone)
-        let rest = try log.redactionRest()
-        await log.close()
-        return rest
     }
 
     /// Fills the read models and documents again, removes evidence of redacted entries, and takes the mark away.

@@ -1,0 +1,258 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import Testing
+
+/// Personal data by accident and by design, and the way out of it: `daybook person erase`, `daybook redact`, holds.
+@Suite("Personal data")
+struct PersonalDataTests {
+    @Test("200 markers in every place that takes a person's words: all found before, none after erasing and redacting")
+    func markers() async throws {
+        let plant = try await MarkedPlant.make(people: 13)
+        let home = plant.home
+        #expect(plant.count >= 200)
+        let before = try plant.scan()
+        #expect(Set(before.keys.filter { $0 >= 0 }) == Set(0..<plant.count), "the control: every marker is found")
+        let files = Set(before.values.joined())
+        for part in ["data/log/data.mdb", "data/registry.db", "data/blobs/", ".edited-", "docs/", "logs/"] {
+            #expect(files.contains { $0.contains(part) }, "the control: none in \(part)")
+        }
+        for name in plant.names {
+            try await home.succeed(["person", "erase", name, "--basis", "GDPR 17", "--reason", "left the plant"])
+        }
+        let positions = try await plant.positions()
+        let said = try await home.json(
+            ["redact"] + positions.map { "\($0)" } + ["--basis", "GDPR 17", "--reason", "words in the wrong place"]
+        )
+        #expect(said["redacted"]?.elements?.count == positions.count)
+        let after = try plant.scan()
+        #expect(after.isEmpty, "\(after)")
+        try await home.succeed(["verify"])
+        let shown = try await home.events()
+        #expect(shown.contains { $0["redacted"] == .bool(true) && $0["reason"]?.text == "[redacted]" })
+        #expect(shown.contains { $0["actor_name"]?.text?.hasPrefix("[erased ") == true })
+        // Replay: everything that can be derived is derived again, to the same bytes.
+        let documents = try documents(home)
+        for name in ["registry.db", "registry.db-wal", "registry.db-shm"] {
+            try FileManager.default.removeItem(atPath: "\(home.path)/data/\(name)")
+        }
+        try await home.succeed(["projections", "check"])
+        #expect(try self.documents(home) == documents)
+        #expect(try plant.scan().isEmpty)
+    }
+
+    private func documents(_ home: TestHome) throws -> [String: Data] {
+        try ByteSearch.files(in: home.path) { $0.hasPrefix("docs/") || $0.hasPrefix("logs/") }
+    }
+
+    @Test("No private key of a home stands outside its key file, in any encoding, nor in what commands print")
+    func secrets() async throws {
+        let home = try await TestHome.make()
+        var printed = ""
+        try await home.succeed(["person", "add", "Kim"])
+        let paths: [[String]] = [
+            ["status"], ["doctor"], ["person", "list"], ["events", "tail", "--from", "0", "--json"], ["verify"],
+            ["task", "open", "t", "--id", "t1", "--reason", "r"],
+            ["person", "erase", "Kim", "--basis", "b", "--reason", "r"],
+            ["redact", "99999", "--basis", "b", "--reason", "r"], ["status", "--as", "nobody"],
+            ["events", "export", "--format", "jsonl", "--out", home.folder.path("e.jsonl")],
+            ["logbook", "export", "--format", "html", "--out", home.folder.path("l.html")],
+        ]
+        for words in paths {
+            let said = try await home.run(words)
+            printed += said.output + said.errors
+        }
+        var secrets: [[UInt8]] = []
+        for (name, bytes) in try ByteSearch.files(in: "\(home.path)/data/keys") {
+            let text = String(decoding: bytes, as: UTF8.self).dropLast()
+            let parts = text.split(separator: "+", maxSplits: text.hasPrefix("PEOPLE") ? 3 : 4)
+            let encoded = try #require(parts.last.map(String.init))
+            let secret = try #require(Data(base64Encoded: encoded), "\(name)")
+            secrets.append(Array(secret.suffix(32)))
+        }
+        #expect(secrets.count >= 2)
+        func hits() throws -> [String] {
+            var files = try ByteSearch.files(in: home.folder.path) { !$0.contains("/data/keys/") }
+            files["printed"] = Data(printed.utf8)
+            return secrets.flatMap { ByteSearch.forms(of: $0) }.flatMap { form in
+                files.filter { !ByteSearch.offsets(of: form, in: $0.value).isEmpty }.map(\.key)
+            }
+        }
+        let found = try hits()
+        #expect(found.isEmpty, "\(found)")
+        let planted = Data(try #require(secrets.first)).base64EncodedString()
+        try await home.succeed(["task", "open", planted, "--id", "t2", "--reason", "the control"])
+        #expect(try hits().contains { $0.hasSuffix("data.mdb") }, "the control: a planted key is found")
+    }
+
+    @Test("The preview says what goes, what stays and which exports hold the name, and changes nothing")
+    func preview() async throws {
+        let home = try await TestHome.make()
+        try await home.succeed(["person", "add", "Anna Miller"])
+        try await home.succeed([
+            "task", "open", "ask Anna Miller", "--id", "t1", "--reason", "because", "--as", "anna miller",
+        ])
+        let out = home.folder.path("out.csv")
+        try await home.succeed(["logbook", "export", "--format", "csv", "--out", out])
+        try await home.succeed(["events", "export", "--format", "csv", "--out", home.folder.path("events.csv")])
+        let before = try await home.standing()
+        let report = try await home.json(["person", "erase", "ANNA MILLER", "--preview"])
+        #expect(try await home.standing() == before)
+        #expect(report["exports"]?.elements?.compactMap { $0["path"]?.text } == ["out.csv"])
+        #expect(report["texts"]?.elements?.first?["field"]?.text == "title")
+        #expect(report["redact"]?.elements?.count == 1)
+        #expect(report["documents"]?.elements?.contains { $0.text?.hasPrefix("docs/sprint/logbook/") == true } == true)
+        #expect(report["events"]?.number == 1)
+    }
+
+    @Test("Erasing is refused: oneself, without basis or reason, somebody unknown, under a hold, with an open request")
+    func refusals() async throws {
+        let home = try await TestHome.make()
+        let kim = try #require(try await home.json(["person", "add", "Kim"])["id"]?.text)
+        let erase = ["person", "erase", "Kim", "--basis", "b", "--reason", "r"]
+        try await home.refuses(erase + ["--as", "kim"], exit: 77, naming: ["nobody erases themselves"])
+        try await home.refuses(["person", "erase", "Kim", "--basis", "b"], exit: 65, naming: ["needs a reason"])
+        try await home.refuses(["person", "erase", "Nobody", "--preview"], exit: 65, naming: ["nobody is known"])
+        try await home.succeed(["hold", "place", "case-7", "Kim", "--reason", "court"])
+        try await home.refuses(erase, exit: 77, naming: ["legal hold case-7"])
+        try await home.succeed(["hold", "release", "case-7", "--reason", "over"])
+        let requested = try await home.json(
+            ["approval", "request", "done", "--for", "sprint-w0", "--id", "a1", "--reason", "r", "--as", "kim"]
+        )
+        let approval = try #require(requested["approval"]?.text)
+        try await home.refuses(erase, exit: 65, naming: [approval, "waits"])
+        try await home.succeed(["approval", "withdraw", approval, "--reason", "r", "--as", "kim"])
+        try await home.succeed(erase)
+        try await home.refuses(["person", "erase", kim, "--preview"], exit: 65, naming: ["nobody is known"])
+        try await home.refuses(["status", "--as", "Kim"], exit: 77, naming: ["nobody is known"])
+    }
+
+    @Test("Redacting is refused: structure, the first record, a redaction, under a hold, a second time")
+    func redactionRefusals() async throws {
+        let home = try await TestHome.make()
+        let opened = try await home.json(["task", "open", "title", "--id", "t1", "--reason", "words"])
+        let position = "\(try #require(opened["position"]?.number))"
+        let ground = ["--basis", "b", "--reason", "r"]
+        try await home.refuses(["redact", "0"] + ground, exit: 65, naming: ["log.created"])
+        try await home.refuses(["redact", "9999"] + ground, exit: 65, naming: ["no event at position 9999"])
+        try await home.refuses(
+            ["redact", position, "--fields", "task"] + ground,
+            exit: 65,
+            naming: ["no words in task"]
+        )
+        try await home.refuses(["redact", position, "--basis", "b"], exit: 65, naming: ["needs a reason"])
+        try await home.succeed(["hold", "place", "h", "0-99", "--reason", "court"])
+        try await home.refuses(["redact", position] + ground, exit: 77, naming: ["legal hold h"])
+        try await home.succeed(["hold", "release", "h", "--reason", "over"])
+        let done = try await home.json(["redact", position, "--fields", "reason"] + ground)
+        let event = "\(try #require(done["position"]?.number))"
+        try await home.refuses(["redact", event] + ground, exit: 65, naming: ["record.redacted"])
+        try await home.refuses(
+            ["redact", position, "--fields", "reason"] + ground,
+            exit: 65,
+            naming: ["redacted already"]
+        )
+        try await home.succeed(["redact", position] + ground)
+        let shown = try await home.events()[try #require(Int(position))]
+        #expect(shown["reason"]?.text == "[redacted]" && shown["payload"]?["title"]?.text == "[redacted]")
+        try await home.succeed(["verify"])
+    }
+
+    @Test("A redaction waits for nobody: while another process has the home it ends with 75 and names it")
+    func homeInUse() async throws {
+        let home = try await TestHome.make()
+        let opened = try await home.json(["task", "open", "title", "--id", "t1", "--reason", "words"])
+        let position = "\(try #require(opened["position"]?.number))"
+        let other = try Child(
+            ["\(Program.folder)/daybook", "events", "tail", "--follow", "--json"],
+            environment: Program.environment(["DAYBOOK_HOME": home.path])
+        )
+        while !other.text.contains("task.opened") { other.isGone(within: 10) }
+        let refused = try await home.run(["redact", position, "--basis", "b", "--reason", "r"])
+        #expect(refused.exit == 75 && refused.errors.contains(other.identifier), "\(refused)")
+        other.kill()
+        _ = other.result()
+        try await home.succeed(["redact", position, "--basis", "b", "--reason", "r"])
+    }
+
+    @Test("Without the key of the names reading goes on under pseudonyms with one warning, and writing is refused")
+    func keyIsMissing() async throws {
+        let home = try await TestHome.make()
+        let key = "\(home.path)/data/keys/people.1.key"
+        try FileManager.default.moveItem(atPath: key, toPath: "\(key).away")
+        let status = try await home.succeed(["status"])
+        #expect(status.errors.contains("people.1.key") && status.errors.split(separator: "\n").count == 1, "\(status)")
+        let write = try await home.run(["task", "open", "t", "--id", "t1", "--reason", "r"])
+        #expect(write.exit == 78 && write.errors.contains("people.1.key"), "\(write)")
+        try FileManager.default.moveItem(atPath: "\(key).away", toPath: key)
+        let opened = try await home.succeed(["task", "open", "t", "--id", "t1", "--reason", "r"])
+        #expect(opened.errors.isEmpty, "\(opened)")
+    }
+
+    @Test("An erasure that a crash or an older state.db left undone is carried out by the next command")
+    func catchesUp() async throws {
+        let home = try await TestHome.make()
+        try await home.succeed(["person", "add", "Marker-Anna"])
+        try await home.succeed(["task", "open", "t", "--id", "t1", "--reason", "r", "--as", "Marker-Anna"])
+        let kept = home.folder.path("kept")
+        try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: true)
+        let data = "\(home.path)/data"
+        try FileManager.default.copyItem(atPath: "\(data)/state.db", toPath: "\(kept)/state.db")
+        try FileManager.default.copyItem(atPath: "\(data)/keys/people.1.key", toPath: "\(kept)/people.1.key")
+        try await home.succeed(["person", "erase", "Marker-Anna", "--basis", "b", "--reason", "r"])
+        // What a crash right after the event leaves, and what a restored backup brings back.
+        try FileManager.default.removeItem(atPath: "\(data)/state.db")
+        try FileManager.default.copyItem(atPath: "\(kept)/state.db", toPath: "\(data)/state.db")
+        try FileManager.default.copyItem(atPath: "\(kept)/people.1.key", toPath: "\(data)/keys/people.1.key")
+        let people = try await home.json(["person", "list"])
+        #expect(people.elements?.contains { $0["name"]?.text == "Marker-Anna" } == false)
+        #expect(!FileManager.default.fileExists(atPath: "\(data)/keys/people.1.key"))
+        #expect(try !home.contents("docs/Tasklist.md").contains("Marker-Anna"))
+    }
+
+    @Test(
+        "A redaction killed at any moment is done or not done; the next command finishes, and no word is left of a done one"
+    )
+    func killed() async throws {
+        var random = SeededGenerator(for: "killed redactions")
+        let home = try await TestHome.make()
+        let first = try await marked(home, "warm-up")
+        let start = ContinuousClock.now
+        try await redact(first, in: home)
+        let window = Int((ContinuousClock.now - start) / .milliseconds(1))
+        var (done, undone) = (0, 0)
+        for round in 0..<Self.rounds {
+            let marker = "MK9Z-\(round)-end"
+            let position = try await marked(home, marker)
+            let child = try Child(
+                ["\(Program.folder)/daybook", "redact", "\(position)", "--basis", "b", "--reason", "r"],
+                environment: Program.environment(["DAYBOOK_HOME": home.path])
+            )
+            child.isGone(within: Int.random(in: 0...window, using: &random))
+            child.kill()
+            _ = child.result()
+            try await home.succeed(["status"])
+            let event = try await home.events()[position]
+            let isDone = event["redacted"] == .bool(true)
+            let files = try ByteSearch.files(in: home.path).filter { file in
+                ByteSearch.forms(of: marker).contains { !ByteSearch.offsets(of: $0, in: file.value).isEmpty }
+            }
+            #expect(files.isEmpty == isDone, "round \(round), seed \(random.seed): \(files.keys)")
+            if isDone { done += 1 } else { undone += 1 }
+            try await home.succeed(["verify"])
+        }
+        print("killed redactions: \(done) done, \(undone) not done")
+    }
+
+    private static let rounds = Int(ProcessInfo.processInfo.environment["DAYBOOK_KILL_ROUNDS"] ?? "") ?? 12
+
+    /// A task whose title and reason hold a marker; its position.
+    private func marked(_ home: TestHome, _ marker: String) async throws -> Int {
+        let opened = try await home.json(["task", "open", marker, "--reason", marker])
+        return try #require(opened["position"]?.number)
+    }
+
+    private func redact(_ position: Int, in home: TestHome) async throws {
+        try await home.succeed(["redact", "\(position)", "--basis", "b", "--reason", "r"])
+    }
+}
