@@ -35,7 +35,7 @@ reference: setup ## Write the generated reference, help and golden files anew
 
 bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
-	@for part in append scan verify subscribe rebuild proof bundle; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
+	@for part in append scan verify subscribe rebuild proof bundle backup; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
 
 bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcing; a line where one is absent
 	@scripts/setup.sh build bench

@@ -50,6 +50,7 @@ let package = Package(
     targets: [
         // The ground: C shims, bytes and files. Knows nothing of events.
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .target(name: "CPOSIX"),
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
@@ -87,10 +88,14 @@ let package = Package(
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
         library("Accounts", ["DurableFiles", grdb, crypto]),
 
+        // A home in one file, and its keys in another.
+        library("Backups", ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", crypto]),
+
         .executableTarget(
             name: "daybook",
             dependencies: [
-                "Accounts", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
+                "Exporting",
                 "ModelFolders",
                 "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
             ],
@@ -101,7 +106,7 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "CPOSIX", "CanonicalJSON", "EventStore", "Exporting", "Projecting", "Proofs", "ReadModels",
+                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Exporting", "Projecting", "Proofs", "ReadModels",
                 "RoutingDomain", arguments, crypto, grdb,
             ],
             path: "Benchmarks/DaybookBench",
@@ -153,10 +158,11 @@ let package = Package(
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
+        tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["daybook", "EventStoreTesting", "EventStoreTestWriter", "CanonicalJSON", crypto],
-            exclude: ["Golden"],
+            exclude: ["Golden", "Fixtures"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -8,9 +8,7 @@ struct DaybookBench: AsyncParsableCommand {
         abstract: "Measure the log beside its peers, side by side in one run.",
         subcommands: [
             AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self,
-            VerifyBench.self, ProofBench.self,
-            PeersBench.self,
-            BundleBench.self,
+            VerifyBench.self, ProofBench.self, BundleBench.self, BackupBench.self, PeersBench.self,
         ]
     )
 }

@@ -94,6 +94,18 @@ package final class People: Sendable {
         try prepare()
     }
 
+    /// Writes a copy of the whole file as it is at one moment to a new file, mode 0600, while others use it.
+    package func copy(to path: String) throws(PeopleFault) {
+        do {
+            _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+            let copy = try DatabaseQueue(path: path)
+            try queue.backup(to: copy)
+            try copy.close()
+        } catch {
+            throw Self.storage(error)
+        }
+    }
+
     /// Every person, by name; with pseudonyms for names while the key cannot be read.
     package func all() throws(PeopleFault) -> [Person] {
         try reading { database in

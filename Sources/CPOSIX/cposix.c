@@ -38,6 +38,10 @@ int cposix_rename_new(const char *from, const char *to) {
     return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }
 
+int cposix_rename_exchange(const char *one, const char *other) {
+    return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+}
+
 void cposix_return_freed_memory(void) {
     mallopt(M_ARENA_MAX, 2);
     // Pages of events come and go: from the heap, not by a map each.

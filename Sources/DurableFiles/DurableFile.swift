@@ -37,6 +37,13 @@ package enum DurableFile {
         try synchroniseDirectory(parent(of: from))
     }
 
+    /// Lets two files or folders change places in one step, and puts both directories on disk.
+    package static func exchange(_ one: String, with other: String) throws(FileFault) {
+        guard cposix_rename_exchange(one, other) == 0 else { throw FileFault("exchange \(one) with", path: other) }
+        try synchroniseDirectory(parent(of: one))
+        try synchroniseDirectory(parent(of: other))
+    }
+
     /// All bytes of a file; refuses one above `limit` bytes with `EFBIG` before reading it.
     package static func read(_ path: String, limit: Int = 64 << 20) throws(FileFault) -> [UInt8] {
         let file = try FileDescriptor.open(path, O_RDONLY)

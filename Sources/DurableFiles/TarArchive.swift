@@ -82,12 +82,15 @@ enum TarHeader {
         guard let size = unsigned(block[124..<136]), size <= UInt64(Int64.max) - 1024,
             let time = unsigned(block[136..<148]), let mode = unsigned(block[100..<108])
         else { throw TarFault("the header of \(path) holds a number that cannot be read") }
-        return TarMember(
+        let member = TarMember(
             path: path,
             size: Int64(size),
             mode: UInt32(truncatingIfNeeded: mode) & 0o7777,
             modifiedAt: Int64(clamping: time)
         )
+        // The sum over a header is no digest: only the bytes that this writer would have written are believed.
+        guard try self.block(for: member) == block else { throw TarFault("the header of \(path) was altered") }
+        return member
     }
 
     /// Name in the first field where it fits, else the part before a slash in the prefix field.
@@ -189,8 +192,8 @@ package struct TarWriter: ~Copyable {
 
 /// Reads a tar archive from its start, member by member, without ever writing a file.
 ///
-/// Only plain files with safe, distinct paths pass: links, folders, devices, absolute paths, `..` and duplicates are refused
-/// with ``TarFault``, as is an archive that ends early or has anything but zeros after its end.
+/// Only archives of ``TarWriter`` pass: links, folders, devices, absolute paths, `..` and duplicates are refused with
+/// ``TarFault``, as is one that ends early, or whose headers, padding or end hold anything that the writer does not write.
 package struct TarReader: ~Copyable {
     private let file: FileDescriptor
     private var paths: Set<String> = []
@@ -208,7 +211,9 @@ package struct TarReader: ~Copyable {
     package mutating func next() throws -> TarMember? {
         guard !isAtEnd else { return nil }
         while rest > 0 { _ = try read(limit: 1 << 20) }
-        _ = try exactly(padding)
+        guard try exactly(padding).allSatisfy({ $0 == 0 }) else {
+            throw TarFault("something stands between two members")
+        }
         padding = 0
         guard let member = try TarHeader.member(of: try exactly(TarHeader.blockSize)) else {
             isAtEnd = true

@@ -25,7 +25,10 @@ final class LMDBEnvironment: @unchecked Sendable {
     private static let names = ["ev", "sr", "id", "ik", "ti", "cp", "me"]
 
     /// Opens the environment in a folder that exists, claiming it for this process; makes the tables when told to.
-    init(path: String, mapSize: Int, makesTables: Bool) throws(EventStoreError) {
+    ///
+    /// `isAlone` promises that nobody else will open it meanwhile: then there is no lock file, which on a full disk would end
+    /// the process at its first use, as it is mapped.
+    init(path: String, mapSize: Int, makesTables: Bool, isAlone: Bool = false) throws(EventStoreError) {
         self.path = path
         var environment: OpaquePointer?
 
@@ -43,7 +46,8 @@ final class LMDBEnvironment: @unchecked Sendable {
             try require(mdb_env_set_maxdbs(raw, UInt32(Self.names.count)), "open")
             try require(mdb_env_set_maxreaders(raw, Self.maximumReaders), "open")
             try require(mdb_env_set_mapsize(raw, Self.mappable(mapSize)), "open")
-            try require(mdb_env_open(raw, path, UInt32(MDB_NOTLS), 0o600), "open")
+            let flags = isAlone ? MDB_NOTLS | MDB_NOLOCK : MDB_NOTLS
+            try require(mdb_env_open(raw, path, UInt32(flags), 0o600), "open")
             tables = try Self.tables(of: raw, path: path, makesTables: makesTables)
         } catch {
             mdb_env_close(raw)
@@ -149,6 +153,15 @@ final class LMDBEnvironment: @unchecked Sendable {
         var dead: Int32 = 0
         guard !isClosed, mdb_reader_check(raw, &dead) == MDB_SUCCESS else { return 0 }
         return Int(dead)
+    }
+
+    /// Writes the environment as it is at one moment to an open file, free pages included.
+    func copy(to descriptor: Int32) throws(EventStoreError) {
+        gate.enter()
+        defer { gate.leave() }
+        guard !isClosed else { throw .closedLog(path) }
+        let code = mdb_env_copyfd2(raw, descriptor, 0)
+        guard code == MDB_SUCCESS else { throw .lmdb(code, "copy", path: path) }
     }
 
     // MARK: Writing

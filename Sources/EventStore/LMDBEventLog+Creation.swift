@@ -34,6 +34,8 @@ extension LMDBEventLog {
         do {
             let (logFolder, keys) = (folders.log, LogKeyFiles(folder: folders.keys))
             try prepareFolders(folders)
+            let alone = try takeAlone(folders)
+            defer { withExtendedLifetime(alone) {} }
             try checkPlace(DurableFile.parent(of: logFolder), logger: logger)
             let prefix = ".\(lastName(of: logFolder)).new-"
             removeAbandonedScratch(prefix, in: DurableFile.parent(of: logFolder))
@@ -53,6 +55,19 @@ extension LMDBEventLog {
             preconditionFailure("creation throws file faults and log errors only")
         }
         return try open(at: folders, clock: clock, logger: logger, onUnrecoverable: onUnrecoverable)
+    }
+
+    /// One at a time: another creation would set aside the key of this one.
+    private static func takeAlone(_ folders: LogFolders) throws -> FileLock {
+        guard let lock = try FileLock.take(folders.lock) else {
+            throw EventStoreError(
+                .busy,
+                "another process is at work on the log in \(folders.log)",
+                hint: "wait until it is done, then look again"
+            )
+        }
+        guard access(folders.log, F_OK) != 0 else { throw existing(folders.log) }
+        return lock
     }
 
     private static func existing(_ folder: String) -> EventStoreError {

@@ -31,6 +31,9 @@ public final class LMDBEventLog: EventLog {
         /// The lock of the folders, held by this process alone: to redact or to restore.
         package var heldAlone: FileLock?
 
+        /// Nobody else opens the log meanwhile: a copy that is being checked.
+        package var isAlone = false
+
         /// The values of normal operation.
         package init() {}
     }
@@ -78,7 +81,12 @@ public final class LMDBEventLog: EventLog {
         try checkPlace(folders.log, logger: logger)
         try checkFiles(folders.log)
         let lock = if let held = tuning.heldAlone { held } else { try share(folders) }
-        let environment = try LMDBEnvironment(path: folders.log, mapSize: tuning.mapSize, makesTables: false)
+        let environment = try LMDBEnvironment(
+            path: folders.log,
+            mapSize: tuning.mapSize,
+            makesTables: false,
+            isAlone: tuning.isAlone
+        )
         do throws(EventStoreError) {
             let identity = try environment.read { transaction throws(EventStoreError) in
                 try transaction.identity()

@@ -119,7 +119,8 @@ extension LMDBTransaction: TileReading {
         }
     }
 
-    private func put(
+    /// Puts bytes that this process holds; `flags` are those of `mdb_put`.
+    func put(
         _ bytes: [UInt8],
         in table: MDB_dbi,
         under key: some BitwiseCopyable,

@@ -123,3 +123,26 @@ final class TreeHeadFiles {
         return (String(decoding: bytes, as: UTF8.self), Int(length) <= size)
     }
 }
+
+extension LogFolders {
+    /// The largest tree head of an installation in the folder of outside heads, whoever signed it; nil when there is none.
+    ///
+    /// For whoever is about to put a log there: a head by a key that this log does not know may be of its later part.
+    package func newestTreeHead(ofInstall install: String) throws(EventStoreError) -> SignedTreeHead? {
+        do throws(FileFault) {
+            return try TreeHeadFiles.newest(in: treeHeads) { LogOrigin(text: $0.head.origin)?.install.text == install }?
+                .head
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// The largest tree head in the folder of outside heads, of whatever log.
+    package func newestTreeHead() throws(EventStoreError) -> SignedTreeHead? {
+        do throws(FileFault) {
+            return try TreeHeadFiles.newest(in: treeHeads) { _ in true }?.head
+        } catch {
+            throw .file(error)
+        }
+    }
+}

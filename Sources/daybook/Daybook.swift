@@ -23,12 +23,13 @@ struct Daybook: AsyncParsableCommand {
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
             TaskCommand.self, LogbookCommand.self, ExportCommand.self, AuditCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
-            ClockCommand.self, DoctorCommand.self, ReferenceCommand.self,
+            BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self,
+            DoctorCommand.self, ReferenceCommand.self,
         ]
     )
 
     /// The version of this program.
-    static let version = "0.1.0"
+    static let version = "0.2.0"
 
     static func main() async {
         cposix_return_freed_memory()

@@ -68,11 +68,39 @@ struct JSONTests {
         ]
     }
 
+    /// Uses of what carries a home, a log, keys or a model elsewhere; the auditor card has been made before.
+    private static func carried(_ home: TestHome) throws -> [(command: [String], rest: [String])] {
+        [
+            (["backup", "create"], ["--out", home.folder.path("b.tar")]),
+            (["backup", "verify"], [home.folder.path("b.tar")]), (["backup", "drill"], [home.folder.path("b.tar")]),
+            (["backup", "restore"], [home.folder.path("b.tar"), "--home", home.folder.path("restored")]),
+            (["keys", "backup"], ["--out", home.folder.path("k"), "--passphrase-file", try passphrase(home)]),
+            (["keys", "restore"], [home.folder.path("k"), "--passphrase-file", try passphrase(home)]),
+            (["events", "export"], ["--raw", "--out", home.folder.path("log.raw")]),
+            (["import"], [home.folder.path("log.raw"), "--home", home.folder.path("imported")]),
+            (["model", "attest"], [Sample.versions[0], "--out", home.folder.path("statement.json")]),
+            (
+                ["model", "verify-attestation"],
+                [
+                    home.folder.path("statement.json"), "--key", home.folder.path("card"), "--dir",
+                    "\(home.path)/models/\(Sample.versions[0])",
+                ]
+            ),
+            (["keys", "rotate"], ["--reason", "x"]), (["upgrade"], ["--check"]),
+        ]
+    }
+
+    private static func passphrase(_ home: TestHome) throws -> String {
+        let path = home.folder.path("passphrase")
+        try Data("five words of the plant\n".utf8).write(to: URL(filePath: path))
+        return path
+    }
+
     @Test("Every command takes --json and prints one valid document, or one a line")
     func parity() async throws {
         let home = try await TestHome.withActiveModels()
         var covered: Set<[String]> = [["init"], ["clock", "accept"], ["projections", "skip"]]
-        for (command, rest) in try Self.uses(home) {
+        for (command, rest) in try Self.uses(home) + Self.carried(home) {
             let outcome = try await home.run(command + rest + ["--json"])
             // doctor and status speak of this machine too: 75 is an answer.
             let accepted: Set<Int32> = [["doctor"], ["status"]].contains(command) ? [0, 75] : [0]

@@ -21,6 +21,9 @@ int cposix_unlock(int fd);
 /// renameat2(2) with RENAME_NOREPLACE: EEXIST when `to` exists.
 int cposix_rename_new(const char *from, const char *to);
 
+/// renameat2(2) with RENAME_EXCHANGE: both exist and change places in one step.
+int cposix_rename_exchange(const char *one, const char *other);
+
 /// Makes malloc give memory back: two arenas, and whatever is free above 8 MiB at an arena's end.
 ///
 /// glibc otherwise raises its own thresholds while pages of events come and go, and a rebuild of 1M events ends with 180 MB

@@ -1,6 +1,8 @@
 internal import CanonicalJSON
+internal import DurableFiles
 package import EventStore
 package import Foundation
+internal import Glibc
 internal import RoutingDomain
 internal import Synchronization
 
@@ -127,6 +129,48 @@ extension Projector {
                     uniqueKeysWithValues: try set.projections.map { ($0.name, try ReadModelDigest.of($0, handle)) }
                 )
             }
+        }
+    }
+
+    /// The digest of each read model filled from nothing with the events of a log before a position.
+    ///
+    /// `log` need not be this projector's: a copy of it gives the same. What operators skipped and which time zone was in
+    /// force is taken from `rules`, so that two logs of one history are compared by the same ones.
+    package func replayDigests(
+        of log: any EventLog,
+        upTo position: Position,
+        rules: any EventLog
+    ) async throws -> [String: String] {
+        try await cancellable { [set, place] isCancelled in
+            var system = SystemStream()
+            try system.refresh(rules)
+            let folder = "\(place.scratch)/replay-\(getpid())"
+            try DurableFile.makeDirectory(folder)
+            defer { rmdir(folder) }
+            let fill = ScratchFill(
+                log: log,
+                folder: folder,
+                clock: try system.clock(rules),
+                skips: Dictionary(uniqueKeysWithValues: set.projections.map { ($0.name, system.skips(of: $0)) }),
+                keyframes: nil,
+                isCancelled: isCancelled
+            )
+            var digests: [String: String] = [:]
+            for scratch in try fill.fill(set.projections, upTo: position) {
+                defer { ScratchFill.remove(scratch.path) }
+                let database = try RawDatabase(path: scratch.path, .reading)
+                digests[scratch.projection.name] = try database.run { try ReadModelDigest.of(scratch.projection, $0) }
+            }
+            return digests
+        }
+    }
+
+    /// The projections whose definition is not the one that the log names last, by name.
+    package func changedDefinitions() async throws -> [String] {
+        try await perform { [set, log] in
+            var system = SystemStream()
+            try system.refresh(log)
+            return set.projections.filter { system.definitions[$0.name] != $0.digest }.map(\.name).sorted()
         }
     }
 

@@ -15,6 +15,7 @@ package enum EventCatalog {
         ModelRegistered.self, ModelActivated.self,
         ConfigPatched.self, ConfigKept.self, ConfigRestored.self,
         SnapshotCreated.self,
+        BackupCreated.self, BackupDrilled.self, HomeRestored.self, ProgramUpgraded.self,
         ApprovalRequested.self, ApprovalGranted.self, ApprovalRejected.self, ApprovalWithdrawn.self,
         TaskOpened.self, TaskLogged.self, TaskCorrected.self, TaskClosed.self,
         SprintOpened.self, SprintTaskAdded.self, SprintClosed.self,

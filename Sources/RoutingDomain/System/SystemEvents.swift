@@ -277,8 +277,8 @@ package struct DocumentExported: DomainEvent {
         object: "sha256",
         notes: [
             "file": "file name without its folder",
-            "kind": "what was exported: logbook, events",
-            "format": "md, csv, jsonl, html or pdf",
+            "kind": "what was exported: logbook, events, log",
+            "format": "md, csv, jsonl, html, pdf or raw",
             "sha256": "digest of the exported bytes",
             "size_bytes": "size of the exported file",
             "from_position": "first position of the range",

@@ -27,7 +27,7 @@ struct ClockCommand: AsyncParsableCommand {
                 now: Timestamp(microseconds: SystemClock().reading().wall)
             )
             let reason = try context.requireReason(for: "accepting the clock")
-            let result = try await home.log.acceptClock(
+            let result = try await home.writing.acceptClock(
                 reason: reason,
                 actor: home.actor.id,
                 metadata: EventMetadata(auth: OpenHome.auth, reason: reason)

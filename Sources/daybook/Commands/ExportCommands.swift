@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backups
 import CanonicalJSON
 import CommandHandling
 import EventStore
@@ -66,12 +67,15 @@ struct LogbookCommand: AsyncParsableCommand {
 extension EventsCommand {
     struct Export: HomeCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Export events as CSV or JSON Lines with range, count and digest; the export is an event."
+            abstract:
+                "Export events as CSV or JSON Lines with range, count and digest, or the log itself with --raw; an event."
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
         @Option(name: .long, help: "csv or jsonl.")
-        var format: ExportFormat
+        var format: ExportFormat?
+        @Flag(name: .long, help: "The log as it is: records, proofs and documents, for `daybook import`.")
+        var raw = false
         @Option(name: .long, help: ArgumentHelp("The file; it must not exist yet.", valueName: "file"))
         var out: String
         @Option(name: .long, help: "The first position.")
@@ -82,10 +86,11 @@ extension EventsCommand {
         var category: [String] = []
 
         func run(in home: OpenHome) async throws {
-            guard ExportFormat.ofEvents.contains(format) else {
-                throw ValidationError("events are exported as csv or jsonl, not \(format.rawValue)")
-            }
             try Exports.check(out)
+            guard !raw else { return try await exportRaw(home) }
+            guard let format, ExportFormat.ofEvents.contains(format) else {
+                throw ValidationError("events are exported as csv or jsonl by --format, or as they are by --raw")
+            }
             let end = try home.moments().checkpoint(to)
             guard from < end else {
                 throw Failure(
@@ -103,7 +108,7 @@ extension EventsCommand {
                 toPosition: Int(end),
                 filter: words
             )
-            let (log, from, out, format) = (home.log, from, out, format)
+            let (log, from, out) = (home.log, from, out)
             let result = try await onThread {
                 var reader = PageReader(log: log, next: from, end: end)
                 return try EventsExport(source: source).write(to: out, as: format) {
@@ -116,6 +121,42 @@ extension EventsCommand {
                 }
             }
             try await Exports.record(result, out, home, write)
+        }
+
+        private func exportRaw(_ home: OpenHome) async throws {
+            guard format == nil, category.isEmpty, to == "now" else {
+                throw ValidationError("--raw takes no --format, --to or --category: it is the whole log from --from on")
+            }
+            let (log, blobs, out, from) = (home.log, home.folders.blobs, out, from)
+            let result = try await onThread { try RawLog.export(log, from: from, blobs: blobs, to: out) }
+            let event = DocumentExported(
+                file: URL(filePath: out).lastPathComponent,
+                kind: "log",
+                format: "raw",
+                sha256: result.sha256,
+                sizeBytes: Int(result.size),
+                fromPosition: Int(from),
+                toPosition: Int(result.head.head.size),
+                entries: Int(result.records)
+            )
+            do {
+                _ = try await home.append(RecordExport(export: event), write)
+            } catch {
+                try? FileManager.default.removeItem(atPath: out)
+                throw error
+            }
+            await home.follow()
+            home.printer.show(
+                """
+                \(out): \(result.records) records, \(result.blobs) documents, \(Words.size(Int(result.size))), sha256 \(result.sha256)
+                \(result.head.note)Its key is not in it: `daybook keys backup` carries the keys.
+                """,
+                [
+                    "file": .string(out), "records": .integer(Int(result.records)), "blobs": .integer(result.blobs),
+                    "size_bytes": .integer(Int(result.size)), "sha256": .string(result.sha256),
+                    "tree_head": .string(result.head.note), "verifier_key": .string(home.log.identity.verifierKey),
+                ]
+            )
         }
     }
 }

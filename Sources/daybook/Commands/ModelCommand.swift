@@ -13,7 +13,7 @@ struct ModelCommand: AsyncParsableCommand {
         abstract: "Model versions: register, look at, activate, go back.",
         subcommands: [
             Register.self, List.self, Show.self, Active.self, Verify.self, Activate.self, Rollback.self, History.self,
-            Compare.self,
+            Compare.self, Attest.self, VerifyAttestation.self,
         ]
     )
 

@@ -21,6 +21,8 @@ struct HomeFolders: Sendable {
     var keys: String { "\(data)/keys" }
     /// Documents and evidence by SHA-256.
     var blobs: String { "\(data)/blobs" }
+    /// What the plant's machines have confirmed to have received.
+    var receipts: String { "\(data)/receipts" }
     /// The names behind the pseudonyms.
     var people: String { "\(data)/state.db" }
     /// The read models.

@@ -1,5 +1,6 @@
 import Accounts
 import ArgumentParser
+import Backups
 import CommandHandling
 import DurableFiles
 import EventStore
@@ -13,7 +14,10 @@ import RoutingDomain
 /// A home that is open for one command: its log, its people, its read models, and who acts.
 final class OpenHome: Sendable {
     let folders: HomeFolders
+    /// The log itself, for reading; what is appended goes through ``writing``.
     let log: LMDBEventLog
+    /// The log as this program may write to it: not when a newer one has written what it does not know.
+    let writing: GuardedLog
     let people: People
     let handler: CommandHandler
     let projector: Projector
@@ -28,6 +32,7 @@ final class OpenHome: Sendable {
     private init(
         _ folders: HomeFolders,
         _ log: LMDBEventLog,
+        _ writing: GuardedLog,
         _ people: People,
         _ names: PeopleNames,
         _ projector: Projector,
@@ -36,12 +41,13 @@ final class OpenHome: Sendable {
     ) {
         self.folders = folders
         self.log = log
+        self.writing = writing
         self.people = people
         self.names = names
         self.projector = projector
         self.actor = actor
         self.printer = printer
-        handler = CommandHandler(log: log, clock: SystemClock())
+        handler = CommandHandler(log: writing, clock: SystemClock())
     }
 
     /// Opens the home that the options name; makes the acting user known if this is their first command here.
@@ -57,14 +63,16 @@ final class OpenHome: Sendable {
         let folders = options.folders
         try requireHome(folders)
         let (log, isToFinish) = try await Redactions(folders: folders).openLog(alone: alone)
+        let writing = GuardedLog(log, program: ProgramIdentity(version: Daybook.version))
         let people = try People(path: folders.people, keys: folders.keys)
         try Erasures(people: people, log: log, folders: folders).carryOut()
         if let fault = people.keyFault() { say("people are shown by their pseudonyms: \(fault)") }
-        let actor = try await Actors(people: people, log: log).acting(named: options.actor, begins: begins)
+        let actor = try await Actors(people: people, log: writing).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people, log)
-        let projector = try makeProjector(folders, log, names, options)
-        let home = OpenHome(folders, log, people, names, projector, actor, options.printer)
+        let projector = try makeProjector(folders, writing, names, options)
+        let home = OpenHome(folders, log, writing, people, names, projector, actor, options.printer)
         if isToFinish { try await Redactions(folders: folders).finish(in: home) }
+        await home.noteRestoration()
         return home
     }
 
@@ -90,7 +98,7 @@ final class OpenHome: Sendable {
 
     private static func makeProjector(
         _ folders: HomeFolders,
-        _ log: LMDBEventLog,
+        _ log: any EventLog,
         _ names: PeopleNames,
         _ options: GlobalOptions
     ) throws -> Projector {
@@ -100,6 +108,28 @@ final class OpenHome: Sendable {
             place: RegistryPlace(data: folders.data),
             documents: try HomeDocuments(home: folders.root, names: names)
         )
+    }
+
+    /// Appends `home.restored` in a home that was made from a backup, as soon as its key is there.
+    ///
+    /// A failure is no concern of the command at hand: the next one tries again.
+    private func noteRestoration() async {
+        guard let mark = RestoreMark(data: folders.data), let source = RestoreSource(rawValue: mark.source),
+            let restoredAt = Timestamp(mark.restoredAt)
+        else { return }
+        let event = HomeRestored(
+            source: source,
+            sha256: mark.sha256,
+            logSize: mark.logSize,
+            root: mark.root,
+            restoredAt: restoredAt
+        )
+        let done = try? await handler.handle(
+            RecordFact(event, on: "backup"),
+            by: .system(),
+            idempotencyKey: "home.restored \(mark.sha256) \(mark.restoredAt)"
+        )
+        if done != nil { try? RestoreMark.remove(data: folders.data) }
     }
 
     /// The projections of this program, or those that a test names.

@@ -1,5 +1,6 @@
 import Accounts
 import ArgumentParser
+import Backups
 import CanonicalJSON
 import DurableFiles
 import EventStore
@@ -73,6 +74,10 @@ struct Failure: Error {
             self.init(fault.code.rawValue, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as ProjectingFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as BackupFault:
+            self.init(fault.code.rawValue, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as TarFault:
+            self.init("archive", fault.description, hint: "nothing was changed", status: ExitStatus.badData)
         case let fault as ExportFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as ProofFault: self.init(fault)
@@ -172,6 +177,15 @@ struct Failure: Error {
         case .projectionRefused, .schemaTooNew, .missing: ExitStatus.configuration
         case .unknownName, .notParked, .damaged: ExitStatus.badData
         default: ExitStatus.tryAgain
+        }
+    }
+
+    private static func status(of code: BackupFault.Code) -> Int32 {
+        switch code {
+        case .damaged, .foreign, .newer: ExitStatus.badData
+        case .exists: ExitStatus.cannotCreate
+        case .busy: ExitStatus.tryAgain
+        case .passphrase: ExitStatus.notAllowed
         }
     }
 

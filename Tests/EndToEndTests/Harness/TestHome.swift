@@ -61,6 +61,9 @@ final class TestHome: Sendable {
         return home
     }
 
+    /// A home that something else has made.
+    static func standing(at path: String, keeping folder: TemporaryFolder) -> TestHome { TestHome(folder, path) }
+
     /// A new home at a path of the test's choice.
     static func make(at path: String, keeping folder: TemporaryFolder) async throws -> TestHome {
         let home = TestHome(folder, path)

@@ -1,0 +1,215 @@
+internal import CLMDB
+internal import DurableFiles
+internal import Glibc
+
+/// Builds a log from the records of another one: the same positions, the same bytes, the same proofs.
+///
+/// The caller hands over every record from position 0 in order, then the signed tree head over them; only ``finish(_:)`` makes
+/// a log of it, and until then the folder is the caller's to remove. Every record is checked as a whole log is verified: dense,
+/// well formed, rightly chained in its stream, later than the one before. Records are put in big transactions, so there is
+/// no promise about a crash on the way. Blocks; one thread uses an object.
+package final class LogImport {
+    private let environment: LMDBEnvironment
+    private let folder: String
+    private var frontier = MerkleFrontier()
+    private var tiles = TileEdge()
+    private var check: RecordCheck
+    private var versions: [IndexKey: UInt64] = [:]
+    private var keys: [VerifierKey] = []
+    private var tail = LogTail()
+    private var batch = Batch()
+
+    /// Records of one transaction.
+    private static let batchSize = 16_384
+
+    private struct Batch {
+        var records: [(record: ArraySlice<UInt8>, place: LedgerPlace)] = []
+        var outcomes: [(key: IndexKey, value: [UInt8])] = []
+        var heads: [SignedTreeHead] = []
+    }
+
+    /// A log to be built in a folder that does not exist yet; it is made with mode 0700.
+    package init(into folder: String) throws(EventStoreError) {
+        do throws(FileFault) {
+            try DurableFile.makeDirectory(folder, mode: 0o700)
+        } catch {
+            throw .file(error)
+        }
+        self.folder = folder
+        check = RecordCheck(path: folder)
+        environment = try LMDBEnvironment(path: folder, mapSize: 64 << 30, makesTables: true, isAlone: true)
+    }
+
+    /// The number of records taken so far.
+    package var size: Position { frontier.size }
+
+    /// Takes the next record; `leaf` is its stored leaf hash where the record replaces a redacted one, else nil.
+    ///
+    /// Throws ``EventStoreError/Code/damaged`` naming the position when it does not follow on the ones before.
+    package func add(_ record: [UInt8], leaf: [UInt8]? = nil) throws(EventStoreError) {
+        let position = frontier.size
+        let checked: (place: LedgerPlace, event: RecordedEvent)
+        do {
+            checked = try place(of: record, at: position)
+        }
+        try chain(checked.event, checked.place)
+        guard let hash = leaf.map({ TreeHash($0) }) ?? TreeHash(leafOf: record) else {
+            throw .damaged("the leaf hash has not 32 bytes", at: position, path: folder)
+        }
+        frontier.append(hash) { tiles.add($0, height: $1) }
+        if let key = LogEvents.verifierKey(from: checked.event) { keys.append(key) }
+        batch.records.append((checked.event.record, checked.place))
+        if batch.records.count >= Self.batchSize { try flush() }
+    }
+
+    /// Takes a command stored under an idempotency key: the 16 bytes of the key and the 44 of the row.
+    package func add(outcome: [UInt8], under key: [UInt8]) throws(EventStoreError) {
+        guard outcome.count == 44, key.count == 16 else {
+            throw .damaged("an idempotency row has \(outcome.count) bytes", at: nil, path: folder)
+        }
+        batch.outcomes.append((key.withUnsafeBytes { IndexKey($0, at: 0) }, outcome))
+        if batch.outcomes.count >= Self.batchSize { try flush() }
+    }
+
+    /// Takes a tree head that the other log has kept; those over more records than there are refuse to finish.
+    package func add(treeHead: SignedTreeHead) { batch.heads.append(treeHead) }
+
+    /// Makes the log whole under the signed head over all its records, and puts it on disk.
+    ///
+    /// Throws ``EventStoreError/Code/damaged`` unless the records hash to the head's root, and the key that the log's own
+    /// events name last, under the head's origin, has signed it.
+    package func finish(_ head: SignedTreeHead) throws(EventStoreError) {
+        guard head.head.size == frontier.size, head.head.root == frontier.root else {
+            throw .damaged(
+                "the records do not hash to the signed tree head of size \(head.head.size)",
+                at: frontier.size,
+                path: folder
+            )
+        }
+        guard let key = keys.last, key.name == head.head.origin, head.isSigned(by: key) else {
+            throw .damaged("the tree head is not signed by the key that the log names", at: nil, path: folder)
+        }
+        guard batch.heads.allSatisfy({ $0.head.size <= frontier.size }) else {
+            throw .damaged("a kept tree head is greater than the log", at: nil, path: folder)
+        }
+        batch.heads.append(head)
+        tail.frontier = frontier
+        try flush(isLast: true, under: key)
+        environment.close()
+        do throws(FileFault) {
+            try DurableFile.synchroniseDirectory(folder)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// Closes the files of a log that is not finished.
+    package func abandon() { environment.close() }
+
+    private func place(
+        of record: [UInt8],
+        at position: Position
+    ) throws(EventStoreError) -> (LedgerPlace, RecordedEvent) {
+        let layout: RecordLayout
+        switch record.withUnsafeBytes({ bytes in
+            do throws(EventStoreError) {
+                return Result<RecordLayout, EventStoreError>.success(try check.layout(of: bytes, at: position))
+            } catch {
+                return .failure(error)
+            }
+        }) {
+        case .success(let found): layout = found
+        case .failure(let error): throw error
+        }
+        let event = RecordedEvent(record: record[...], layout: layout)
+        let stream = record.withUnsafeBytes { IndexKey($0, at: 48) }
+        let place = LedgerPlace(
+            position: position,
+            stream: stream,
+            streamVersion: event.streamVersion,
+            eventID: event.eventID
+        )
+        return (place, event)
+    }
+
+    private func chain(_ event: RecordedEvent, _ place: LedgerPlace) throws(EventStoreError) {
+        let version = versions[place.stream, default: 0] + 1
+        guard place.streamVersion == version else {
+            throw .damaged(
+                "stream \(event.stream) jumps from version \(version - 1) to \(place.streamVersion)",
+                at: place.position,
+                path: folder
+            )
+        }
+        guard event.recordedAt >= tail.recordedAt, tail.lastEventID.bytes.lexicographicallyPrecedes(place.eventID.bytes)
+        else { throw .damaged("it does not come after the one before", at: place.position, path: folder) }
+        versions[place.stream] = version
+        tail.recordedAt = event.recordedAt
+        tail.lastEventID = place.eventID
+        // The machine is another one: the next append notes its boot.
+        tail.anchor = LogTail.Anchor(bootID: "", wall: event.recordedAt, sinceBoot: event.sinceBoot)
+    }
+
+    private func flush(isLast: Bool = false, under key: VerifierKey? = nil) throws(EventStoreError) {
+        let (batch, changes, stored) = (batch, tiles.takeChanges(), tail.stored)
+        try environment.write { transaction throws(EventStoreError) in
+            var ledger = LMDBLedger(transaction: transaction, versions: [:])
+            for (record, place) in batch.records { try Self.put(record, place, &ledger) }
+            for (key, value) in batch.outcomes {
+                try transaction.put(value, in: transaction.tables.outcomes, under: key, MDB_NOOVERWRITE)
+            }
+            try transaction.put(changes)
+            for head in batch.heads { try transaction.put(head) }
+            if isLast, let key {
+                try transaction.putMetadata("fmt", Array(LMDBEventLog.format.utf8))
+                try transaction.putMetadata("origin", Array(key.name.utf8))
+                try transaction.putMetadata("vkey", Array(key.text.utf8))
+                try transaction.putMetadata("head", stored)
+                if let size = batch.heads.last?.head.size { try transaction.setGivenOut(size) }
+            }
+            return ((), true)
+        }
+        self.batch = Batch()
+    }
+
+    private static func put(
+        _ record: ArraySlice<UInt8>,
+        _ place: LedgerPlace,
+        _ ledger: inout LMDBLedger
+    ) throws(EventStoreError) {
+        var failure: EventStoreError?
+        record.withUnsafeBytes { bytes in
+            do throws(EventStoreError) {
+                try ledger.put(bytes, place)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+extension LMDBEventLog {
+    /// Every command stored under an idempotency key: the key's 16 bytes and the row's 44; `body` gets one after the other.
+    ///
+    /// Read in one transaction: meant for a copy or a small log.
+    package func forEachOutcome(_ body: ([UInt8], [UInt8]) throws -> Void) throws {
+        var failure: (any Error)?
+        try environment.read { transaction throws(EventStoreError) in
+            try transaction.withCursor(on: transaction.tables.outcomes) { cursor throws(EventStoreError) in
+                var entry = try cursor.move(MDB_FIRST)
+                while let found = entry, failure == nil {
+                    do { try body(Array(found.key), Array(found.value)) } catch { failure = error }
+                    entry = try cursor.move(MDB_NEXT)
+                }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// The stored leaf hash of a record, which for a redacted one is the hash of the record that stood there.
+    package func leaf(at position: Position) throws(EventStoreError) -> [UInt8] {
+        let width = Int(position % 256) + 1
+        return Array(try tile(level: 0, index: position / 256, width: width).suffix(32))
+    }
+}

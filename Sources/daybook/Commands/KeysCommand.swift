@@ -1,0 +1,150 @@
+import Accounts
+import ArgumentParser
+import Backups
+import CanonicalJSON
+import CommandHandling
+import DurableFiles
+import EventStore
+import Foundation
+import RoutingDomain
+
+struct KeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys",
+        abstract: "The home's keys: keep them apart from its backups, bring them back, replace them.",
+        subcommands: [Backup.self, Restore.self, Rotate.self]
+    )
+
+    struct PassphraseOptions: ParsableArguments {
+        @Option(
+            name: .long,
+            help: ArgumentHelp("Read the passphrase from this file; else it is asked for.", valueName: "file")
+        )
+        var passphraseFile: String?
+    }
+
+    struct Backup: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write everything in data/keys to one file under a passphrase.",
+            discussion: "Keep the file and the passphrase apart from each other and from the backups of the home."
+        )
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var passphrase: PassphraseOptions
+        @Option(name: .long, help: ArgumentHelp("The file; it must not exist yet.", valueName: "file"))
+        var out: String
+
+        func run() async throws {
+            try Exports.check(out)
+            let (folders, out, source) = (global.folders, out, passphrase.passphraseFile)
+            let keys = try await onThread {
+                guard access(out, F_OK) != 0 else {
+                    throw BackupFault(.exists, "\(out) exists already", hint: "name another file; none is overwritten")
+                }
+                let log = try LMDBEventLog.open(at: folders.logFolders, logger: OpenHome.diagnostics)
+                let origin = withExtendedLifetime(log) { log.identity.origin }
+                let keys = try SealedKeys(folder: folders.keys, origin: origin)
+                let text = try keys.text(passphrase: try Passphrase.read(file: source, isNew: true))
+                try DurableFile.create(Array(text.utf8), at: out, mode: 0o400)
+                return keys
+            }
+            global.printer.show(
+                """
+                \(out): \(keys.files.count) keys of \(keys.origin) under your passphrase
+                Without the passphrase nobody can open it, nor can anyone help.
+                """,
+                [
+                    "file": .string(out), "origin": .string(keys.origin),
+                    "keys": .array(keys.files.map { .string($0.path) }),
+                ]
+            )
+        }
+    }
+
+    struct Restore: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Bring the keys of a key backup back into a home; a key that stands there is never overwritten."
+        )
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var passphrase: PassphraseOptions
+        @Argument(help: "The file of `daybook keys backup`.")
+        var file: String
+
+        func run() async throws {
+            try PlainFile.require(file, limit: 16 << 20)
+            let (folders, file, source) = (global.folders, file, passphrase.passphraseFile)
+            let (keys, written) = try await onThread {
+                let text = String(decoding: try DurableFile.read(file, limit: 16 << 20), as: UTF8.self)
+                let log = try LMDBEventLog.open(at: folders.logFolders, logger: OpenHome.diagnostics)
+                let install = withExtendedLifetime(log) { log.identity.install }
+                let keys = try SealedKeys(
+                    text: text,
+                    name: file,
+                    passphrase: try Passphrase.read(file: source, isNew: false)
+                )
+                guard LogOrigin(text: keys.origin)?.install == install else {
+                    throw BackupFault(
+                        .foreign,
+                        "\(file) holds the keys of \(keys.origin), and this home is of installation \(install.text)",
+                        hint: "name the home they belong to"
+                    )
+                }
+                return (keys, try keys.restore(into: folders.keys))
+            }
+            let words =
+                written.isEmpty
+                ? "every key was there already" : "written with mode 0400: \(written.joined(separator: ", "))"
+            global.printer.show(
+                "\(folders.keys): \(words)",
+                [
+                    "origin": .string(keys.origin), "written": .array(written.map { .string($0) }),
+                    "keys": .array(keys.files.map { .string($0.path) }),
+                ]
+            )
+        }
+    }
+
+    struct Rotate: HomeCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Replace the key that signs tree heads; an event, with your reason.",
+            discussion: """
+                The old key signs the change too, so whoever pinned it can follow. With --lost, when the old key is gone, the \
+                new one signs alone: carry its line to everybody who pinned the old one.
+                """
+        )
+        @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
+        @Flag(name: .long, help: "The old key is gone.")
+        var lost = false
+
+        func run(in home: OpenHome) async throws {
+            let context = CommandContext(
+                actor: home.actor.id.text,
+                reason: write.reason,
+                now: Timestamp(microseconds: home.handler.clock.reading().wall)
+            )
+            let reason = try context.requireReason(for: "a new signing key")
+            let before = home.log.identity.verifierKey
+            if !lost { try await home.writing.admit() }
+            let result = try await home.log.rotateKey(
+                lost: lost,
+                actor: home.actor.id,
+                metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
+            )
+            await home.follow()
+            let key = home.log.identity.verifierKey
+            home.printer.show(
+                """
+                before  \(before)
+                now     \(key)
+                position \(result.first). Give the new line to everybody who pinned the old one\
+                \(lost ? ", and tell them by another way that the old key is lost" : "; the tree head over it carries both signatures").
+                Next: daybook keys backup --out FILE
+                """,
+                [
+                    "previous_verifier_key": .string(before), "verifier_key": .string(key), "lost": .bool(lost),
+                    "position": .position(result.first),
+                ]
+            )
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import DurableFiles
+import EventStore
+import EventStoreTesting
+import Foundation
+import Testing
+
+@testable import Backups
+
+@Suite("A log moved between homes")
+struct RawLogTests {
+    /// A log of some hundred events in a few streams, one document beside it, and its export.
+    private struct Moved {
+        let folder: TemporaryFolder
+        let log: LMDBEventLog
+        let file: String
+
+        init(commands: Int = 300) async throws {
+            folder = try TemporaryFolder("raw")
+            let clock = FixedClock()
+            log = try LMDBEventLog.create(at: LogFolders(data: folder.path), clock: clock, timeZone: "Asia/Seoul")
+            for number in 0..<commands {
+                clock.advance(by: 1_000_000)
+                let key = number % 7 == 0 ? "key-\(number)" : nil
+                _ = try await log.append(.test("s-\(number % 5)", [#"{"n":\#(number)}"#, #"{"m":1}"#], key: key))
+            }
+            _ = try log.giveOutTreeHead()
+            try DurableFile.makeDirectory(folder.path("blobs"))
+            let name = try FileDigest.of(folder.path("log/data.mdb")).sha256
+            try FileManager.default.copyItem(atPath: folder.path("log/data.mdb"), toPath: folder.path("blobs/\(name)"))
+            file = folder.path("log.raw")
+            let log = log
+            let (blobs, file) = (folder.path("blobs"), file)
+            _ = try await onThread { try RawLog.export(log, from: 0, blobs: blobs, to: file) }
+        }
+
+        func take(_ file: String, pinned: [VerifierKey]? = nil, as name: String = "new") throws -> RawLog.Report {
+            try? FileManager.default.removeItem(atPath: folder.path(name))
+            return try RawLog.importLog(
+                from: file,
+                into: folder.path("\(name)/log"),
+                blobs: folder.path("\(name)/blobs"),
+                pinned: pinned
+            )
+        }
+    }
+
+    @Test("Positions, bytes, indexes, tiles, kept heads, remembered commands and documents are the same; it can go on")
+    func same() async throws {
+        let moved = try await Moved()
+        let key = try #require(VerifierKey(text: moved.log.identity.verifierKey))
+        let report = try await onThread { try moved.take(moved.file, pinned: [key]) }
+        let size = try moved.log.head().size
+        #expect(report.records == size && report.blobs == 1)
+        try FileManager.default.copyItem(atPath: moved.folder.path("keys"), toPath: moved.folder.path("new/keys"))
+        let copy = try LMDBEventLog.open(
+            at: LogFolders(data: moved.folder.path("new")),
+            clock: FixedClock(wall: 1_757_900_000_000_000)
+        )
+        #expect(try copy.head() == moved.log.head() && copy.identity == moved.log.identity)
+        let (theirs, ours) = (try copy.allEvents(), try moved.log.allEvents())
+        #expect(theirs.map { Array($0.record) } == ours.map { Array($0.record) })
+        for name in ["s-0", "s-4", "log"] {
+            let stream = try #require(StreamName(name))
+            #expect(try copy.events(in: stream).map(\.position) == moved.log.events(in: stream).map(\.position))
+        }
+        for tile in 0...(size - 1) / 256 {
+            let width = Int(min(256, size - tile * 256))
+            #expect(
+                try copy.tile(level: 0, index: tile, width: width)
+                    == moved.log.tile(level: 0, index: tile, width: width)
+            )
+        }
+        #expect(try copy.treeHeads().map(\.note) == moved.log.treeHeads().map(\.note))
+        #expect(try await onThread { try LogVerification.verify(copy).root } == moved.log.head().root)
+        let again = try await copy.append(.test("s-0", [#"{"n":0}"#, #"{"m":1}"#], key: "key-0"))
+        #expect(again.isRepeat)
+        #expect(try await copy.append(.test("s-0")).first == size + 1, "after log.boot_seen of the new machine")
+        await copy.close()
+        await moved.log.close()
+    }
+
+    @Test("An export with any part cut, doubled or changed is refused; the whole one is not")
+    func damaged() async throws {
+        let moved = try await Moved(commands: 20)
+        await moved.log.close()
+        let whole = try DurableFile.read(moved.file)
+        let cut = moved.folder.path("cut.raw")
+        var random = SeededGenerator(for: "raw log")
+        #expect(throws: Never.self) { try moved.take(moved.file) }
+        for _ in 0..<60 {
+            var bytes = whole
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: bytes = Array(bytes.prefix(Int.random(in: 0..<bytes.count, using: &random)))
+            case 1: bytes += bytes.suffix(Int.random(in: 1...200, using: &random))
+            default:
+                bytes[Int.random(in: 0..<bytes.count, using: &random)] ^=
+                    1 << UInt8.random(in: 0..<8, using: &random)
+            }
+            try DurableFile.write(bytes, to: cut)
+            #expect(throws: (any Error).self, "seed \(random.seed)") { try moved.take(cut) }
+        }
+    }
+
+    @Test("Another key than the one pinned is refused, and so is an export that does not begin at 0")
+    func foreign() async throws {
+        let (moved, other) = (try await Moved(commands: 3), try await Moved(commands: 3))
+        let key = try #require(VerifierKey(text: other.log.identity.verifierKey))
+        let error = #expect(throws: BackupFault.self) { try moved.take(moved.file, pinned: [key]) }
+        #expect(error?.code == .foreign)
+        let part = moved.folder.path("part.raw")
+        _ = try await onThread { try RawLog.export(moved.log, from: 2, blobs: moved.folder.path("none"), to: part) }
+        #expect(throws: BackupFault.self) { try moved.take(part) }
+        await moved.log.close()
+        await other.log.close()
+    }
+}
+
+/// Runs blocking work on a thread of its own.
+func onThread<Value: Sendable>(_ body: @Sendable @escaping () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread { continuation.resume(with: Result(catching: body)) }.start()
+    }
+}
