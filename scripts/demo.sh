@@ -78,6 +78,17 @@ daybook verify
 daybook logbook export --format md --out "$home/logbook.md"
 daybook status
 
+echo; echo "== For an auditor: a card to keep, and a bundle that needs nothing of ours to be checked"
+daybook auditor-card --out "$home/auditor-card.txt"
+daybook audit bundle --from 0 --out "$home/audit.tar"
+if command -v python3 >/dev/null; then
+    tar -xOf "$home/audit.tar" daybook-export/verify_bundle.py >"$home/verify_bundle.py"
+    printf '\n$ python3 %s %s --key-file %s\n' "$home/verify_bundle.py" "$home/audit.tar" "$home/auditor-card.txt"
+    python3 "$home/verify_bundle.py" "$home/audit.tar" --key-file "$home/auditor-card.txt"
+else
+    echo "no python3 here: take the bundle and the card to a machine that has it"
+fi
+
 cat <<END
 
 == Where everything lies (home: $home)
@@ -86,5 +97,6 @@ cat <<END
   models and their manifests   $home/models/
   settings as rendered         $home/config/
   logbook and its checksum     $home/logbook.md, $home/logbook.md.sha256
+  for an auditor               $home/audit.tar, $home/auditor-card.txt; report.html in the bundle opens by a double click
   look around                  DAYBOOK_HOME=$home $program status
 END
