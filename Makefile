@@ -38,7 +38,7 @@ bench: ## Measure beside the peers, as ratios
 	@for part in append scan verify subscribe rebuild proof bundle backup; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
 
 bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcing; a line where one is absent
-	@scripts/setup.sh build bench
+	@scripts/setup.sh build bench peers
 	@scripts/bench-peers.sh $(BENCH)
 
 soak-short: ## Every fault suite at the figures of the build server (about 2 h); ONLY=flips runs one

@@ -8,7 +8,7 @@ step() {
     "$@"
 }
 
-step scripts/setup.sh
+step scripts/setup.sh build test
 step scripts/lint.sh
 step swift build --build-tests
 # Unit tests, house rules, generated reference against the committed files, kill rounds, and the real binary end to end.
