@@ -36,6 +36,31 @@ struct WitnessTests {
         }
     }
 
+    @Test("It follows a change of keys by the head that both keys signed, and not past it")
+    func rotation() async throws {
+        let place = try await Place()
+        let first = try await place.head("first")
+        _ = try await place.witness("add-head", first, "--key", place.key, "--name", "w.example/a")
+        try await place.home.succeed(["keys", "rotate", "--reason", "yearly"])
+        let new = try #require(try await place.home.json(["auditor-card"])["verifier_key"]?.text)
+        #expect(new != place.key)
+        let change = place.home.folder.path("change")
+        try await place.home.succeed(["tree-head", "--key-change", "--out", change])
+        try await place.home.succeed(["config", "patch", "runtime", #"{"ef_search": 201}"#, "--reason", "x"])
+        let later = try await place.head("later")
+        let proof = place.home.folder.path("to-later")
+        try await place.home.succeed(["proof", "consistency", "--from", first, "--to", later, "--out", proof])
+        // The later head alone is signed by a key that the witness does not know.
+        #expect(try await place.witness("add-head", later, "--consistency", proof).exit == 65)
+        let handed = place.home.folder.path("to-change")
+        try await place.home.succeed(["proof", "consistency", "--from", first, "--to", change, "--out", handed])
+        let taken = try await place.witness("add-head", change, "--key", new, "--consistency", handed)
+        #expect(taken.exit == 0, "\(taken)")
+        let on = place.home.folder.path("on")
+        try await place.home.succeed(["proof", "consistency", "--from", change, "--to", later, "--out", on])
+        #expect(try await place.witness("add-head", later, "--consistency", on).exit == 0)
+    }
+
     @Test("It takes the first head with the key that was pinned, and a later one with its proof only")
     func follows() async throws {
         let place = try await Place()
