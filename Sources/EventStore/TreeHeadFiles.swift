@@ -14,7 +14,7 @@ final class TreeHeadFiles {
     private static let microsecondsADay: Int64 = 86_400_000_000
     private static let suffix = ".notes"
     /// How much of a file's end is looked at first; the newest note is among its last, whichever process wrote it.
-    private static let window = 64 << 10
+    private static let window = 16 << 10
 
     init(folder: String) { self.folder = folder }
 
@@ -71,7 +71,8 @@ final class TreeHeadFiles {
             var size = window
             while true {
                 let (text, isWhole) = try end(of: path, size: size)
-                let newest = notes(in: text).filter(isAccepted).max { $0.head.size < $1.head.size }
+                // Largest first: to check one signature takes longer than to read a hundred notes.
+                let newest = notes(in: text).sorted { $0.head.size > $1.head.size }.first(where: isAccepted)
                 if let newest { return Found(head: newest, file: path) }
                 if isWhole { break }
                 size *= 16
