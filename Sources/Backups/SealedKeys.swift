@@ -130,28 +130,62 @@ package struct SealedKeys: Sendable {
         self.origin = origin
     }
 
-    /// Writes the keys that are not there yet, each with mode 0400; returns the paths written.
+    /// What became of the keys of a backup.
+    package struct Restored: Equatable, Sendable {
+        /// The paths written, beneath the folder of keys.
+        package var written: [String] = []
+        /// Paths of signing keys that were left out: the log names another one.
+        package var leftOut: [String] = []
+        /// Whether the signing key that the log names stands in the folder now.
+        package var hasLogKey = false
+    }
+
+    /// Writes the keys that are not there yet, each with mode 0400.
     ///
-    /// Throws ``BackupFault`` with `exists`, before anything is written, when another key stands under one of the names.
-    package func restore(into folder: String) throws -> [String] {
-        let missing = try files.filter { file in
-            let path = "\(folder)/\(file.path)"
-            guard access(path, F_OK) == 0 else { return true }
-            guard try DurableFile.read(path, limit: 1 << 20) == file.bytes else {
-                throw BackupFault(
-                    .exists,
-                    "another key stands at \(path)",
-                    hint: "move it away if it is of no use; a key is never overwritten"
-                )
+    /// Of signing keys only the one is taken that the log names, `verifierKey`: another one could sign nothing, and would stand in
+    /// the way of the right one. Throws ``BackupFault`` with `exists`, before anything is written, when another key stands under
+    /// one of the names; a signing key that the log names may.
+    package func restore(into folder: String, naming verifierKey: String) throws -> Restored {
+        var restored = Restored()
+        restored.hasLogKey = (try? LogKey.read(from: "\(folder)/\(Self.logKey)"))?.verifierKey == verifierKey
+        var wanted: [File] = []
+        for file in files {
+            guard let key = LogKey(text: String(decoding: file.bytes, as: UTF8.self)) else {
+                wanted.append(file)
+                continue
             }
-            return false
+            if key.verifierKey != verifierKey {
+                restored.leftOut.append(file.path)
+            } else if !restored.hasLogKey {
+                // Where a rotation was cut short it is the one beside.
+                wanted.append(File(path: Self.logKey, bytes: file.bytes))
+                restored.hasLogKey = true
+            }
         }
-        for file in missing {
+        for file in try wanted.filter({ try isMissing($0, in: folder) }) {
             let path = "\(folder)/\(file.path)"
             try DurableFile.makeDirectory(DurableFile.parent(of: path), mode: 0o700)
             try DurableFile.create(file.bytes, at: path, mode: 0o400)
+            restored.written.append(file.path)
         }
-        return missing.map(\.path)
+        return restored
+    }
+
+    private static let logKey = "log.key"
+
+    private func isMissing(_ file: File, in folder: String) throws -> Bool {
+        let path = "\(folder)/\(file.path)"
+        guard access(path, F_OK) == 0 else { return true }
+        guard try DurableFile.read(path, limit: 1 << 20) == file.bytes else {
+            throw BackupFault(
+                .exists,
+                file.path == Self.logKey
+                    ? "the key at \(path) is not the one that the log names, and this backup holds that one"
+                    : "another key stands at \(path)",
+                hint: "move it away if it is of no use; a key is never overwritten"
+            )
+        }
+        return false
     }
 
     private static func key(_ passphrase: [UInt8], _ salt: [UInt8], _ cost: Cost) throws -> SymmetricKey {

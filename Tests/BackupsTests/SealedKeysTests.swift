@@ -26,8 +26,8 @@ struct SealedKeysTests {
         let opened = try SealedKeys(text: text, name: "k", passphrase: Self.passphrase)
         #expect(opened.files == keys.files && opened.origin == "daybook.x/log")
         let target = try TemporaryFolder("keys")
-        #expect(try opened.restore(into: target.path) == ["log.key", "people/2.key"])
-        #expect(try opened.restore(into: target.path).isEmpty)
+        #expect(try opened.restore(into: target.path, naming: "none").written == ["log.key", "people/2.key"])
+        #expect(try opened.restore(into: target.path, naming: "none").written.isEmpty)
         for file in keys.files {
             #expect(try DurableFile.read(target.path(file.path)) == file.bytes)
             let mode = try FileManager.default.attributesOfItem(atPath: target.path(file.path))[.posixPermissions]
@@ -64,7 +64,7 @@ struct SealedKeysTests {
         let target = try TemporaryFolder("keys")
         try DurableFile.makeDirectory(target.path("people"))
         try DurableFile.create([9], at: target.path("people/2.key"))
-        #expect(throws: BackupFault.self) { try keys.restore(into: target.path) }
+        #expect(throws: BackupFault.self) { try keys.restore(into: target.path, naming: "none") }
         #expect(try DurableFile.read(target.path("people/2.key")) == [9])
         #expect(!FileManager.default.fileExists(atPath: target.path("log.key")))
     }

@@ -62,7 +62,12 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Restore: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Bring the keys of a key backup back into a home; a key that stands there is never overwritten."
+            abstract: "Bring the keys of a key backup back into a home; a key that stands there is never overwritten.",
+            discussion: """
+                Works in a home that refuses to serve, too. The signing key is taken only if the log names it: one from before \
+                a rotation is left out (exit code 65 if the home is then without), the keys of the names are brought back all \
+                the same.
+                """
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var passphrase: PassphraseOptions
@@ -72,34 +77,62 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try PlainFile.require(file, limit: 16 << 20)
             let (folders, file, source) = (global.folders, file, passphrase.passphraseFile)
-            let (keys, written) = try await onThread {
+            try OpenHome.requireHome(folders)
+            let (keys, restored) = try await onThread {
                 let text = String(decoding: try DurableFile.read(file, limit: 16 << 20), as: UTF8.self)
-                let log = try LMDBEventLog.open(at: folders.logFolders, logger: OpenHome.diagnostics)
-                let install = withExtendedLifetime(log) { log.identity.install }
+                // A log that is older than its tree heads needs its keys as well: to accept that takes them.
+                var tuning = LMDBEventLog.Tuning()
+                tuning.opensContradicted = true
+                let log = try LMDBEventLog.open(
+                    at: folders.logFolders,
+                    clock: SystemClock(),
+                    logger: OpenHome.diagnostics,
+                    tuning: tuning
+                )
+                let identity = withExtendedLifetime(log) { log.identity }
                 let keys = try SealedKeys(
                     text: text,
                     name: file,
                     passphrase: try Passphrase.read(file: source, isNew: false)
                 )
-                guard LogOrigin(text: keys.origin)?.install == install else {
+                guard LogOrigin(text: keys.origin)?.install == identity.install else {
                     throw BackupFault(
                         .foreign,
-                        "\(file) holds the keys of \(keys.origin), and this home is of installation \(install.text)",
+                        "\(file) holds the keys of \(keys.origin), and this home is of installation \(identity.install.text)",
                         hint: "name the home they belong to"
                     )
                 }
-                return (keys, try keys.restore(into: folders.keys))
+                return (keys, try keys.restore(into: folders.keys, naming: identity.verifierKey))
             }
+            guard restored.hasLogKey else { throw Self.keyless(file, restored) }
             let words =
-                written.isEmpty
-                ? "every key was there already" : "written with mode 0400: \(written.joined(separator: ", "))"
+                restored.written.isEmpty
+                ? "every key was there already" : "written with mode 0400: \(restored.written.joined(separator: ", "))"
+            let leftOut = restored.leftOut.map { "\nleft out: \($0), which is not the key that the log names" }
             global.printer.show(
-                "\(folders.keys): \(words)",
+                "\(folders.keys): \(words)\(leftOut.joined())",
                 [
-                    "origin": .string(keys.origin), "written": .array(written.map { .string($0) }),
+                    "origin": .string(keys.origin), "written": .array(restored.written.map { .string($0) }),
+                    "left_out": .array(restored.leftOut.map { .string($0) }),
                     "keys": .array(keys.files.map { .string($0.path) }),
                 ]
             )
+        }
+
+        private static func keyless(_ file: String, _ restored: SealedKeys.Restored) -> Failure {
+            let written =
+                restored.written.isEmpty
+                ? "nothing was written" : "written: \(restored.written.joined(separator: ", "))"
+            var failure = Failure(
+                "keys.another",
+                "\(file) does not hold the signing key that the log names; \(written)",
+                hint:
+                    "use the key backup made after the last change of keys; if there is none, `daybook keys rotate --lost`",
+                status: ExitStatus.badData
+            )
+            failure.facts["written"] = .array(restored.written.map { .string($0) })
+            failure.facts["left_out"] = .array(restored.leftOut.map { .string($0) })
+            return failure
         }
     }
 
