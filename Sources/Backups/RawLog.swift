@@ -60,12 +60,15 @@ package enum RawLog {
         to path: String
     ) throws -> Int {
         let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL)
-        var bytes = RawFrame.mark
-        func put(_ frame: RawFrame) throws {
-            try frame.append(to: &bytes)
-            guard bytes.count >= partSize else { return }
+        var (bytes, hasher) = (RawFrame.mark, SHA256())
+        func flush() throws {
+            hasher.update(data: bytes)
             try file.write(bytes)
             bytes.removeAll(keepingCapacity: true)
+        }
+        func put(_ frame: RawFrame) throws {
+            try frame.append(to: &bytes)
+            if bytes.count >= partSize { try flush() }
         }
         let header = RawHeader(
             origin: head.head.origin,
@@ -98,6 +101,8 @@ package enum RawLog {
             let content = try DurableFile.read(document.file, limit: RawFrame.limit - 32)
             try put(.blob(sha256: Array(SHA256.hash(data: content)), bytes: content))
         }
+        try flush()
+        try put(.digest(Array(hasher.finalize())))
         try put(.end(head))
         try file.write(bytes)
         try file.synchronise()
@@ -107,7 +112,7 @@ package enum RawLog {
     /// Builds a log and its documents from an export in folders that do not exist yet.
     ///
     /// One of the keys `pinned` must have signed its end; nil takes the one that the export names. Throws ``BackupFault`` with
-    /// `damaged` or ``EventStore/EventStoreError`` naming what is wrong; the folders are the caller's to remove then. `progress`
+    /// `damaged` (a byte changed anywhere is found) or ``EventStore/EventStoreError`` naming what is wrong; the folders are the caller's to remove then. `progress`
     /// gets the records since its last call.
     package static func importLog(
         from path: String,
@@ -152,6 +157,7 @@ package enum RawLog {
                 }
                 try DurableFile.write(bytes, to: "\(blobs)/\(sha256.hexadecimal)", mode: 0o600)
                 documents += 1
+            case .digest: continue
             case .end(let signed): head = signed
             }
             if log.size - told >= 8192 {
@@ -161,7 +167,13 @@ package enum RawLog {
         }
         guard let head else { throw BackupFault.damagedExport(path, "it has no tree head at its end") }
         try check(head, pinned, path)
-        try log.finish(head)
+        guard header.origin == head.head.origin, header.size == head.head.size else {
+            throw BackupFault.damagedExport(path, "its header is not that of the log in it")
+        }
+        let key = try log.finish(head)
+        guard header.verifierKey == key.text else {
+            throw BackupFault.damagedExport(path, "its header names another key than the log in it")
+        }
         let (sha256, size) = try FileDigest.of(path)
         return Report(head: head, records: log.size, blobs: documents, sha256: sha256, size: size)
     }

@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Crypto
 internal import DurableFiles
 package import EventStore
 internal import Glibc
@@ -6,7 +7,8 @@ internal import Glibc
 /// The stream form of a log: `daybook events export --raw`.
 ///
 /// A line `daybook-log-export 1`, then frames: one byte for the kind, the length as u32 big-endian, the bytes. The header comes
-/// first and the signed tree head last, so that a stream that was cut is noticed; nothing follows it.
+/// first and the signed tree head last, so that a stream that was cut is noticed; nothing follows it. The digest before that end
+/// finds a flipped bit also in what no tree head covers.
 package enum RawFrame: Equatable, Sendable {
     /// Canonical JSON: origin, verifier key, first position, size.
     case header(RawHeader)
@@ -20,6 +22,8 @@ package enum RawFrame: Equatable, Sendable {
     case treeHead(SignedTreeHead)
     /// A document kept beside the log, with its SHA-256.
     case blob(sha256: [UInt8], bytes: [UInt8])
+    /// SHA-256 of every byte before this frame.
+    case digest([UInt8])
     /// The signed tree head over everything: the end.
     case end(SignedTreeHead)
 
@@ -34,6 +38,7 @@ package enum RawFrame: Equatable, Sendable {
         static let outcome = UInt8(ascii: "K")
         static let treeHead = UInt8(ascii: "T")
         static let blob = UInt8(ascii: "B")
+        static let digest = UInt8(ascii: "D")
         static let end = UInt8(ascii: "E")
     }
 
@@ -46,6 +51,7 @@ package enum RawFrame: Equatable, Sendable {
             case .outcome(let key, let row): (Kind.outcome, [key, row])
             case .treeHead(let head): (Kind.treeHead, [Array(head.note.utf8)])
             case .blob(let sha256, let content): (Kind.blob, [sha256, content])
+            case .digest(let sha256): (Kind.digest, [sha256])
             case .end(let head): (Kind.end, [Array(head.note.utf8)])
             }
         let length = parts.reduce(0) { $0 + $1.count }
@@ -73,6 +79,9 @@ package enum RawFrame: Equatable, Sendable {
         case Kind.blob:
             guard bytes.count >= 32 else { return nil }
             self = .blob(sha256: Array(bytes[..<32]), bytes: Array(bytes[32...]))
+        case Kind.digest:
+            guard bytes.count == 32 else { return nil }
+            self = .digest(bytes)
         default: return nil
         }
     }
@@ -120,6 +129,8 @@ struct RawReader: ~Copyable {
     private var buffer: [UInt8] = []
     private var place = 0
     private var isAtEnd = false
+    private var hasher = SHA256()
+    private var hasDigest = false
 
     /// A reader at the start of a file; ``begin()`` comes first.
     init(_ path: String) throws {
@@ -136,12 +147,14 @@ struct RawReader: ~Copyable {
 
     /// The next frame; nil after the last one.
     ///
-    /// What follows the last one, or is missing before it, is damage.
+    /// What follows the last one, or is missing before it, is damage, and so is a digest that does not fit. Digests are checked
+    /// here and not returned.
     mutating func next() throws -> RawFrame? {
         guard !isAtEnd else {
             guard try take(1) == nil else { throw BackupFault.damagedExport(name, "something follows its end") }
             return nil
         }
+        let before = hasher
         guard let head = try take(5) else { throw BackupFault.damagedExport(name, "it was cut") }
         let length = head[1...].reduce(0) { $0 << 8 | Int($1) }
         guard length <= RawFrame.limit else { throw BackupFault.damagedExport(name, "a part of it is too long") }
@@ -149,7 +162,19 @@ struct RawReader: ~Copyable {
         guard let frame = RawFrame(kind: head[0], bytes) else {
             throw BackupFault.damagedExport(name, "a part of it cannot be read")
         }
-        if case .end = frame { isAtEnd = true }
+        switch frame {
+        case .digest(let sha256):
+            guard !hasDigest, before.finalize().elementsEqual(sha256) else {
+                throw BackupFault.damagedExport(name, "its bytes are not those that were written")
+            }
+            hasDigest = true
+            return try next()
+        case .end:
+            guard hasDigest else { throw BackupFault.damagedExport(name, "it has no digest") }
+            isAtEnd = true
+        default:
+            guard !hasDigest else { throw BackupFault.damagedExport(name, "something follows its digest") }
+        }
         return frame
     }
 
@@ -162,6 +187,7 @@ struct RawReader: ~Copyable {
             buffer += part
         }
         defer { place += count }
+        hasher.update(data: buffer[place..<place + count])
         return Array(buffer[place..<place + count])
     }
 }

@@ -15,7 +15,8 @@ package final class LogImport {
     private var tiles = TileEdge()
     private var check: RecordCheck
     private var versions: [IndexKey: UInt64] = [:]
-    private var keys: [VerifierKey] = []
+    private var keys: [HeadCheck.KeyChange] = []
+    private var heads: [SignedTreeHead] = []
     private var tail = LogTail()
     private var batch = Batch()
 
@@ -25,7 +26,6 @@ package final class LogImport {
     private struct Batch {
         var records: [(record: ArraySlice<UInt8>, place: LedgerPlace)] = []
         var outcomes: [(key: IndexKey, value: [UInt8])] = []
-        var heads: [SignedTreeHead] = []
     }
 
     /// A log to be built in a folder that does not exist yet; it is made with mode 0700.
@@ -57,7 +57,9 @@ package final class LogImport {
             throw .damaged("the leaf hash has not 32 bytes", at: position, path: folder)
         }
         frontier.append(hash) { tiles.add($0, height: $1) }
-        if let key = LogEvents.verifierKey(from: checked.event) { keys.append(key) }
+        if let key = LogEvents.verifierKey(from: checked.event) {
+            keys.append(HeadCheck.KeyChange(position: position, key: key, type: checked.event.type))
+        }
         batch.records.append((checked.event.record, checked.place))
         if batch.records.count >= Self.batchSize { try flush() }
     }
@@ -71,14 +73,15 @@ package final class LogImport {
         if batch.outcomes.count >= Self.batchSize { try flush() }
     }
 
-    /// Takes a tree head that the other log has kept; those over more records than there are refuse to finish.
-    package func add(treeHead: SignedTreeHead) { batch.heads.append(treeHead) }
+    /// Takes a tree head that the other log has kept; ``finish(_:)`` refuses one that is not over these records or not signed.
+    package func add(treeHead: SignedTreeHead) { heads.append(treeHead) }
 
-    /// Makes the log whole under the signed head over all its records, and puts it on disk.
+    /// Makes the log whole under the signed head over all its records, and puts it on disk; returns the key in force.
     ///
     /// Throws ``EventStoreError/Code/damaged`` unless the records hash to the head's root, and the key that the log's own
-    /// events name last, under the head's origin, has signed it.
-    package func finish(_ head: SignedTreeHead) throws(EventStoreError) {
+    /// events name last, under the head's origin, has signed it; and unless each kept head is over the first of these records
+    /// and signed by the key then in force.
+    package func finish(_ head: SignedTreeHead) throws(EventStoreError) -> VerifierKey {
         guard head.head.size == frontier.size, head.head.root == frontier.root else {
             throw .damaged(
                 "the records do not hash to the signed tree head of size \(head.head.size)",
@@ -86,13 +89,13 @@ package final class LogImport {
                 path: folder
             )
         }
-        guard let key = keys.last, key.name == head.head.origin, head.isSigned(by: key) else {
+        guard let key = keys.last?.key, key.name == head.head.origin, head.isSigned(by: key) else {
             throw .damaged("the tree head is not signed by the key that the log names", at: nil, path: folder)
         }
-        guard batch.heads.allSatisfy({ $0.head.size <= frontier.size }) else {
+        guard heads.allSatisfy({ $0.head.size <= frontier.size }) else {
             throw .damaged("a kept tree head is greater than the log", at: nil, path: folder)
         }
-        batch.heads.append(head)
+        heads.append(head)
         tail.frontier = frontier
         try flush(isLast: true, under: key)
         environment.close()
@@ -101,6 +104,7 @@ package final class LogImport {
         } catch {
             throw .file(error)
         }
+        return key
     }
 
     /// Closes the files of a log that is not finished.
@@ -152,6 +156,7 @@ package final class LogImport {
 
     private func flush(isLast: Bool = false, under key: VerifierKey? = nil) throws(EventStoreError) {
         let (batch, changes, stored) = (batch, tiles.takeChanges(), tail.stored)
+        let (heads, keys, size) = (heads, keys, frontier.size)
         try environment.write { transaction throws(EventStoreError) in
             var ledger = LMDBLedger(transaction: transaction, versions: [:])
             for (record, place) in batch.records { try Self.put(record, place, &ledger) }
@@ -159,13 +164,14 @@ package final class LogImport {
                 try transaction.put(value, in: transaction.tables.outcomes, under: key, MDB_NOOVERWRITE)
             }
             try transaction.put(changes)
-            for head in batch.heads { try transaction.put(head) }
             if isLast, let key {
+                for head in heads { try transaction.put(head) }
+                _ = try HeadCheck(transaction: transaction, keys: keys, size: size, allHeads: true).checkKept()
                 try transaction.putMetadata("fmt", Array(LMDBEventLog.format.utf8))
                 try transaction.putMetadata("origin", Array(key.name.utf8))
                 try transaction.putMetadata("vkey", Array(key.text.utf8))
                 try transaction.putMetadata("head", stored)
-                if let size = batch.heads.last?.head.size { try transaction.setGivenOut(size) }
+                if let size = heads.last?.head.size { try transaction.setGivenOut(size) }
             }
             return ((), true)
         }

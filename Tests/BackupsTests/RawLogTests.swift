@@ -1,3 +1,4 @@
+import Crypto
 import DurableFiles
 import EventStore
 import EventStoreTesting
@@ -31,6 +32,20 @@ struct RawLogTests {
             let log = log
             let (blobs, file) = (folder.path("blobs"), file)
             _ = try await onThread { try RawLog.export(log, from: 0, blobs: blobs, to: file) }
+        }
+
+        /// Writes the export again with one frame changed, and a digest that fits.
+        func rewritten(_ change: (RawFrame) throws -> RawFrame) throws -> String {
+            var reader = try RawReader(file)
+            var bytes = RawFrame.mark
+            try reader.begin()
+            while let frame = try reader.next() {
+                if case .end = frame { try RawFrame.digest(Array(SHA256.hash(data: bytes))).append(to: &bytes) }
+                try change(frame).append(to: &bytes)
+            }
+            let path = folder.path("rewritten.raw")
+            try DurableFile.write(bytes, to: path)
+            return path
         }
 
         func take(_ file: String, pinned: [VerifierKey]? = nil, as name: String = "new") throws -> RawLog.Report {
@@ -98,6 +113,35 @@ struct RawLogTests {
             }
             try DurableFile.write(bytes, to: cut)
             #expect(throws: (any Error).self, "seed \(random.seed)") { try moved.take(cut) }
+        }
+    }
+
+    @Test("A kept head that was not signed so, and a header of another log, are refused though the digest fits")
+    func altered() async throws {
+        let moved = try await Moved(commands: 150)
+        await moved.log.close()
+        #expect(throws: Never.self) { try moved.take(try moved.rewritten { $0 }) }
+        var changed = 0
+        let bent = try moved.rewritten { frame in
+            guard case .treeHead(let kept) = frame, changed == 0 else { return frame }
+            changed += 1
+            let signed = kept.signatures[0]
+            let bytes = signed.bytes.enumerated().map { $0.offset == 7 ? $0.element ^ 1 : $0.element }
+            let bent = SignedTreeHead.Signature(name: signed.name, keyID: signed.keyID, bytes: bytes)
+            return .treeHead(SignedTreeHead(kept.head, signatures: [bent]))
+        }
+        let refused = #expect(throws: EventStoreError.self) { try moved.take(bent) }
+        #expect(
+            changed == 1 && refused?.message.contains("not signed by the key in force") == true,
+            "\(refused as Any)"
+        )
+        for part in [0, 1] {
+            let foreign = try moved.rewritten { frame in
+                guard case .header(var header) = frame else { return frame }
+                if part == 0 { header.origin += ".1" } else { header.verifierKey += "x" }
+                return .header(header)
+            }
+            #expect(throws: BackupFault.self) { try moved.take(foreign) }
         }
     }
 
