@@ -37,11 +37,24 @@ package struct RestoreTarget: Sendable {
     /// The home's path.
     package let path: String
     private let data: String
+    private let replacing: Bool
+    private let canReplace: Bool
 
     /// The place for a home.
-    package init(_ path: String) {
+    ///
+    /// With `replacing`, what stands there is put aside; nil where the command has no such word.
+    package init(_ path: String, replacing: Bool?) {
         self.path = path
+        self.replacing = replacing ?? false
+        canReplace = replacing != nil
         data = "\(path)/data"
+    }
+
+    /// Throws ``BackupFault`` with `exists` when a file or another thing that is no folder stands at the place.
+    package func requireFolder() throws {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else { return }
+        throw BackupFault(.exists, "\(path) is a file, not a folder", hint: "name a new or empty folder")
     }
 
     private var folders: LogFolders { LogFolders(data: data) }
@@ -58,17 +71,28 @@ package struct RestoreTarget: Sendable {
         return inData.allSatisfy { kept.contains($0) }
     }
 
+    private func isEmpty() throws -> Bool {
+        guard access(path, F_OK) == 0 else { return true }
+        return try FileManager.default.contentsOfDirectory(atPath: path).isEmpty
+    }
+
     /// Throws ``BackupFault`` unless the log may come here: `foreign`, `newer` when a tree head here is not one of it, `exists`.
     ///
-    /// With `replacing`, a home that stands here is no hindrance, as long as the log that comes goes on from it.
-    package func admit(_ incoming: Incoming, replacing: Bool) throws {
+    /// When replacing, a home that stands here is no hindrance, as long as the log that comes goes on from it.
+    package func admit(_ incoming: Incoming) throws {
+        try requireFolder()
         for seen in try heads() { try compare(seen, incoming) }
+        try requireFree()
+    }
+
+    private func requireFree() throws {
         guard try !isFree(), !replacing else { return }
+        let aside = canReplace ? "; --replace puts the home that is there aside first" : ""
         throw BackupFault(
             .exists,
             hasLog ? "\(path) is a home already" : "\(path) is not empty",
             hint: hasLog
-                ? "name a new folder; --replace puts the home that is there aside first" : "name a new or empty folder"
+                ? "name a new folder\(aside)" : "name a new or empty folder"
         )
     }
 
@@ -129,8 +153,16 @@ package struct RestoreTarget: Sendable {
 
     /// Copies tree heads that lay elsewhere into a new home's `data`: evidence of what its log once was.
     ///
-    /// Throws ``BackupFault`` with `damaged` for a folder without any.
-    package static func copyTreeHeads(from folder: String, into newData: String) throws {
+    /// Throws ``BackupFault`` with `damaged` for a folder without any, and with `foreign` for one without any of `install`.
+    package static func copyTreeHeads(from folder: String, ofInstall install: String, into newData: String) throws {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+            throw BackupFault(
+                .damaged,
+                "\(folder) is no folder of tree heads",
+                hint: "name the folder data/tree-heads of the lost home: files named <day>.notes"
+            )
+        }
         let sources = try BackupArchive.Source.all(beneath: folder, as: "tree-heads", mode: 0o600)
             .filter { $0.path.hasSuffix(".notes") }
         guard !sources.isEmpty else {
@@ -138,6 +170,14 @@ package struct RestoreTarget: Sendable {
                 .damaged,
                 "\(folder) holds no tree heads",
                 hint: "name the folder data/tree-heads of the lost home: files named <day>.notes"
+            )
+        }
+        guard try LogFolders(log: folder, keys: folder, treeHeads: folder).newestTreeHead(ofInstall: install) != nil
+        else {
+            throw BackupFault(
+                .foreign,
+                "\(folder) holds no tree head of installation \(install), whose home this is",
+                hint: "name the folder data/tree-heads of the lost home; without any, leave --tree-heads out"
             )
         }
         for source in sources {
@@ -149,12 +189,19 @@ package struct RestoreTarget: Sendable {
 
     /// Lets a finished home take the place; returns where what stood there is kept, or nil.
     ///
-    /// `stamp` makes that name. Throws ``BackupFault`` with `busy` when somebody works in the home that stands there.
+    /// `stamp` makes that name. Throws ``BackupFault`` with `busy` when somebody works in the home that stands there, and with
+    /// `exists` when one has come there since it was admitted.
     package func take(_ staged: String, stamp: String) throws -> String? {
         try synchronise(staged)
-        guard access(path, F_OK) == 0 else {
-            try DurableFile.moveToNewName(staged, to: path)
-            return nil
+        if try isEmpty() {
+            do {
+                try DurableFile.moveToFreePlace(staged, to: path)
+                return nil
+            } catch {
+                // Another restoration was faster: now a home stands here.
+                guard error.errorNumber == ENOTEMPTY else { throw error }
+                try requireFree()
+            }
         }
         var lock: FileLock?
         if access(data, F_OK) == 0 {
@@ -168,6 +215,7 @@ package struct RestoreTarget: Sendable {
             }
         }
         return try withExtendedLifetime(lock) {
+            try requireFree()
             // Under a name that nobody removes, so that a crash between the two steps loses neither.
             let aside = "\(path).before-restore-\(stamp)"
             try DurableFile.moveToNewName(staged, to: aside)

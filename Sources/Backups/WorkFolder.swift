@@ -10,9 +10,15 @@ package final class WorkFolder: Sendable {
     package let path: String
 
     /// Makes a folder beside `target`, on the same file system, for a purpose that stands in its name.
-    package init(beside target: String, purpose: String) throws {
+    ///
+    /// Folders above it are made only if `makesParents` says so: the disk that should be mounted there may not be. Throws
+    /// ``DurableFiles/FileFault`` with `ENOENT` then.
+    package init(beside target: String, purpose: String, makesParents: Bool = false) throws {
         let name = target.split(separator: "/").last.map(String.init) ?? "daybook"
         let parent = DurableFile.parent(of: target)
+        guard makesParents || access(parent, F_OK) == 0 else {
+            throw FileFault("write into the folder", path: parent, errorNumber: ENOENT)
+        }
         try DurableFile.makeDirectory(parent)
         let prefix = ".\(name).\(purpose)-"
         Self.removeAbandoned(prefix, in: parent)

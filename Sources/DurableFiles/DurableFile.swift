@@ -37,6 +37,17 @@ package enum DurableFile {
         try synchroniseDirectory(parent(of: from))
     }
 
+    /// Renames a folder to a name that is free or an empty folder's, in one step, and puts both directories on disk.
+    ///
+    /// Throws `ENOTEMPTY` and changes nothing when something stands in that folder by then.
+    package static func moveToFreePlace(_ from: String, to path: String) throws(FileFault) {
+        guard rename(from, path) == 0 else {
+            throw FileFault("rename \(from) to", path: path, errorNumber: errno == EEXIST ? ENOTEMPTY : errno)
+        }
+        try synchroniseDirectory(parent(of: path))
+        try synchroniseDirectory(parent(of: from))
+    }
+
     /// Lets two files or folders change places in one step, and puts both directories on disk.
     package static func exchange(_ one: String, with other: String) throws(FileFault) {
         guard cposix_rename_exchange(one, other) == 0 else { throw FileFault("exchange \(one) with", path: other) }

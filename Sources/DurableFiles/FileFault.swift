@@ -25,6 +25,8 @@ package struct FileFault: Error, Equatable, CustomStringConvertible {
         case EACCES, EPERM: "check owner and mode of the path; all processes of a home run as one user"
         case EROFS: "the file system is mounted read-only"
         case ENOENT: "check the path"
+        case EEXIST, ENOTEMPTY:
+            "something stands there, and nothing is overwritten: name another place, or move it away"
         case ENOTDIR: "a part of the path is a file or a link where a folder is needed"
         case EISDIR: "a folder stands where a file is needed"
         case ELOOP, EXDEV: "links and paths that leave their folder are refused"

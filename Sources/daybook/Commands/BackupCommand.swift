@@ -120,7 +120,8 @@ extension BackupCommand {
             try Exports.check(out)
             return out
         }
-        let stamp = String(instant.description.prefix(19)).replacing("-", with: "").replacing(":", with: "")
+        // To the microsecond: two may be made in one second.
+        let stamp = String(instant.description.prefix(26)).replacing("-", with: "").replacing(":", with: "")
         let folder = out.hasSuffix("/") ? String(out.dropLast()) : out
         return "\(folder)/daybook-\(home.log.identity.install.text.prefix(8))-\(stamp)Z.tar"
     }

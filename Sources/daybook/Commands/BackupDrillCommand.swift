@@ -31,7 +31,7 @@ extension BackupCommand {
             let start = ContinuousClock.now
             var finding = Finding()
             let place = scratch.scratch.map { "\($0)/backup" } ?? "\(home.folders.data)/scratch/backup"
-            let work = try WorkFolder(beside: place, purpose: "drill")
+            let work = try WorkFolder(beside: place, purpose: "drill", makesParents: true)
             do {
                 try await compare(file, work.path, home, &finding)
             } catch {

@@ -36,25 +36,32 @@ extension BackupCommand {
         func run() async throws {
             try PlainFile.require(file)
             let pinned = try key.map { try ProofFiles.keys([$0]) }
-            let (file, home, replace, treeHeads) = (file, global.folders.root, replace, treeHeads)
+            let (file, home, treeHeads) = (file, global.folders.root, treeHeads)
+            let target = RestoreTarget(home, replacing: replace)
+            try target.requireFolder()
             let now = Timestamp(microseconds: SystemClock().reading().wall)
             let done = try await onThread {
-                let work = try WorkFolder(beside: home, purpose: "restore")
+                let work = try WorkFolder(beside: home, purpose: "restore", makesParents: true)
                 return try withExtendedLifetime(work) {
                     let staged = "\(work.path)/home"
                     let unpacked = try HomeBackup.unpack(file, into: staged)
                     try BackupCommand.check(unpacked.report.manifest.facts.treeHead, pinned, file)
                     let problems = HomeBackup.problems(unpacked.facts, in: staged)
-                    if let treeHeads { try RestoreTarget.copyTreeHeads(from: treeHeads, into: "\(staged)/data") }
-                    let aside = try NewHome(home: home, staged: staged, now: now).settle(
+                    if let treeHeads {
+                        try RestoreTarget.copyTreeHeads(
+                            from: treeHeads,
+                            ofInstall: unpacked.report.manifest.facts.install,
+                            into: "\(staged)/data"
+                        )
+                    }
+                    let aside = try NewHome(target: target, staged: staged, now: now).settle(
                         RestoreMark(
                             source: RestoreSource.backup.rawValue,
                             sha256: unpacked.report.sha256,
                             logSize: unpacked.report.manifest.facts.logSize,
                             root: unpacked.report.manifest.facts.root,
                             restoredAt: now.description
-                        ),
-                        replacing: replace
+                        )
                     )
                     return (report: unpacked.report, problems: problems, aside: aside)
                 }
@@ -75,15 +82,14 @@ extension BackupCommand {
 
 /// A home that was built beside its place, and takes it.
 struct NewHome: Sendable {
-    let home: String
+    let target: RestoreTarget
     let staged: String
     let now: Timestamp
 
     /// Completes the folders, compares the log with the tree heads of the place, and takes the place in one step; blocks.
     ///
     /// Returns where what stood there is kept, or nil.
-    func settle(_ mark: RestoreMark, replacing: Bool) throws -> String? {
-        let target = RestoreTarget(home)
+    func settle(_ mark: RestoreMark) throws -> String? {
         let data = "\(staged)/data"
         do {
             let log = try StagedLog.open(data: data)
@@ -95,8 +101,7 @@ struct NewHome: Sendable {
                         size: head.size,
                         root: head.root,
                         rootAt: { try log.root(size: $0) }
-                    ),
-                    replacing: replacing
+                    )
                 )
             }
         }

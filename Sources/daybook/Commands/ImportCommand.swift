@@ -28,9 +28,11 @@ struct ImportCommand: AsyncParsableCommand {
         try PlainFile.require(file)
         let pinned = try key.map { try ProofFiles.keys([$0]) }
         let (file, home) = (file, global.folders.root)
+        let target = RestoreTarget(home, replacing: nil)
+        try target.requireFolder()
         let now = Timestamp(microseconds: SystemClock().reading().wall)
         let (report, aside) = try await onThread {
-            let work = try WorkFolder(beside: home, purpose: "import")
+            let work = try WorkFolder(beside: home, purpose: "import", makesParents: true)
             return try withExtendedLifetime(work) {
                 let staged = "\(work.path)/home"
                 try DurableFile.makeDirectory("\(staged)/data", mode: 0o700)
@@ -47,7 +49,7 @@ struct ImportCommand: AsyncParsableCommand {
                     root: report.head.head.root.hexadecimal,
                     restoredAt: now.description
                 )
-                return (report, try NewHome(home: home, staged: staged, now: now).settle(mark, replacing: false))
+                return (report, try NewHome(target: target, staged: staged, now: now).settle(mark))
             }
         }
         NewHome.tell(

@@ -92,7 +92,7 @@ struct Failure: Error {
             let status: Int32 =
                 switch fault.errorNumber {
                 case EACCES, EPERM: ExitStatus.notAllowed
-                case ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG: ExitStatus.cannotCreate
+                case ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, EEXIST, ENOTEMPTY: ExitStatus.cannotCreate
                 default: ExitStatus.tryAgain
                 }
             self.init("file", fault.description, hint: fault.hint, status: status)
