@@ -244,7 +244,7 @@ extension LMDBEventLog {
             throw EventStoreError(
                 .missing,
                 "there is no log: \(path) is missing",
-                hint: "run `daybook init`, or name the home"
+                hint: "restore the newest backup into a new folder: `daybook backup restore`; or name another home"
             )
         }
         throw EventStoreError.file(FileFault("read and write", path: path))

@@ -223,6 +223,146 @@ struct BackupTests {
         #expect(try await Program.run(check + [model], environment: nowhere).exit == 65)
     }
 
+    @Test("The keys come back into a home that refuses to serve, before and after its loss of events is accepted")
+    func keysOfRefusedHome() async throws {
+        let backed = try await Backed.make()
+        let (home, folder) = (backed.home, backed.folder)
+        let keys = folder.path("plant.keys")
+        try await home.succeed(["keys", "backup", "--out", keys] + backed.passphrase)
+        try await home.succeed(["config", "patch", "runtime", #"{"top_k": 9}"#, "--reason", "after the backup"])
+        let accept = ["verify", "--accept-rollback", "--reason", "the newer disk is gone"]
+        let restore = ["keys", "restore", keys] + backed.passphrase
+        for (name, steps) in [("first", [restore, accept]), ("later", [accept, restore])] {
+            let words = ["backup", "restore", backed.backup, "--tree-heads", "\(home.path)/data/tree-heads"]
+            let older = try await TestHome.made(by: words, at: name, in: folder)
+            #expect(try await older.run(["status"]).exit != 0, "the control: it refuses to serve")
+            for step in steps { try await older.succeed(step) }
+            let names = try FileManager.default.contentsOfDirectory(atPath: "\(older.path)/data/keys")
+            #expect(names.contains("people.1.key") && names.contains("log.key"), "\(names)")
+            try await older.succeed(["config", "patch", "runtime", #"{"top_k": 5}"#, "--reason", "on again"])
+            try await older.succeed(["verify"])
+        }
+    }
+
+    @Test(
+        "A key backup from before a rotation brings back the names' keys, and not a signing key that the log does not name"
+    )
+    func keysFromBeforeRotation() async throws {
+        let backed = try await Backed.make()
+        let (home, folder) = (backed.home, backed.folder)
+        let (before, after) = (folder.path("before.keys"), folder.path("after.keys"))
+        try await home.succeed(["keys", "backup", "--out", before] + backed.passphrase)
+        try await home.succeed(["keys", "rotate", "--reason", "each year"])
+        try await home.succeed(["keys", "backup", "--out", after] + backed.passphrase)
+        let backup = folder.path("rotated.tar")
+        try await home.succeed(["backup", "create", "--out", backup])
+        let restored = try await TestHome.made(by: ["backup", "restore", backup], at: "rotated", in: folder)
+        let refused = try await restored.run(["keys", "restore", before] + backed.passphrase)
+        #expect(refused.exit == 65 && refused.errors.contains("signing key that the log names"), "\(refused)")
+        let place = "\(restored.path)/data/keys"
+        #expect(try FileManager.default.contentsOfDirectory(atPath: place) == ["people.1.key"])
+        try await restored.succeed(["keys", "restore", after] + backed.passphrase)
+        try await restored.succeed(["config", "patch", "runtime", #"{"top_k": 5}"#, "--reason", "x"])
+        unlink("\(place)/people.1.key")
+        let again = try await restored.json(["keys", "restore", before] + backed.passphrase)
+        #expect(again["written"]?.elements?.count == 1 && again["left_out"]?.elements?.count == 1)
+    }
+
+    @Test("Of two restorations or imports into one new place at once, one is there whole and the other is refused")
+    func atOnce() async throws {
+        let backed = try await Backed.make()
+        let (home, folder) = (backed.home, backed.folder)
+        let raw = folder.path("log.raw")
+        try await home.succeed(["events", "export", "--raw", "--out", raw])
+        for round in 0..<4 {
+            let target = folder.path("new-\(round)")
+            // An empty folder is a new place too.
+            if round % 2 == 1 {
+                try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+            }
+            let words = round < 2 ? ["backup", "restore", backed.backup] : ["import", raw]
+            async let one = home.run(words + ["--home", target])
+            async let other = home.run(words + ["--home", target])
+            let exits = try await [one.exit, other.exit].sorted()
+            #expect(exits == [0, 73], "round \(round): \(exits)")
+            try await home.succeed(["verify", "--log-only", "--home", target])
+        }
+        let aside = {
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains("before-restore") }
+        }
+        #expect(try aside().isEmpty)
+        let over = ["backup", "restore", backed.backup, "--home", folder.path("new-0"), "--replace"]
+        try await home.succeed(over)
+        #expect(try aside().count == 1, "the control: with the word for it, it is put aside")
+    }
+
+    @Test("What stands in the way, is missing or belongs elsewhere is named with its exit code, and nothing is changed")
+    func wrongPlaces() async throws {
+        let backed = try await Backed.make()
+        let (home, folder) = (backed.home, backed.folder)
+        let file = folder.path("a-file")
+        try Data("mine".utf8).write(to: URL(filePath: file))
+        let other = try await TestHome.make()
+        let (statement, nowhere, raw) = (folder.path("s.json"), folder.path("nowhere"), folder.path("l.raw"))
+        let made = try await home.json(["model", "attest", Sample.versions[0], "--out", statement])
+        let key = try #require(made["verifier_key"]?.text)
+        try await home.succeed(["events", "export", "--raw", "--out", raw])
+        let restore = ["backup", "restore", backed.backup, "--home", nowhere, "--tree-heads"]
+        let attested = ["model", "verify-attestation", statement, "--key", key, "--dir"]
+        let refusals: [([String], Int32, String)] = [
+            (restore + ["\(other.path)/data/tree-heads"], 65, "no tree head of installation"),
+            (restore + [file], 65, "no folder of tree heads"),
+            (["backup", "restore", backed.backup, "--home", file], 73, "is a file"),
+            (["import", raw, "--home", file], 73, "is a file"),
+            (["backup", "create", "--out", "\(nowhere)/b.tar"], 73, nowhere),
+            (["events", "export", "--raw", "--out", "\(nowhere)/l.raw"], 73, nowhere),
+            (["model", "attest", Sample.versions[0], "--out", statement], 73, "nothing is overwritten"),
+            (attested + [nowhere], 65, "cannot be read"), (attested + [file], 65, "is not a folder"),
+            (["keys", "restore", file, "--home", nowhere] + backed.passphrase, 78, "there is no home"),
+        ]
+        for (words, exit, text) in refusals { try await home.refuses(words, exit: exit, naming: [text]) }
+        #expect(!FileManager.default.fileExists(atPath: nowhere))
+        let stood = try await home.run(["import", raw, "--home", home.path])
+        #expect(stood.exit != 0 && !stood.errors.contains("--replace"), "\(stood)")
+        try await home.succeed(restore + ["\(home.path)/data/tree-heads"])
+        let model = "\(home.path)/models/\(Sample.versions[0])"
+        try await home.succeed(attested + [model])
+        let linked = folder.path("linked")
+        try FileManager.default.copyItem(atPath: model, toPath: linked)
+        try FileManager.default.removeItem(atPath: "\(linked)/encoder.json")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(linked)/encoder.json",
+            withDestinationPath: "\(model)/encoder.json"
+        )
+        try await home.refuses(attested + [linked], exit: 65, naming: ["encoder.json is a link"])
+    }
+
+    @Test("Two backups in one second both stand; where the log is gone, the way back is named and no new one is made")
+    func smallThings() async throws {
+        let backed = try await Backed.make()
+        let home = backed.home
+        let backups = backed.folder.path("backups")
+        try FileManager.default.createDirectory(atPath: backups, withIntermediateDirectories: true)
+        try await home.succeed(["backup", "create", "--out", backups])
+        try await home.succeed(["backup", "create", "--out", backups])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: backups).count == 2)
+        try await home.succeed(["backup", "drill", backups])
+        let log = "\(home.path)/data/log"
+        unlink("\(log)/data.mdb")
+        for words in [["status"], ["init"]] {
+            let said = try await home.run(words)
+            #expect(said.exit != 0 && said.errors.contains("backup restore"), "\(said)")
+        }
+        try FileManager.default.removeItem(atPath: log)
+        for words in [["status"], ["init"]] {
+            let said = try await home.run(words)
+            #expect(said.exit != 0 && said.errors.contains("backup restore"), "\(said)")
+            #expect(!FileManager.default.fileExists(atPath: log))
+        }
+        try FileManager.default.removeItem(atPath: "\(home.path)/data/tree-heads")
+        try await home.succeed(["init"])
+    }
+
     @Test("A lost key is replaced by a new one, by an event that says so")
     func lostKey() async throws {
         let backed = try await Backed.make()

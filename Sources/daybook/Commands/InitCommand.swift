@@ -37,6 +37,7 @@ struct InitCommand: AsyncParsableCommand {
                 status: ExitStatus.badData
             )
         }
+        if !FileManager.default.fileExists(atPath: folders.log) { try OpenHome.requireNoTrace(folders) }
         try DurableFile.makeDirectory(folders.root)
         for folder in folders.all {
             let isPrivate = folder.hasPrefix(folders.data)

@@ -102,6 +102,7 @@ extension ModelCommand {
 
         func run() async throws {
             try PlainFile.require(file, limit: Manifest.sizeLimit)
+            try PlainFile.requireFolder(dir)
             let pinned = try ProofFiles.keys([key])
             let (file, dir) = (file, dir)
             let (problems, count) = try await onThread {
@@ -119,8 +120,13 @@ extension ModelCommand {
                 }
                 let there = Set(try FileManager.default.contentsOfDirectory(atPath: dir))
                 var problems = there.subtracting(subjects.keys).map { "\($0) is not in the statement" }
-                for (name, digest) in subjects where (try? FileDigest.of("\(dir)/\(name)").sha256) != digest {
-                    problems.append("\(name) is missing or altered")
+                for (name, digest) in subjects {
+                    let path = "\(dir)/\(name)"
+                    if there.contains(name), !PlainFile.isPlain(path) {
+                        problems.append("\(name) is a link or no plain file")
+                    } else if (try? FileDigest.of(path).sha256) != digest {
+                        problems.append("\(name) is missing or altered")
+                    }
                 }
                 return (problems.sorted(), subjects.count)
             }

@@ -87,11 +87,24 @@ final class OpenHome: Sendable {
                 status: ExitStatus.notAllowed
             )
         }
+        try requireNoTrace(folders)
         throw Failure(
             "no-home",
             "there is no home at \(folders.root)",
             hint:
                 "`daybook init --home \(Words.shellWord(folders.root))` makes one; --home or DAYBOOK_HOME names another",
+            status: ExitStatus.configuration
+        )
+    }
+
+    /// Throws where tree heads say that a log stood here: a new one in its place would hide that it is gone.
+    static func requireNoTrace(_ folders: HomeFolders) throws {
+        guard let head = try? folders.logFolders.newestTreeHead()?.head else { return }
+        throw Failure(
+            "log.missing",
+            "the log of the home at \(folders.root) is gone: data/log is missing, and its tree heads tell of \(head.size) events",
+            hint:
+                "`daybook backup restore FILE --home NEW --tree-heads \(Words.shellWord(folders.logFolders.treeHeads))` brings the newest backup back",
             status: ExitStatus.configuration
         )
     }
