@@ -20,8 +20,10 @@ struct Actors {
             throw Failure(
                 "people.lost",
                 "data/state.db knows nobody, but the log has \(head) events: the names behind its pseudonyms are lost",
-                hint:
-                    "restore data/state.db from a backup; without one, `daybook init` makes you known under a new pseudonym",
+                hint: """
+                    restore data/state.db from a backup; without one, `daybook init` makes you known under a new pseudonym; \
+                    `daybook verify --log-only` checks the log without names
+                    """,
                 status: ExitStatus.configuration
             )
         }
