@@ -23,6 +23,8 @@ package struct PeopleFault: Error, CustomStringConvertible {
         case nameTaken
         case nameSyntax
         case storage
+        /// The disk is full or failed, or another process held the file too long; what was asked for may be tried again.
+        case unwritable
         /// The key of the names is missing or unreadable.
         case sealed
     }
@@ -286,8 +288,28 @@ package final class People: Sendable {
         }
     }
 
+    /// What to do about a failure that is the disk's or another process's, nil for any other.
+    private static func hintForLater(_ error: any Error) -> String? {
+        let full = "free space on the disk of data/, then try again; no restart is needed"
+        switch (error as? DatabaseError)?.resultCode {
+        case .SQLITE_FULL: return full
+        case .SQLITE_IOERR: return "\(full); if there is space, look for disk errors in the kernel's log"
+        case .SQLITE_BUSY, .SQLITE_LOCKED: return "another process holds the file: try again when it is done"
+        default: break
+        }
+        guard let fault = error as? FileFault, [ENOSPC, EDQUOT, EIO].contains(fault.errorNumber) else { return nil }
+        return fault.hint
+    }
+
     static func storage(_ error: any Error) -> PeopleFault {
         if let fault = error as? PeopleFault { return fault }
+        if let hint = hintForLater(error) {
+            return PeopleFault(
+                code: .unwritable,
+                message: "data/state.db or its key cannot be written now: \(error)",
+                hint: hint
+            )
+        }
         return PeopleFault(
             code: .storage,
             message: "data/state.db cannot be read or written: \(error)",

@@ -8,6 +8,8 @@ struct HeadCheck {
         let position: Position
         let key: VerifierKey
         let type: String
+        /// Whether the key before was said to be lost, so that it could not sign the change.
+        let isLost: Bool
     }
 
     let transaction: LMDBTransaction
@@ -21,6 +23,7 @@ struct HeadCheck {
     func checkKept() throws(EventStoreError) -> (checked: Int, kept: Int) {
         let heads = try transaction.treeHeads().filter { $0.head.size <= size }
         let firstOfKeys = Set(keys.compactMap { key in heads.first { $0.head.size > key.position }?.head.size })
+        try checkHandOvers(heads)
         var checked = 0
         var lastDay: Int64?
         for (index, head) in heads.enumerated().reversed() {
@@ -33,6 +36,19 @@ struct HeadCheck {
             checked += 1
         }
         return (checked, heads.count)
+    }
+
+    /// A key that was not lost signs the first head over the event that names the next one.
+    private func checkHandOvers(_ heads: [SignedTreeHead]) throws(EventStoreError) {
+        for (old, new) in zip(keys, keys.dropFirst()) where new.type == "log.key_rotated" && !new.isLost {
+            guard let over = heads.first(where: { $0.head.size > new.position }) else { continue }
+            guard over.isSigned(by: old.key) else {
+                throw LogVerification.damaged(
+                    new.position,
+                    "it names another key as a successor, and the key in force before did not sign the head over it"
+                )
+            }
+        }
     }
 
     private func check(_ signed: SignedTreeHead) throws(EventStoreError) {
@@ -60,6 +76,7 @@ struct HeadCheck {
     /// another. Those under an earlier name are passed over: their loss was accepted.
     func checkOutside(_ folder: String) throws(EventStoreError) -> Int {
         guard let current = keys.last?.key else { return 0 }
+        // What a key signed that this log does not name is looked at when the log is opened.
         let known = keys.map(\.key).filter { $0.name == current.name }
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter {
             $0.hasSuffix(".notes")

@@ -22,9 +22,18 @@ extension LMDBEventLog {
         actor: UUID,
         metadata: EventMetadata
     ) async throws(EventStoreError) -> AppendResult {
-        let identity = identity
+        let lock = try keys.takeLock()
+        defer { withExtendedLifetime(lock) {} }
+        // Read anew: another process may have changed the key since this one looked.
+        let identity = try environment.read { transaction throws(EventStoreError) in try transaction.identity() }
         guard let origin = LogOrigin(text: identity.origin) else { throw .foreign(environment.path, identity.origin) }
-        if !lost { _ = try keys.key(of: identity.verifierKey) }
+        if lost {
+            guard keyProblem() != nil else {
+                throw .invalid("the key is not lost: it lies in \(folders.keys), and can hand over to the next one")
+            }
+        } else {
+            _ = try keys.key(of: identity.verifierKey)
+        }
         let key = LogKey(origin: origin)
         let event = try LogEvents.keyRotated(newVerifierKey: key.verifierKey, lost: lost)
         return try await change(
@@ -43,9 +52,13 @@ extension LMDBEventLog {
         guard let refused = try contradiction() else {
             throw .invalid("no tree head outside contradicts the log, there is nothing to accept")
         }
-        let identity = identity
+        let lock = try keys.takeLock()
+        defer { withExtendedLifetime(lock) {} }
+        let identity = try environment.read { transaction throws(EventStoreError) in try transaction.identity() }
         guard let origin = LogOrigin(text: identity.origin) else { throw .foreign(environment.path, identity.origin) }
-        let key = LogKey(origin: origin.next)
+        // Later than every name that ever signed, also in a history that is lost: a name stands for one history.
+        let generation = max(origin.generation, try greatestGenerationOutside())
+        let key = LogKey(origin: LogOrigin(install: origin.install, generation: generation + 1))
         let event = try LogEvents.rollbackAccepted(
             refused: refused.head.head,
             by: key,
@@ -80,7 +93,7 @@ extension LMDBEventLog {
             throw error
         }
         do throws(FileFault) {
-            try keys.adoptNext()
+            if try !keys.isCurrent(change.key) { try keys.adoptNext() }
         } catch {
             // The event stands; every process finds the key under its other name, and renames it at its next start.
             logger.warning("the new key could not be put in the place of the old one", metadata: ["error": "\(error)"])

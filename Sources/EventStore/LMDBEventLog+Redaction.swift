@@ -43,6 +43,19 @@ extension LMDBEventLog {
         }
     }
 
+    /// Those of some positions whose commands came under an idempotency key that still protects them.
+    ///
+    /// A redaction removes the rows of such keys: the same command sent again is then done a second time. Reads every row.
+    public func positionsUnderKeys(among positions: Set<Position>) throws(EventStoreError) -> Set<Position> {
+        try environment.read { transaction throws(EventStoreError) in
+            var found: Set<Position> = []
+            try transaction.visitOutcomes { _, appended throws(EventStoreError) in
+                found.formUnion(positions.filter(appended.contains))
+            }
+            return found
+        }
+    }
+
     /// Says that nothing derived from the log holds the words any more.
     ///
     /// Throws ``EventStoreError/Code/invalidRequest`` while the log itself is still to be compacted.
@@ -154,6 +167,15 @@ extension LMDBTransaction {
 
     /// Removes the rows of commands that appended any of the positions: the digest of a command could confirm a guess.
     private func removeOutcomes(of positions: Set<Position>) throws(EventStoreError) {
+        try visitOutcomes { cursor, appended throws(EventStoreError) in
+            if positions.contains(where: appended.contains) { try require(mdb_cursor_del(cursor.raw, 0), "write to") }
+        }
+    }
+
+    /// Visits every row of an idempotency key with the positions that its command appended.
+    fileprivate func visitOutcomes(
+        _ visit: (LMDBCursor, Range<Position>) throws(EventStoreError) -> Void
+    ) throws(EventStoreError) {
         try withCursor(on: tables.outcomes) { cursor throws(EventStoreError) in
             var entry = try cursor.move(MDB_FIRST)
             while let row = entry {
@@ -162,9 +184,11 @@ extension LMDBTransaction {
                 }
                 let first = row.value.bigEndian(at: 0, as: Position.self)
                 let count = Position(row.value.bigEndian(at: 8, as: UInt32.self))
-                if positions.contains(where: { $0 >= first && $0 - first < count }) {
-                    try require(mdb_cursor_del(cursor.raw, 0), "write to")
+                let (end, isTooFar) = first.addingReportingOverflow(count)
+                guard !isTooFar else {
+                    throw .damaged("an idempotency row ends beyond every position", at: nil, path: path)
                 }
+                try visit(cursor, first..<end)
                 entry = try cursor.move(MDB_NEXT)
             }
         }

@@ -27,9 +27,9 @@ extension LMDBEventLog: TileReading {
                 return (newest, true)
             }
         }
-        let key = try keys.key(of: identity.verifierKey)
         return try environment.write { transaction throws(EventStoreError) in
             let tail = try transaction.tail()
+            let key = try keys.key(of: try transaction.verifierKey())
             var edge = try transaction.tileEdge(of: tail)
             try transaction.put(edge.takeChanges())
             let head = TreeHead(origin: key.origin.text, size: tail.size, root: tail.frontier.root)
@@ -88,10 +88,45 @@ extension LMDBEventLog: TileReading {
         }
     }
 
+    /// The greatest number of accepted losses that a name outside states; 0 for none.
+    func greatestGenerationOutside() throws(EventStoreError) -> Int {
+        let install = identity.install
+        do throws(FileFault) {
+            let origins = try TreeHeadFiles.origins(in: folders.treeHeads).compactMap { LogOrigin(text: $0) }
+            return origins.filter { $0.install == install }.map(\.generation).max() ?? 0
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// The newest of the latest outside heads of this installation that a key signed which this log does not name.
+    ///
+    /// Such a head is of a history in which the key was changed after what this log still knows. Its signature cannot be
+    /// checked, so that only its size or its later name speaks.
+    private func unknownOutside(than size: Position) throws(EventStoreError) -> TreeHeadFiles.Found? {
+        guard let origin = LogOrigin(text: identity.origin) else { return nil }
+        let known = Set(try verifierKeys().map(\.key.keyID))
+        let latest: [TreeHeadFiles.Found]
+        do throws(FileFault) {
+            latest = try TreeHeadFiles.latest(in: folders.treeHeads)
+        } catch {
+            throw .file(error)
+        }
+        return latest.filter { found in
+            guard let other = LogOrigin(text: found.head.head.origin), other.install == origin.install,
+                other.generation >= origin.generation,
+                found.head.signatures.allSatisfy({ !known.contains($0.keyID) })
+            else { return false }
+            return other.generation > origin.generation || found.head.head.size > size
+        }.max { $0.head.head.size < $1.head.head.size }
+    }
+
     /// The newest outside head that this log contradicts; nil when they agree.
     func contradiction() throws(EventStoreError) -> TreeHeadFiles.Found? {
         // Read before the log, so that a commit in between makes the log longer than the head and not shorter.
-        guard let newest = try newestOutside() else { return nil }
+        let outside = try newestOutside()
+        if let unknown = try unknownOutside(than: try head().size) { return unknown }
+        guard let newest = outside else { return nil }
         let head = newest.head.head
         return try environment.read { transaction throws(EventStoreError) in
             guard try transaction.size() >= head.size else { return newest }
@@ -128,8 +163,8 @@ extension LMDBEventLog: TileReading {
         let signed = "the tree head of size \(head.size) that it signed (\(name))"
         return EventStoreError(
             .rolledBack,
-            size < head.size
-                ? "the log in \(folders.log) is older than \(signed): it has \(size) events"
+            size < head.size || head.origin != identity.origin
+                ? "the log in \(folders.log) is older than \(signed): it has \(size) events as \(identity.origin)"
                 : "the log in \(folders.log) is not the one of \(signed): its root at that size is another",
             hint:
                 "restore the newest backup; if what is missing is lost for good, `daybook verify --accept-rollback --reason …`",

@@ -89,6 +89,14 @@ extension LMDBTransaction: TileReading {
         }
         var (edge, frontier) = try stored { (try TileEdge(size: covered, of: self), try self.frontier(size: covered)) }
         guard covered < tail.size else { return edge }
+        // Each append signs the head over it, so that only a log of release 0.1.0, which has no head at all, may lack some.
+        guard covered == 0 else {
+            throw .damaged(
+                "the events from here on stand under no tree head: nobody signed them",
+                at: covered,
+                path: path
+            )
+        }
         try withCursor(on: tables.records) { cursor throws(EventStoreError) in
             var entry = try cursor.seek(atOrAfter: covered.bigEndian)
             while frontier.size < tail.size {

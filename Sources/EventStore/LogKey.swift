@@ -137,14 +137,37 @@ struct LogKeyFiles: Sendable {
             problem = error.code == .missing ? .keyless(current) : error
         }
         if access(next, F_OK) == 0, let key = try? LogKey.read(from: next), key.verifierKey == verifierKey {
-            // Another process may be doing the same, so that a name already gone is no failure.
-            _ = try? adoptNext()
+            // A change under way, in whatever process, finishes itself; one that was cut short left the lock free.
+            if let lock = try? takeLock() {
+                if let next = try? LogKey.read(from: next), next.verifierKey == verifierKey { _ = try? adoptNext() }
+                withExtendedLifetime(lock) {}
+            }
             return key
         }
         if problem.code != .keyUnavailable {
             problem = EventStoreError(.keyUnavailable, problem.message, hint: problem.hint, cause: problem)
         }
         throw problem
+    }
+
+    /// The right to change the key, until it is let go; throws ``EventStoreError/Code/busy`` while somebody else has it.
+    func takeLock() throws(EventStoreError) -> FileLock {
+        let path = "\(folder).lock"
+        do throws(FileFault) {
+            if let lock = try FileLock.take(path) { return lock }
+        } catch {
+            throw .file(error)
+        }
+        throw EventStoreError(
+            .busy,
+            "another process is changing the key in \(folder)",
+            hint: "look at `daybook tree-head --key-change` when it is done, and decide anew"
+        )
+    }
+
+    /// Whether a key stands in its place already.
+    func isCurrent(_ key: LogKey) throws(FileFault) -> Bool {
+        (try? LogKey.read(from: current))?.verifierKey == key.verifierKey
     }
 
     /// Writes the next key; one left over from a rotation that never reached the log is replaced.

@@ -33,7 +33,4 @@ public struct LogOrigin: Hashable, Sendable, CustomStringConvertible {
 
     /// The name, as ``text``.
     public var description: String { text }
-
-    /// The name after one more accepted loss of history.
-    var next: LogOrigin { LogOrigin(install: install, generation: generation + 1) }
 }

@@ -69,13 +69,18 @@ extension LogTail {
         guard let frontier = MerkleFrontier(size: head.size, hashes: hashes), frontier.root == head.root,
             let lastEventID = UUID(bytes: bytes[49..<65])
         else { return nil }
+        let clocks: (wall: Microseconds, sinceBoot: Microseconds) = (
+            bytes[...].bigEndian(at: 65), bytes[...].bigEndian(at: 73)
+        )
+        let possible = -RecordFormat.greatestTime...RecordFormat.greatestTime
+        guard possible.contains(clocks.wall), possible.contains(clocks.sinceBoot) else { return nil }
         self.frontier = frontier
         recordedAt = head.recordedAt
         self.lastEventID = lastEventID
         anchor = Anchor(
             bootID: String(decoding: bytes[Self.fixedBytes..<bootEnd], as: UTF8.self),
-            wall: bytes[...].bigEndian(at: 65),
-            sinceBoot: bytes[...].bigEndian(at: 73)
+            wall: clocks.wall,
+            sinceBoot: clocks.sinceBoot
         )
     }
 }

@@ -82,6 +82,10 @@ public struct LogVerification: Sendable {
             guard covered <= tail.size else {
                 throw damaged(tail.size, "a tree head of size \(covered) stands in a log of \(tail.size)")
             }
+            // Only release 0.1.0 signed nothing at all; what was put behind a signed end, nobody of the plant put there.
+            guard covered == tail.size || covered == 0 else {
+                throw damaged(covered, "it and what comes after it stand under no tree head: nobody signed them")
+            }
             try verification.readRecords(progress, inspect)
             // A bad page without a bad record is told last: the position is worth more to whoever looks for the cause.
             if let pages { throw damaged(nil, pages) }
@@ -145,12 +149,13 @@ public struct LogVerification: Sendable {
         case "record.redacted":
             guard let payload = try? JSONReader.canonical(event.data),
                 let position = payload["redacted_position"]?.number,
-                let digest = payload["replacement_sha256"]?.text, position >= 0
+                let digest = payload["replacement_sha256"]?.text, position > 0, position < Int(event.position)
             else { throw Self.damaged(event.position, "it says a record was redacted, but not which") }
             announced[Position(position)] = digest
         default:
             guard let key = LogEvents.verifierKey(from: event) else { return }
-            keys.append(HeadCheck.KeyChange(position: event.position, key: key, type: event.type))
+            let isLost = (try? JSONReader.canonical(event.data))?["lost"]?.truth ?? false
+            keys.append(HeadCheck.KeyChange(position: event.position, key: key, type: event.type, isLost: isLost))
         }
     }
 
@@ -190,7 +195,10 @@ public struct LogVerification: Sendable {
         let heads = HeadCheck(transaction: transaction, keys: keys, size: tail.size, allHeads: options.allHeads)
         let kept = try heads.checkKept()
         let outside = options.checksOutside ? try heads.checkOutside(log.folders.treeHeads) : 0
-        if options.checksOutside { try log.requireOwnHeads() }
+        if options.checksOutside {
+            if let found = try log.contradiction() { throw try log.rolledBack(found) }
+            try log.requireOwnHeads()
+        }
         return Report(
             events: tail.size,
             root: root,

@@ -110,8 +110,14 @@ final class LogWriter: @unchecked Sendable {
     private func commit(_ batch: [PendingAppend]) {
         do {
             let done = try environment.write(commit: commit) { transaction throws(EventStoreError) in
-                let plan = try plan(batch, in: transaction)
-                return (plan, plan.treeHead != nil)
+                do throws(EventStoreError) {
+                    let plan = try plan(batch, in: transaction)
+                    return (plan, plan.treeHead != nil)
+                } catch {
+                    // A map that is full is grown, and this is called again: nothing of this attempt may be believed then.
+                    memory = Memory()
+                    throw error
+                }
             }
             if let treeHead = done.treeHead { carryOut(treeHead) }
             if case .success(let key) = memory.key { identity.adopt(key) }
@@ -203,7 +209,10 @@ final class LogWriter: @unchecked Sendable {
         var signers: [LogKey] = []
         if let change {
             signers.append(change.key)
-            if change.isHandedOver, case .success(let key) = memory.key { signers.append(key) }
+            if change.isHandedOver {
+                guard let key = try memory.key?.get() else { throw .keyless(keys.current) }
+                signers.append(key)
+            }
             try transaction.putMetadata("origin", Array(change.key.origin.text.utf8))
             try transaction.putMetadata("vkey", Array(change.key.verifierKey.utf8))
             // The head over a change of keys proves the change, and stays as one that was given out.

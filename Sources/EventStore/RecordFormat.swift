@@ -9,6 +9,8 @@ enum RecordFormat {
     /// The bit of the flags that marks the replacement of a redacted record.
     static let redactedFlag: UInt8 = 1
     static let maximumBytes = 65_535
+    /// The last microsecond of the year 9999.
+    static let greatestTime: Microseconds = 253_402_300_799_999_999
     static let maximumEventsPerCommand = 512
     static let maximumBytesPerCommand = 1 << 20
     static let fixedBytes = 106

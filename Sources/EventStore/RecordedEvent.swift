@@ -128,6 +128,10 @@ struct RecordLayout: Sendable {
         }
         guard record[0] == RecordFormat.version else { throw RecordError("record version \(record[0]) is unknown") }
         guard record[1] & ~3 == 0 else { throw RecordError("reserved flags are set") }
+        // Times are reckoned with: up to the year 9999 no sum of them leaves its type.
+        guard 0...RecordFormat.greatestTime ~= record.bigEndian(at: 12, as: Microseconds.self) else {
+            throw RecordError("its time lies outside the years 1970 to 9999")
+        }
         let typeEnd = try Self.endOfName(at: RecordFormat.fixedBytes, in: record)
         let streamEnd = try Self.endOfName(at: typeEnd, in: record)
         guard streamEnd - typeEnd <= 101, record.bigEndian(at: 2, as: UInt16.self) == streamEnd else {

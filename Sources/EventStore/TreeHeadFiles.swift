@@ -65,8 +65,7 @@ final class TreeHeadFiles {
     ///
     /// Later days are looked at first, and the ends of files before their starts.
     static func newest(in folder: String, where isAccepted: (SignedTreeHead) -> Bool) throws(FileFault) -> Found? {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        for name in names.filter({ $0.hasSuffix(suffix) }).sorted().reversed() {
+        for name in names(in: folder).reversed() {
             let path = "\(folder)/\(name)"
             var size = window
             while true {
@@ -79,6 +78,30 @@ final class TreeHeadFiles {
             }
         }
         return nil
+    }
+
+    /// The newest notes of a folder: those at the ends of its two latest files.
+    static func latest(in folder: String) throws(FileFault) -> [Found] {
+        var found: [Found] = []
+        for name in names(in: folder).suffix(2) {
+            let path = "\(folder)/\(name)"
+            found += notes(in: try end(of: path, size: window).text).map { Found(head: $0, file: path) }
+        }
+        return found
+    }
+
+    /// Every name that stands in a folder's notes.
+    static func origins(in folder: String) throws(FileFault) -> Set<String> {
+        var origins: Set<String> = []
+        for name in names(in: folder) {
+            let text = try end(of: "\(folder)/\(name)", size: 256 << 20).text
+            for line in text.split(separator: "\n") where line.hasPrefix("daybook.") { origins.insert(String(line)) }
+        }
+        return origins
+    }
+
+    private static func names(in folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(suffix) }.sorted()
     }
 
     /// The name in the newest note of a log of another installation; nil where all are of this one.

@@ -130,7 +130,8 @@ public struct EventProof: Hashable, Sendable {
         let payload = try? JSONReader.canonical(event.data)
         let digest = Array(SHA256.hash(data: record)).hexadecimal
         guard event.type == "record.redacted", case .object(let members)? = payload,
-            members["redacted_position"] == .integer(Int(proof.index)), members["replacement_sha256"] == .string(digest)
+            members["redacted_position"] == .integer(Int(clamping: proof.index)),
+            members["replacement_sha256"] == .string(digest)
         else {
             throw ProofFault(
                 .notTheReplacement,

@@ -141,8 +141,18 @@ struct PersonalDataTests {
             exit: 65,
             naming: ["no words in task"]
         )
+        try await home.refuses(
+            ["redact", position, "--fields", "meaning,reason"] + ground,
+            exit: 65,
+            naming: ["no words in meaning", "it does in reason"]
+        )
         try await home.refuses(["redact", position, "--basis", "b"], exit: 65, naming: ["needs a reason"])
-        try await home.succeed(["hold", "place", "h", "0-99", "--reason", "court"])
+        try await home.refuses(
+            ["hold", "place", "h", "0-9999", "--reason", "court"],
+            exit: 65,
+            naming: ["no position 9999"]
+        )
+        try await home.succeed(["hold", "place", "h", "0-\(position)", "--reason", "court"])
         try await home.refuses(["redact", position] + ground, exit: 77, naming: ["legal hold h"])
         try await home.succeed(["hold", "release", "h", "--reason", "over"])
         let done = try await home.json(["redact", position, "--fields", "reason"] + ground)
@@ -157,6 +167,78 @@ struct PersonalDataTests {
         let shown = try await home.events()[try #require(Int(position))]
         #expect(shown["reason"]?.text == "[redacted]" && shown["payload"]?["title"]?.text == "[redacted]")
         try await home.succeed(["verify"])
+    }
+
+    @Test(
+        "A name that formats escape is found in texts, documents and evidence, and goes",
+        arguments: [#"Jo "J" Doe"#, #"Max\Bxck"#, "Kimberly \"Q\" \u{1F600}", "An*a_ <B> & Zxoque\u{301}"]
+    )
+    func escapedNames(_ name: String) async throws {
+        let home = try await TestHome.make()
+        try await home.succeed(["person", "add", name])
+        let evidence = home.folder.path("measured.json")
+        try JSONValue.object(["by": .string(name)]).canonicalText().write(
+            toFile: evidence,
+            atomically: true,
+            encoding: .utf8
+        )
+        try await home.succeed(["task", "open", "ask \(name)", "--id", "t1", "--reason", "for \(name)", "--as", name])
+        try await home.succeed([
+            "task", "log", "t1", "--directive", "d", "--response", "r", "--remaining", "0", "--evidence", evidence,
+            "--reason", "done",
+        ])
+        let report = try await home.json(["person", "erase", name, "--preview"])
+        let texts = report["texts"]?.elements?.compactMap { $0["field"]?.text } ?? []
+        #expect(Set(texts) == ["title", "reason", "evidence"], "\(report.prettyText)")
+        let documents = report["documents"]?.elements?.compactMap(\.text) ?? []
+        #expect(
+            documents.contains { $0.hasPrefix("logs/") } && documents.contains { $0.hasPrefix("docs/") },
+            "\(documents)"
+        )
+        try await home.succeed(["person", "erase", name, "--basis", "GDPR 17", "--reason", "on request"])
+        let positions = report["redact"]?.elements?.compactMap { $0.number.map { "\($0)" } } ?? []
+        try await home.succeed(["redact"] + positions + ["--basis", "GDPR 17", "--reason", "in the wrong place"])
+        // What no format escapes of these names.
+        let core = try #require(["\" Doe", "Bxck", "Kimberly", "Zxoqu"].first { name.contains($0) })
+        let files = try ByteSearch.files(in: home.path) { !$0.hasPrefix("data/keys/") }
+        let left = files.filter { !ByteSearch.offsets(of: Array(core.utf8), in: $0.value).isEmpty }.keys.sorted()
+        #expect(left.isEmpty, "\(left)")
+        try await home.succeed(["verify"])
+    }
+
+    @Test(
+        "The ground for a removal does not name what is removed, and a redaction tells of a key that no longer protects"
+    )
+    func groundNamesNothing() async throws {
+        let home = try await TestHome.make()
+        try await home.succeed(["person", "add", "Carl Plain"])
+        let opened = try await home.json(
+            ["task", "open", "ask Carl Plain", "--id", "t1", "--reason", "because", "--key", "k"]
+        )
+        let position = "\(try #require(opened["position"]?.number))"
+        for (basis, reason) in [("Carl Plain wrote", "r"), ("GDPR 17", "asked by carl plain")] {
+            for words in [["person", "erase", "Carl Plain"], ["redact", position]] {
+                try await home.refuses(
+                    words + ["--basis", basis, "--reason", reason],
+                    exit: 65,
+                    naming: ["words that are to go", "arl"]
+                )
+            }
+        }
+        try await home.refuses(
+            ["redact", position, "--basis", "GDPR 17", "--reason", "the name Plain"],
+            exit: 65,
+            naming: ["--reason", "Plain"]
+        )
+        let ground = ["--basis", "GDPR 17", "--reason", "The name of a person, asked to go"]
+        try await home.succeed(["person", "erase", "Carl Plain"] + ground)
+        let shown = try await home.succeed(["redact", position, "--preview"])
+        #expect(shown.output.contains("sent with --key"), "\(shown)")
+        let done = try await home.succeed(["redact", position] + ground)
+        #expect(done.output.contains("sent with --key"), "\(done)")
+        let second = try await home.json(["task", "open", "title", "--id", "t2", "--reason", "because"])
+        let unkeyed = try await home.succeed(["redact", "\(try #require(second["position"]?.number))"] + ground)
+        #expect(!unkeyed.output.contains("--key"), "the control: a command without a key")
     }
 
     @Test("A redaction waits for nobody: while another process has the home it ends with 75 and names it")
@@ -215,13 +297,24 @@ struct PersonalDataTests {
         let home = try await TestHome.make()
         let key = "\(home.path)/data/keys/people.1.key"
         try FileManager.default.moveItem(atPath: key, toPath: "\(key).away")
-        let status = try await home.succeed(["status"])
-        #expect(status.errors.contains("people.1.key") && status.errors.split(separator: "\n").count == 1, "\(status)")
+        let people = try await home.succeed(["person", "list"])
+        #expect(people.errors.contains("people.1.key") && people.errors.split(separator: "\n").count == 1, "\(people)")
+        let status = try await home.run(["status"])
+        #expect(status.exit == 75 && status.output.contains("DEGRADED"), "\(status)")
+        #expect(status.output.contains("nobody can write") && status.output.contains("people.1.key"), "\(status)")
+        func row() async throws -> JSONValue? {
+            let said = try await home.run(["doctor", "--json"])
+            return try JSONReader.plain(said.output).elements?.first { $0["subject"]?.text == "people key" }
+        }
+        let finding = try await row()
+        #expect(finding?["ok"] == .bool(false) && finding?["found"]?.text?.contains("people.1.key") == true)
         let write = try await home.run(["task", "open", "t", "--id", "t1", "--reason", "r"])
         #expect(write.exit == 78 && write.errors.contains("people.1.key"), "\(write)")
         try FileManager.default.moveItem(atPath: "\(key).away", toPath: key)
         let opened = try await home.succeed(["task", "open", "t", "--id", "t1", "--reason", "r"])
         #expect(opened.errors.isEmpty, "\(opened)")
+        #expect(try await !home.run(["status"]).output.contains("nobody can write"), "the control: with the key")
+        #expect(try await row()?["ok"] == .bool(true), "the control: with the key")
     }
 
     @Test("An erasure that a crash or an older state.db left undone is carried out by the next command")

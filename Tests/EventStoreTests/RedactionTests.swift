@@ -71,7 +71,11 @@ struct RedactionTests {
         let before = try log.page(from: 0, limit: .max).events
         let head = try log.head()
         let positions = before.filter { $0.type == "task.opened" }.map(\.position).filter { $0 % 3 == 0 }
+        let all = Set(before.map(\.position))
+        let keyed = try log.positionsUnderKeys(among: all)
+        #expect(keyed.count == 300 && keyed.isSuperset(of: positions), "the control: each came under a key")
         try await Self.redact(positions, in: log, ["reason", "title"])
+        #expect(try log.positionsUnderKeys(among: all) == keyed.subtracting(positions))
         #expect(try log.redactionRest() == .compaction)
         #expect(try log.root(size: head.size) == head.root, "the tree over the originals stays")
         await log.close()

@@ -41,6 +41,35 @@ struct RoomTests {
         await log.close()
     }
 
+    @Test("A map that fills up at any point of a transaction leaves a log in which everything holds")
+    func growthIsWhole() async throws {
+        for size in stride(from: 150, through: 3100, by: 295) {
+            let test = try await TestLog()
+            let log = try test.open(mapSize: 1 << 20)
+            let payload = #"{"x":"\#(String(repeating: "x", count: size))"}"#
+            var version: UInt64 = 0
+            while try log.head().size * UInt64(size + 300) < 3 << 20 {
+                let request = AppendRequest.test("a", [String](repeating: payload, count: 7))
+                var conditioned = request
+                conditioned.expected = [request.events[0].stream: .exactly(version)]
+                _ = try await log.append(conditioned)
+                version += 7
+                if version % 35 == 0 {
+                    _ = try await log.rotateKey(
+                        lost: false,
+                        actor: .system,
+                        metadata: EventMetadata(auth: "system/cli")
+                    )
+                }
+            }
+            var options = LogVerification.Options()
+            options.allHeads = true
+            let report = try LogVerification.verify(log, options: options)
+            #expect(report.events == (try log.head().size), "payloads of \(size)")
+            await log.close()
+        }
+    }
+
     @Test("Little address space is enough to open a log and to append")
     func addressSpace() async throws {
         let test = try await TestLog()

@@ -108,6 +108,68 @@ struct TreeHeadTests {
         await log.close()
     }
 
+    @Test(
+        "A log from before a lost key or an accepted loss is refused, although it knows none of the keys that signed since"
+    )
+    func unknownKeys() async throws {
+        let test = try await TestLog()
+        func put(_ bytes: Data, _ key: [UInt8]) throws {
+            try bytes.write(to: URL(filePath: test.dataFile))
+            try DurableFile.write(key, to: "\(test.folders.keys)/log.key", mode: 0o400)
+        }
+        var log = try test.open()
+        _ = try await log.append(.test("a"))
+        await log.close()
+        let (old, key) = (
+            try Data(contentsOf: URL(filePath: test.dataFile)), try DurableFile.read("\(test.folders.keys)/log.key")
+        )
+        try FileManager.default.removeItem(atPath: "\(test.folders.keys)/log.key")
+        log = try test.open()
+        _ = try await log.rotateKey(lost: true, actor: .system, metadata: .test)
+        for _ in 0..<3 { _ = try await log.append(.test("a")) }
+        await log.close()
+        try put(old, key)
+        #expect(throws: EventStoreError.self) { try test.open() }
+
+        // Accepted twice: each history has a name of its own, and the one before it is refused.
+        log = try test.open(opensContradicted: true)
+        _ = try await log.acceptRollback(actor: .system, metadata: .test)
+        #expect(log.identity.origin.hasSuffix("/log.1"))
+        await log.close()
+        try put(old, key)
+        #expect(throws: EventStoreError.self) { try test.open() }
+        log = try test.open(opensContradicted: true)
+        _ = try await log.acceptRollback(actor: .system, metadata: .test)
+        #expect(log.identity.origin.hasSuffix("/log.2"))
+        await log.close()
+        // Control: the log that signed last opens.
+        await (try test.open()).close()
+    }
+
+    @Test("Of many rotations at once each is whole or refused, and the key that the log names is there")
+    func rotationsAtOnce() async throws {
+        let test = try await TestLog()
+        let log = try test.open()
+        for _ in 0..<5 {
+            let done = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        (try? await log.rotateKey(lost: false, actor: .system, metadata: .test)) != nil
+                    }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(done > 0)
+            #expect(try LogKey.read(from: "\(test.folders.keys)/log.key").verifierKey == log.identity.verifierKey)
+            _ = try await log.append(.test("a"))
+        }
+        #expect(
+            try await refusal { _ = try await log.rotateKey(lost: true, actor: .system, metadata: .test) }
+                == .invalidRequest
+        )
+        await log.close()
+    }
+
     @Test("A log that was put back and went on is another one, and refused")
     func fork() async throws {
         let test = try await TestLog()

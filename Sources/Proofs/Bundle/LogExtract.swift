@@ -106,7 +106,9 @@ package struct LogExtract {
         guard let first = replaced.min() else { return [:] }
         try eachEvent(of: log, from: first, to: try log.head().size) { event in
             guard event.type == "record.redacted",
-                let position = try JSONReader.canonical(event.data)["redacted_position"]?.number.map(Position.init),
+                let position = try JSONReader.canonical(event.data)["redacted_position"]?.number.flatMap(
+                    Position.init(exactly:)
+                ),
                 replaced.contains(position)
             else { return }
             last[position] = event.position

@@ -126,7 +126,7 @@ package struct HomeRestored: DomainEvent {
 
     package static let about = EventAbout(
         "home.restored",
-        summary: "the home was made from a {source} of {log_size} events at {restored_at}",
+        summary: "the home was made from a file ({source}) of {log_size} events at {restored_at}",
         object: "sha256",
         notes: [
             "source": "backup or export",

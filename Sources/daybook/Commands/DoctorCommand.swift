@@ -1,3 +1,4 @@
+import Accounts
 import ArgumentParser
 import CanonicalJSON
 import DurableFiles
@@ -33,6 +34,13 @@ struct DoctorCommand: AsyncParsableCommand {
                 "key",
                 keyProblem?.message ?? "signs as \(home.log.identity.origin)",
                 fix: keyProblem?.hint ?? ""
+            )
+            let nameFault = home.people.keyFault()
+            findings.note(
+                nameFault == nil,
+                "people key",
+                nameFault?.message ?? "opens the names",
+                fix: nameFault?.hint ?? ""
             )
             findings.note(
                 !state.isStale,

@@ -41,6 +41,7 @@ struct PersonEraseCommand: HomeCommand {
         let report = try await ErasureReport.of(subject, spellings: also, in: home)
         guard !preview else { return home.printer.show(report.text, report.json) }
         guard let basis else { throw ValidationError("--basis is missing: name the ground, or look with --preview") }
+        try GoingWords.refuse(["--basis": basis, "--reason": write.statedReason], holding: [subject.name] + also)
         let command = ErasePerson(subject: subject.id.text, basis: basis)
         // A rule that forbids it is told before the one about open requests: that one may never come to matter.
         if try await home.earlier(command, write) == nil {
@@ -104,7 +105,7 @@ private struct ErasureReport: Sendable {
         let rendered = try await home.read { try Documents.rendered($0) }
         let root = home.folders.root
         report.documents = rendered.map(\.path).filter { path in
-            (try? DurableFile.read("\(root)/\(path)"))?.contains(subject.name.utf8) ?? false
+            (try? DurableFile.read("\(root)/\(path)")).map { WrittenForms.of(subject.name).found(in: $0) } ?? false
         }
         report.copies = KeptCopies(folders: home.folders).holding(subject.name).map {
             String($0.dropFirst(root.count + 1))

@@ -62,7 +62,9 @@ struct RedactCommand: AsyncParsableCommand {
                 status: ExitStatus.tryAgain
             )
         }
-        let lines = done.targets.map { "position \($0.position): \($0.fields.joined(separator: ", ")) redacted" }
+        let lines = done.targets.flatMap { target in
+            ["position \(target.position): \(target.fields.joined(separator: ", ")) redacted"] + target.warnings
+        }
         global.printer.show(
             (lines + ["recorded from position \(done.first ?? 0) on"]).joined(separator: "\n"),
             [
@@ -76,6 +78,7 @@ struct RedactCommand: AsyncParsableCommand {
         // Hand edits are set aside now, while it is known which words to remove from them.
         try await home.catchUp()
         let targets = try targets(in: home)
+        try GoingWords.refuse(["--basis": basis, "--reason": reason], quoting: targets.flatMap { $0.texts.values })
         let command = RedactRecords(targets: targets.map(\.command), basis: basis)
         let (log, replacements) = (home.log, targets.map(\.replacement))
         let handler = CommandHandler(log: log, clock: SystemClock()) {
@@ -116,6 +119,7 @@ struct RedactCommand: AsyncParsableCommand {
             for (field, text) in target.texts.sorted(by: { $0.key < $1.key }) {
                 lines.append("  \(field): \(Words.short(text, 100))")
             }
+            lines += target.warnings
             lines += exports.map { "  may stand in the export \($0.path) of \(Words.instant($0.recordedAt))" }
             lines += holds.map { "  FORBIDDEN by the legal hold \($0)" }
             var row = target.json.members ?? [:]
@@ -129,6 +133,7 @@ struct RedactCommand: AsyncParsableCommand {
 
     private func targets(in home: OpenHome) throws -> [RedactionTarget] {
         let wanted = fields.map { Set($0.split(separator: ",").map(String.init)) }
+        let keyed = try home.log.positionsUnderKeys(among: Set(positions))
         return try positions.sorted().map { position in
             guard let event = try home.log.page(from: position, limit: 1).events.first, event.position == position
             else {
@@ -139,7 +144,7 @@ struct RedactCommand: AsyncParsableCommand {
                     status: ExitStatus.badData
                 )
             }
-            return try RedactionTarget(event, wanted)
+            return try RedactionTarget(event, wanted, isUnderKey: keyed.contains(position))
         }
     }
 }
@@ -152,10 +157,18 @@ private struct RedactionTarget: Sendable {
     /// The words by field.
     let texts: [String: String]
     let replacement: [UInt8]
+    /// Whether the command came under a `--key`, which goes: its digest could confirm a guess of the words.
+    let isUnderKey: Bool
+
+    var warnings: [String] {
+        guard isUnderKey else { return [] }
+        return ["  its command was sent with --key, which no longer protects: sent again, it is done a second time"]
+    }
 
     var fields: [String] { texts.keys.sorted() }
 
-    init(_ event: RecordedEvent, _ wanted: Set<String>?) throws {
+    init(_ event: RecordedEvent, _ wanted: Set<String>?, isUnderKey: Bool) throws {
+        self.isUnderKey = isUnderKey
         position = event.position
         type = event.type
         actor = event.actor.text
@@ -168,9 +181,11 @@ private struct RedactionTarget: Sendable {
         }
         let texts = try RedactedRecord.fields(of: event, among: wanted ?? redactable, mark: Redactable.mark)
         self.texts = texts
-        guard !texts.isEmpty, wanted == nil || wanted == Set(texts.keys) else {
-            throw Self.refusal(event, "holds no words there, or they are redacted already")
+        if let wanted, let empty = wanted.subtracting(texts.keys).min() {
+            let rest = texts.isEmpty ? "" : "; it does in \(texts.keys.sorted().joined(separator: ", "))"
+            throw Self.refusal(event, "holds no words in \(empty), or they are redacted already\(rest)")
         }
+        guard !texts.isEmpty else { throw Self.refusal(event, "holds no words, or they are redacted already") }
         replacement = try RedactedRecord.bytes(
             replacing: event,
             fields: Set(texts.keys),
@@ -205,7 +220,7 @@ private struct RedactionTarget: Sendable {
     var json: JSONValue {
         [
             "position": .integer(Int(position)), "type": .string(type),
-            "fields": .array(fields.map { .string($0) }),
+            "fields": .array(fields.map { .string($0) }), "key_lost": .bool(isUnderKey),
         ]
     }
 }

@@ -101,6 +101,16 @@ struct HoldCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let positions = try Self.positions(held)
+            let size = try home.log.head().size
+            if let last = positions?.upperBound, Position(last) >= size {
+                throw Failure(
+                    "hold.range",
+                    "there is no position \(last) to hold: the log has \(size) events",
+                    hint:
+                        "the last position is \(size - 1); what comes later is held by a further hold, or by one on a person",
+                    status: ExitStatus.badData
+                )
+            }
             let command = PlaceHold(
                 hold: hold,
                 subject: try positions == nil ? subject(in: home) : nil,

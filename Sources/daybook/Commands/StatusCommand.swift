@@ -1,3 +1,4 @@
+import Accounts
 import ArgumentParser
 import CanonicalJSON
 import EventStore
@@ -70,7 +71,8 @@ struct StatusScreen {
             overview: overview,
             head: head,
             isStale: state.isStale,
-            problems: try logProblems(head, home.log) + problems(overview, state.isStale, home),
+            problems: try logProblems(head, home.log) + nameProblems(home.people)
+                + problems(overview, state.isStale, home),
             names: { home.name(of: $0) },
             root: home.folders.root
         )
@@ -93,6 +95,11 @@ struct StatusScreen {
             )
         }
         return problems
+    }
+
+    /// What is wrong with the key of the names: without it every command that writes is refused.
+    private static func nameProblems(_ people: People) -> [Problem] {
+        people.keyFault().map { [Problem(what: "nobody can write: \($0.message)", remedy: $0.hint)] } ?? []
     }
 
     private static func problems(_ overview: Overview, _ isStale: Bool, _ home: OpenHome) -> [Problem] {

@@ -167,9 +167,10 @@ struct VerifyWork: Sendable {
         let log = try await onThread { try open() }
         let result = try await with(log) {
             let people = try People(path: folders.people, keys: folders.keys)
-            let actor = try await Actors(people: people, log: log).acting(named: command.global.actor)
+            // Nothing may be signed before the acceptance, so that nobody is made known here.
+            let actor = try Actors(people: people, log: log).known(named: command.global.actor)
             return try await log.acceptRollback(
-                actor: actor.id,
+                actor: actor?.id ?? .system,
                 metadata: EventMetadata(auth: OpenHome.auth, reason: command.reason)
             )
         }

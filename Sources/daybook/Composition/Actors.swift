@@ -20,25 +20,15 @@ struct Actors {
             throw Failure(
                 "people.lost",
                 "data/state.db knows nobody, but the log has \(head) events: the names behind its pseudonyms are lost",
-                hint:
-                    "restore data/state.db from a backup; without one, `daybook init` makes you known under a new pseudonym",
+                hint: """
+                    restore data/state.db from a backup; without one, `daybook init` makes you known under a new pseudonym; \
+                    `daybook verify --log-only` checks the log without names
+                    """,
                 status: ExitStatus.configuration
             )
         }
-        if let name = name ?? ProcessInfo.processInfo.environment["DAYBOOK_ACTOR"] {
-            guard let person = try people.person(named: name) else {
-                throw Failure(
-                    "actor.unknown",
-                    name.isEmpty
-                        ? "the command has no actor: the name is empty" : "nobody is known as \(name.prefix(100))",
-                    hint: "`daybook person list` shows who is known, `daybook person add NAME` makes a person known",
-                    status: ExitStatus.notAllowed
-                )
-            }
-            return person
-        }
+        if let person = try known(named: name) { return person }
         let uid = getuid()
-        if let person = try people.person(uid: uid) { return person }
         let account = getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "uid-\(uid)"
         let isFree = try account.lowercased() != "system" && people.person(named: account) == nil
         let name = isFree ? account : "\(account)-\(uid)"
@@ -51,6 +41,24 @@ struct Actors {
             }
             return person
         }
+    }
+
+    /// The person named by `--as`, else by DAYBOOK_ACTOR, else the one of the operating-system user, if that one is known.
+    ///
+    /// An empty or unknown name is refused; nobody is made known.
+    func known(named name: String?) throws -> Person? {
+        guard let name = name ?? ProcessInfo.processInfo.environment["DAYBOOK_ACTOR"] else {
+            return try people.person(uid: getuid())
+        }
+        guard let person = try people.person(named: name) else {
+            throw Failure(
+                "actor.unknown",
+                name.isEmpty ? "the command has no actor: the name is empty" : "nobody is known as \(name.prefix(100))",
+                hint: "`daybook person list` shows who is known, `daybook person add NAME` makes a person known",
+                status: ExitStatus.notAllowed
+            )
+        }
+        return person
     }
 
     /// Makes a person known: the name in `state.db` first (an orphan there is inert), then the event.

@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import ReadModels
 
 /// The copies of documents that Daybook keeps because somebody had edited them by hand.
 ///
@@ -15,8 +16,7 @@ struct KeptCopies {
     /// The copies that hold a text.
     func holding(_ text: String) -> [String] {
         paths().filter { path in
-            (try? DurableFile.read(path)).map { bytes in Self.forms(of: text).contains { bytes.contains($0.utf8) } }
-                ?? false
+            (try? DurableFile.read(path)).map { WrittenForms.of(text).found(in: $0) } ?? false
         }
     }
 
@@ -25,8 +25,8 @@ struct KeptCopies {
         for path in paths() {
             var bytes = try DurableFile.read(path)
             var isChanged = false
-            for form in Self.forms(of: text) where bytes.contains(form.utf8) {
-                bytes.replace(Array(form.utf8), with: Array(mark.utf8))
+            for form in WrittenForms.of(text).all where bytes.contains(form) {
+                bytes.replace(form, with: Array(mark.utf8))
                 isChanged = true
             }
             if isChanged { try DurableFile.write(bytes, to: path) }
@@ -34,15 +34,6 @@ struct KeptCopies {
         for path in files({ $0.wholeMatch(of: /\..*\.tmp-\d+/) != nil }) {
             let process = path.split(separator: "-").last.flatMap { pid_t($0) } ?? 0
             if kill(process, 0) != 0, errno == ESRCH { unlink(path) }
-        }
-    }
-
-    /// A text as it is, on one line, and as JSON writes it.
-    private static func forms(of text: String) -> [String] {
-        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        let quoted = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
-        return [text, line, quoted].reduce(into: []) { forms, form in
-            if !form.isEmpty, !forms.contains(form) { forms.append(form) }
         }
     }
 

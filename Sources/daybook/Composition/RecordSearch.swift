@@ -23,7 +23,8 @@ struct RecordSearch: Sendable {
     ///
     /// Other spellings and parts of a name are not found: name them as further texts. Reads the evidence files in `blobs`.
     init(for texts: [String], blobs: String) {
-        let needles = texts.filter { !$0.isEmpty }.map { $0.utf8.folded }
+        // Records and evidence hold texts as JSON writes them, fields of records as they were typed.
+        let needles = texts.flatMap { WrittenForms.of($0).all.map(\.folded) }
         self.needles = needles
         let digests = (try? FileManager.default.contentsOfDirectory(atPath: blobs)) ?? []
         evidence = Set(

@@ -92,7 +92,8 @@ struct Redactions: Sendable {
         var digests: Set<String> = []
         for event in try log.events(in: StreamName.domain(RedactRecords.stream)) {
             guard let position = try JSONReader.canonical(event.data)["redacted_position"]?.number,
-                let record = try log.page(from: Position(position), limit: 1).events.first
+                let place = Position(exactly: position),
+                let record = try log.page(from: place, limit: 1).events.first
             else { continue }
             let payload = try JSONReader.canonical(record.data)
             guard payload["evidence"] == .string(Redactable.mark), let digest = payload["evidence_sha256"]?.text else {

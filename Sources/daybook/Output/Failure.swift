@@ -204,6 +204,7 @@ struct Failure: Error {
         case .nameTaken: ExitStatus.cannotCreate
         case .nameSyntax: ExitStatus.badData
         case .storage, .sealed: ExitStatus.configuration
+        case .unwritable: ExitStatus.tryAgain
         }
     }
 }

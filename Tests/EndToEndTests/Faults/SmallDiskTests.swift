@@ -101,6 +101,23 @@ struct SmallDiskTests {
         #expect(log.path.hasPrefix(small.path))
     }
 
+    @Test("On a full disk nobody is made known and space is asked for; with room again they are")
+    func people() async throws {
+        let home = try await TestHome.make()
+        let data = "\(home.path)/data"
+        guard let small = try Self.move(data, to: "8m", for: "a full disk of the names"),
+            let log = try Self.move("\(data)/log", to: "64m", for: "a full disk of the names")
+        else { return }
+        try Self.fill("\(data)/ballast")
+        let refused = try await home.run(["person", "add", "Kim"])
+        #expect(refused.exit == 75 && refused.errors.contains("free space"), "\(refused)")
+        #expect(!refused.errors.contains("backup"), "\(refused)")
+        unlink("\(data)/ballast")
+        try await home.succeed(["person", "add", "Kim"])
+        #expect(try await home.json(["person", "list"]).elements?.contains { $0["name"]?.text == "Kim" } == true)
+        #expect(log.path.hasPrefix(small.path))
+    }
+
     @Test("A full disk of the exports leaves no file that looks whole, and the home as it was")
     func exports() async throws {
         let home = try await TestHome.make()
