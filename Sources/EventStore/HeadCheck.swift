@@ -1,3 +1,4 @@
+internal import CanonicalJSON
 internal import DurableFiles
 internal import Foundation
 
@@ -10,6 +11,15 @@ struct HeadCheck {
         let type: String
         /// Whether the key before was said to be lost, so that it could not sign the change.
         let isLost: Bool
+
+        /// What an event of the log says of its key; nil for one that changes none.
+        init?(_ event: RecordedEvent) {
+            guard let key = LogEvents.verifierKey(from: event) else { return nil }
+            self.key = key
+            position = event.position
+            type = event.type
+            isLost = (try? JSONReader.canonical(event.data))?["lost"]?.truth ?? false
+        }
     }
 
     let transaction: LMDBTransaction

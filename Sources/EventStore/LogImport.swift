@@ -53,13 +53,14 @@ package final class LogImport {
             checked = try place(of: record, at: position)
         }
         try chain(checked.event, checked.place)
+        guard checked.event.isRedacted == (leaf != nil) else {
+            throw .damaged("only the replacement of a redacted record brings its leaf hash", at: position, path: folder)
+        }
         guard let hash = leaf.map({ TreeHash($0) }) ?? TreeHash(leafOf: record) else {
             throw .damaged("the leaf hash has not 32 bytes", at: position, path: folder)
         }
         frontier.append(hash) { tiles.add($0, height: $1) }
-        if let key = LogEvents.verifierKey(from: checked.event) {
-            keys.append(HeadCheck.KeyChange(position: position, key: key, type: checked.event.type))
-        }
+        if let change = HeadCheck.KeyChange(checked.event) { keys.append(change) }
         batch.records.append((checked.event.record, checked.place))
         if batch.records.count >= Self.batchSize { try flush() }
     }
