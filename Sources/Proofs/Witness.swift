@@ -23,6 +23,10 @@ public struct Witness: Sendable {
         public let keys: [VerifierKey]
         /// When the newest head was seen, in seconds since 1970.
         public let seenAt: UInt64
+        /// The folders in which two signed heads of one size with different roots are kept: history was told in two ways.
+        public let forks: [String]
+        /// The folders of heads that were refused for a proof that did not lead to them.
+        public let refused: [String]
     }
 
     /// What became of a head that was shown to the witness.
@@ -70,13 +74,17 @@ public struct Witness: Sendable {
     public func verifier() throws -> VerifierKey? { try WitnessKey.read(keyFile)?.verifier }
 
     /// What is known of a log; nil for an origin that nobody pinned.
-    public func log(_ origin: String) throws -> Log? { try WitnessedLog(origin, in: folder).read() }
+    ///
+    /// Throws ``ProofFault/Code/damaged`` for a memory that this witness did not sign itself.
+    public func log(_ origin: String) throws -> Log? { try remembered(WitnessedLog(origin, in: folder)) }
 
     /// Every log the witness watches, by origin.
+    ///
+    /// Throws ``ProofFault/Code/damaged`` for a memory that this witness did not sign itself.
     public func logs() throws -> [Log] {
         guard access(logsFolder, F_OK) == 0 else { return [] }
         return try FileManager.default.contentsOfDirectory(atPath: logsFolder).sorted()
-            .compactMap { try WitnessedLog(folder: "\(logsFolder)/\($0)").read() }
+            .compactMap { try remembered(WitnessedLog(folder: "\(logsFolder)/\($0)")) }
             .sorted { $0.head.head.origin < $1.head.head.origin }
     }
 
@@ -92,8 +100,7 @@ public struct Witness: Sendable {
         }
         return try withExtendedLifetime(lock) {
             let watched = try WitnessedLog(head.head.origin, in: folder)
-            let known = try watched.read()
-            if let known { try checkMemory(known, watched) }
+            let known = try remembered(watched)
             let keys = try trusted(head, known, terms)
             if let known { try judge(head, known.head, terms, watched) }
             let key = try ownKey(terms.name)
@@ -106,8 +113,9 @@ public struct Witness: Sendable {
     private var keyFile: String { "\(folder)/witness.key" }
     private var logsFolder: String { "\(folder)/logs" }
 
-    /// Refuses a memory that this witness did not sign itself: damaged, exchanged, or of a witness whose key is gone.
-    private func checkMemory(_ known: Log, _ watched: WitnessedLog) throws {
+    /// What is known; refuses a memory that this witness did not sign itself: damaged, exchanged, or its key is gone.
+    private func remembered(_ watched: WitnessedLog) throws -> Log? {
+        guard let known = try watched.read() else { return nil }
         guard let own = try verifier(), known.head.cosignatureTime(by: own) == known.seenAt else {
             throw ProofFault(
                 .damaged,
@@ -115,6 +123,7 @@ public struct Witness: Sendable {
                 hint: "restore data/witness as a whole from a copy: its key and its memory belong together"
             )
         }
+        return known
     }
 
     /// The keys that the log is to be trusted by after this head.

@@ -2,6 +2,7 @@ internal import CanonicalJSON
 internal import Crypto
 internal import DurableFiles
 internal import EventStore
+internal import Foundation
 internal import Glibc
 
 /// The folder in which a witness keeps one log: its newest head, the keys it is trusted by, and evidence.
@@ -48,7 +49,31 @@ struct WitnessedLog {
                 hint: "restore the folder from a copy; without one, pin the log anew and say so in its record"
             )
         }
-        return Witness.Log(head: head, keys: keys, seenAt: seen)
+        let kept = try evidence()
+        return Witness.Log(
+            head: head,
+            keys: keys,
+            seenAt: seen,
+            forks: kept.filter(Self.isFork),
+            refused: kept.filter { !Self.isFork($0) }
+        )
+    }
+
+    /// The folders of evidence, by name.
+    private func evidence() throws -> [String] {
+        guard access("\(folder)/evidence", F_OK) == 0 else { return [] }
+        return try FileManager.default.contentsOfDirectory(atPath: "\(folder)/evidence").sorted()
+            .map { "\(folder)/evidence/\($0)" }
+    }
+
+    /// Whether the heads have one size; what cannot be read is taken for a fork, so that no damage makes one silent.
+    private static func isFork(_ place: String) -> Bool {
+        let heads = ["known", "shown"].map { name in
+            (try? DurableFile.read("\(place)/\(name)", limit: 1 << 16))
+                .flatMap { SignedTreeHead(note: String(decoding: $0, as: UTF8.self)) }?.head
+        }
+        guard let known = heads[0], let shown = heads[1] else { return true }
+        return known.size == shown.size
     }
 
     /// Puts the head on disk.

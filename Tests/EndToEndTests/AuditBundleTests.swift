@@ -233,6 +233,71 @@ struct AuditBundleTests {
         #expect(refused.exit == 65 && refused.errors.contains("does not contain the tree head"), "\(refused)")
     }
 
+    @Test("A head in hand is taken from a file, with any line ends, and from the card; only one the log signed accuses")
+    func heldHeads() async throws {
+        let ((home, _), auditor) = (try await Self.plant(), try Auditor())
+        let (card, head, newer) = (auditor.folder.path("카드"), auditor.folder.path("h"), auditor.folder.path("n"))
+        try await home.succeed(["auditor-card", "--out", card])
+        try await home.succeed(["tree-head", "--out", head])
+        let tar = auditor.folder.path("x.tar")
+        try Data(try await Self.bundle(home)).write(to: URL(filePath: tar))
+        try await home.succeed(["task", "open", "later"])
+        try await home.succeed(["tree-head", "--out", newer])
+        func check(_ held: String, _ python: [String] = ["python3", "-I"]) async throws -> Outcome {
+            try await auditor.run([tar, "--key-file", card, "--head", held], python: python)
+        }
+        func file(_ text: String) throws -> String {
+            let path = auditor.folder.path(UUID().uuidString)
+            try Data(text.utf8).write(to: URL(filePath: path))
+            return path
+        }
+        let text = try String(contentsOfFile: head, encoding: .utf8)
+        let ascii = ["PYTHONUTF8=0", "PYTHONCOERCECLOCALE=0", "PYTHONIOENCODING=ascii", "LC_ALL=C", "python3"]
+        let typed = try file("\u{feff}" + text.replacing("\n", with: "\r\n"))
+        for (held, python) in [
+            (head, ["python3", "-I"]), (card, ["python3", "-I"]), (typed, ["python3", "-I"]), (card, ascii),
+        ] {
+            let said = try await check(held, python)
+            #expect(said.exit == 0 && said.output.contains("and from the head you hold"), "\(held): \(said)")
+        }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let bare = try file(lines.prefix(3).joined(separator: "\n") + "\n")
+        var bent = Array(text.utf8)
+        bent[bent.count - 20] = bent[bent.count - 20] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
+        let flipped = try file(String(decoding: bent, as: UTF8.self))
+        for (held, words) in [
+            (newer, "is newer than this bundle's"), (bare, "unsigned"), (flipped, "signature is wrong"),
+        ] {
+            let said = try await check(held)
+            #expect(said.exit == 65 && said.output.contains(words), "\(said)")
+            #expect(!said.output.contains("REWRITTEN"), "\(said)")
+        }
+        let (empty, pipe) = (auditor.folder.path("묶음.tar"), auditor.folder.path("pipe"))
+        try Data().write(to: URL(filePath: empty))
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let nothing = try await auditor.run([empty], python: ascii)
+        #expect(nothing.exit == 65 && nothing.output.contains("is an empty file"), "\(nothing)")
+        for words in [[pipe], [tar, "--head", pipe], [tar, "--key-file", pipe], [tar, "--head", tar]] {
+            #expect(try await auditor.run(words).exit == 64, "\(words)")
+        }
+    }
+
+    @Test("A choice that would give a bundle of nothing is refused, and a date as beginning is the start of that day")
+    func nothingChosen() async throws {
+        let zone = try #require(TimeZone(identifier: "Asia/Seoul"))
+        let day = Date().formatted(Date.ISO8601FormatStyle(timeZone: zone).year().month().day())
+        let (home, _) = try await Self.plant()
+        let words = ["audit", "bundle", "--out", home.folder.path("n.tar")]
+        try await home.refuses(words + ["--only", "activations"], exit: 65, naming: ["activations", "activation, "])
+        let count = try await home.events().count
+        for from in ["\(count)", "2999-01-01", "now"] {
+            try await home.refuses(words + ["--from", from], exit: 65, naming: ["no range"])
+        }
+        #expect(try await home.events().count == count, "a refusal changes nothing")
+        let made = try await home.json(words + ["--from", day])
+        #expect(made["entries"]?.number == count, "\(made)")
+    }
+
     @Test("A chosen part proves its records and says that it does not prove the choice complete")
     func filtered() async throws {
         let ((home, key), auditor) = (try await Self.plant(), try Auditor())

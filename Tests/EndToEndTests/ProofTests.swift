@@ -76,6 +76,12 @@ struct ProofTests {
             naming: ["holds no signed tree head"]
         )
         try await home.refuses(["proof", "consistency", "--from", "4000"], exit: 65, naming: ["4000"])
+        let (head, bent) = (home.folder.path("a-head"), home.folder.path("a-bent-head"))
+        var note = Array(try await home.succeed(["tree-head", "--out", head]).output.utf8)
+        note[note.count - 20] = note[note.count - 20] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
+        try Data(note).write(to: URL(filePath: bent))
+        try await home.refuses(["proof", "consistency", "--from", bent], exit: 65, naming: ["not signed by a key"])
+        try await home.succeed(["proof", "consistency", "--from", head])
     }
 
     @Test("The tree head is three lines and a signature, the same until the log grows, and never written over a file")

@@ -92,6 +92,16 @@ struct WitnessTests {
         #expect(shown["verifier_key"]?.text?.hasPrefix("w.example/a+") == true)
         #expect(shown["logs"]?.elements?.first?["note"]?.text == note)
         #expect(try await place.witness("show", "another/log").exit == 65)
+        // Its memory is changed behind its back: an older head that it did not cosign is none of its own.
+        let logs = "\(place.stick)/data/witness/logs"
+        let memory = "\(logs)/\(try #require(FileManager.default.contentsOfDirectory(atPath: logs).first))/head"
+        try Data(contentsOf: URL(filePath: first)).write(to: URL(filePath: memory))
+        for command in ["show", "list"] {
+            let said = try await place.witness(command)
+            #expect(said.exit != 0 && said.errors.contains("was not signed by this witness's key"), "\(said)")
+        }
+        try Data(note.utf8).write(to: URL(filePath: memory))
+        #expect(try await place.witness("show").exit == 0, "the control")
     }
 
     @Test("A fork of the log is refused with 65, both heads are printed and kept, and an honest head passes")
@@ -110,6 +120,7 @@ struct WitnessTests {
         ] {
             #expect(try await place.home.run(words + ["--home", twin]).exit == 0)
         }
+        #expect(try await place.witness("show").exit == 0, "the control")
         let refused = try await place.witness("add-head", forged)
         #expect(refused.exit == 65 && refused.errors.contains("FORK"), "\(refused)")
         for file in [honest, forged] {
@@ -119,6 +130,8 @@ struct WitnessTests {
         let evidence = try FileManager.default.subpathsOfDirectory(atPath: "\(place.stick)/data/witness")
             .filter { $0.contains("evidence/") && ($0.hasSuffix("/known") || $0.hasSuffix("/shown")) }
         #expect(evidence.count == 2, "\(evidence)")
+        let (shown, listed) = (try await place.witness("show"), try await place.witness("list"))
+        #expect(shown.exit == 65 && shown.output.contains("FORK of") && listed.output.contains("FORK"), "\(shown)")
         let machine = try await place.witness("add-head", forged, "--json")
         let problem = try JSONReader.plain(machine.errors)
         #expect(problem["type"]?.text == "urn:daybook:proof.fork" && problem["evidence"]?.elements?.count == 3)

@@ -52,13 +52,15 @@ package struct LogExtract {
         self.log = log
         self.range = range
         let newest = try log.giveOutTreeHead()
-        guard range.from <= range.to, range.to <= newest.head.size else {
+        guard range.from < range.to, range.to <= newest.head.size else {
             throw ProofFault(
                 .outOfRange,
                 "positions \(range.from) to before \(range.to) are no range of a log of \(newest.head.size) events",
-                hint: "the end lies behind the beginning, and no further than the log"
+                hint:
+                    "the end lies behind the beginning, and no further than the log; a range without events proves nothing"
             )
         }
+        try Self.check(range.only, in: log)
         let redactions = try Self.redactions(in: log, range)
         let least = max(
             range.to,
@@ -78,15 +80,22 @@ package struct LogExtract {
     /// Whether the files are those of a whole log: a C2SP tlog-tiles folder.
     package var isWhole: Bool { range.from == 0 && range.to == size && range.only.isEmpty && redactions.isEmpty }
 
-    private static func check(_ held: SignedTreeHead, in log: LMDBEventLog) throws {
-        guard try log.verifierKeys().contains(where: { $0.key.name == held.head.origin && held.isSigned(by: $0.key) })
-        else {
+    /// Refuses a category that no stream of the log has: a misspelt choice would be a bundle of nothing.
+    private static func check(_ only: Set<String>, in log: LMDBEventLog) throws {
+        guard !only.isEmpty else { return }
+        var known: Set<String> = []
+        try eachEvent(of: log, from: 0, to: try log.head().size) { known.insert($0.stream.category) }
+        guard only.isSubset(of: known) else {
             throw ProofFault(
-                .notSigned,
-                "the tree head over \(held.head.size) events is not signed by a key of this log",
-                hint: "is it the head of another installation? its first line names \(held.head.origin)"
+                .outOfRange,
+                "this log has no stream of the category \(only.subtracting(known).sorted().joined(separator: ", "))",
+                hint: "it has \(known.sorted().joined(separator: ", "))"
             )
         }
+    }
+
+    private static func check(_ held: SignedTreeHead, in log: LMDBEventLog) throws {
+        try log.requireSigned(held)
         guard held.head.size <= (try log.head().size), try log.root(size: held.head.size) == held.head.root else {
             throw ProofFault(
                 .notConsistent,
@@ -243,5 +252,21 @@ private struct LeafReader {
             )
         }
         return leaf
+    }
+}
+
+extension LMDBEventLog {
+    /// Refuses a tree head that no key of this log signed, present or past.
+    ///
+    /// Throws ``ProofFault/Code/notSigned``; whether the log contains the head is another question.
+    package func requireSigned(_ head: SignedTreeHead) throws {
+        guard try verifierKeys().contains(where: { $0.key.name == head.head.origin && head.isSigned(by: $0.key) })
+        else {
+            throw ProofFault(
+                .notSigned,
+                "the tree head over \(head.head.size) events is not signed by a key of this log",
+                hint: "is it the head of another installation? its first line names \(head.head.origin)"
+            )
+        }
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks an audit bundle of Daybook; Python 3.9 or later, standard library alone, no network.
 
-    python3 verify_bundle.py x.tar --key-file auditor-card.txt [--head the-head-you-kept.txt]
+    python3 verify_bundle.py x.tar --key-file auditor-card.txt [--head the-head-you-kept.txt, or the card]
 Use your own copy of this program and your own note of the key: whoever forges a bundle forges these too.
 The way: key -> signed tree head -> root -> tiles -> records -> every other file, each of its bytes made again and compared.
 Exit code 0 verified, 65 not verified (the file or position is named), 64 wrong use. """
@@ -18,20 +18,18 @@ COLUMNS = ("position recorded_at plant_time actor actor_name type stream stream_
            "event_id payload leaf").split()
 
 def check(truth, where, what):
-    if not truth:
-        raise ValueError(f"{where}: {what}")
+    if not truth: raise ValueError(f"{where}: {what}")
 def sha256(data): return hashlib.sha256(data).hexdigest()
 def dumps(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 # ---- The container: a tar of plain files only, or a folder with the same files. Both give {name: function that reads}.
-def tar_header(name, size):
-    """The one header that Daybook writes for a file; compared whole, it leaves no room for links, modes or owners."""
+def tar_header(name, size):  # the one that Daybook writes; compared whole, it leaves no room for links, modes or owners
     head = name.encode().ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % size + b"0" * 11 + b"\0"
     tail = b"0".ljust(101, b"\0") + b"ustar\00000" + bytes(247)
     return head + b"%06o\0 " % (sum(head) + sum(tail) + 8 * 32) + tail
 def tar_files(path):
-    with open(path, "rb") as file:
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    check(os.path.getsize(path), path, "is an empty file")
+    with open(path, "rb") as file: data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     files, at, last = {}, 0, ""
     while (head := data[at:at + 512]) != bytes(512):
         digits = re.fullmatch(rb"[0-7]{11}", head[124:135])
@@ -79,7 +77,6 @@ def is_signature(public, message, signature):
 def strict_base64(text, where):
     check(base64.b64encode(data := base64.b64decode(text)).decode() == text, where, "base64 is not strict")
     return data
-
 class Key:  # C2SP: name+id+base64 of its type and 32 bytes
     def __init__(self, text, where):
         check(text.count("+") >= 2, where, "holds no verifier key, or several")
@@ -87,7 +84,6 @@ class Key:  # C2SP: name+id+base64 of its type and 32 bytes
         data = strict_base64(data, where)
         self.id, self.public = hashlib.sha256(self.name.encode() + b"\n" + data).digest()[:4], data[1:]
         check(len(data) == 33 and data[0] == 1 and self.id.hex() == key_id, where, "is no Ed25519 verifier key")
-
 class Head:  # C2SP: origin, size and root, and the signatures below
     def __init__(self, data, where):
         body, _, rest = data.decode().partition("\n\n")
@@ -96,8 +92,7 @@ class Head:  # C2SP: origin, size and root, and the signatures below
         check(size == str(self.size) and self.size >= 0 and len(self.root) == 32, where, "is no tree head")
         lines = [line.split(" ") for line in rest.splitlines() if line[:2] == "\u2014 "]
         self.signatures = [(name, strict_base64(text, where)) for _, name, text in lines]
-    def signed_by(self, key):
-        """Whether the key signed it; a signature that bears the key's name and id and is wrong is never passed over."""
+    def signed_by(self, key):  # a signature that bears the key's name and id and is wrong is never passed over
         own = [data[4:] for name, data in self.signatures if name == key.name == self.origin and data[:4] == key.id]
         check(all(is_signature(key.public, self.body, data) for data in own), self.where, "the signature is wrong")
         return bool(own)
@@ -110,8 +105,7 @@ def tile_path(level, index, width):
     above = [f"x{part}/" for part in above[next((i for i, part in enumerate(above) if int(part)), len(above)):]]
     return f"tile/{level}/{''.join(above)}{last}" + (f".p/{width}" if width < 256 else "")
 
-class Tree:
-    """The tiles of a tree; once it is built, every hash in every tile is bound to the root."""
+class Tree:  # the tiles of a tree; once it is built, every hash in every tile is bound to the root
     def __init__(self, head, files):
         self.tiles, self.size = {}, head.size
         for match in filter(None, (re.fullmatch(r"tile/(\d+)/([x/\d]+)(\.p/\d+)?", name) for name in files)):
@@ -124,8 +118,9 @@ class Tree:
             where = tile_path(level, index, 256)
             check(len(hashes) < 256 or fold(hashes) == self.at(level + 1, index), where, "does not belong to the tree")
     def at(self, level, index):
-        check(index & 255 < len(self.tiles.get((level, index >> 8), ())), tile_path(level, index >> 8, 256), "is missing")
-        return self.tiles[level, index >> 8][index & 255]
+        row, where = self.tiles.get((level, index >> 8), ()), tile_path(level, index >> 8, 256)
+        check(index & 255 < len(row), where, "is missing (where --head needs it: ask for a bundle --from that head)")
+        return row[index & 255]
     def hash(self, low, high):  # MTH of the leaves low..<high
         split = 1 << (high - low - 1).bit_length() - 1 if high - low > 1 else 0
         if high - low == max(1, split * 2):
@@ -134,11 +129,9 @@ class Tree:
         return node(self.hash(low, low + split), self.hash(low + split, high))
     def root(self, size): return self.hash(0, size) if size else hashlib.sha256().digest()
     def consistency(self, old, low, high, whole=True):  # SUBPROOF, 2.1.2
-        if old == high:
-            return [] if whole else [self.hash(low, high)]
+        if old == high: return [] if whole else [self.hash(low, high)]
         split = low + (1 << (high - low - 1).bit_length() - 1)
-        if old <= split:
-            return self.consistency(old, low, split, whole) + [self.hash(split, high)]
+        if old <= split: return self.consistency(old, low, split, whole) + [self.hash(split, high)]
         return self.consistency(old, split, high, False) + [self.hash(low, split)]
 
 # ---- Records, and what people read of them.
@@ -163,8 +156,7 @@ class Record:
         return [self.position, moment(self.time) + "Z", local, self.actor, names.get(self.actor, ""), self.type, self.stream,
                 self.version, self.summary(words["summaries"]), *(self.meta.get(k, "") for k in ("reason", "meaning", "auth")),
                 self.command, self.event, self.text, leaf]
-    def summary(self, sentences):
-        """The sentence of the type, with the payload's fields for {field|words when absent}."""
+    def summary(self, sentences):  # the sentence of the type, with the payload's fields for {field|words when absent}
         def field(match):
             name, _, absent = match[1].partition("|")
             value = self.payload.get(name, absent or "-")
@@ -174,29 +166,33 @@ class Record:
 def csv_line(row):  # RFC 4180; a field that a spreadsheet would run as a formula gets an apostrophe in front
     safe = ["'" + text if text[:1] and text[0] in "=+-@\t\r'" else text for text in map(str, row)]
     return ",".join('"' + t.replace('"', '""') + '"' if re.search('[",\n\r\t]', t) else t for t in safe) + "\r\n"
-def json_line(row):
-    return "{" + ",".join(f'"{k}":{v if k == "payload" else dumps(v)}' for k, v in zip(COLUMNS, row)) + "}\n"
+def json_line(row): return "{" + ",".join(f'"{k}":{v if k == "payload" else dumps(v)}' for k, v in zip(COLUMNS, row)) + "}\n"
 
 # ---- The bundle.
-class Made:
-    """A file that is made again piece by piece; the first piece that differs is named."""
+class Made:  # a file that is made again piece by piece; the first piece that differs is named
     def __init__(self, files, name, *pieces):
         self.data, self.name, self.at = files[name](), name, 0
-        for piece in pieces:
-            self.take(piece, name)
+        for piece in pieces: self.take(piece, name)
     def take(self, piece, where):
         start, self.at = self.at, self.at + len(data := piece.encode())
         check(self.data[start:self.at] == data, where, f"{self.name} differs from what is here")
-    def end(self):
-        check(self.at == len(self.data), self.name, "has more in it than the log gives")
+    def end(self): check(self.at == len(self.data), self.name, "has more in it than the log gives")
 def stored(files):  # every record by position, with the file that holds it: a single one, or an entry bundle of a whole log
     for name in sorted((n for n in files if n.startswith(("events/", "tile/entries/"))), key=lambda n: (len(n), n)):
         data, at = files[name](), 0
         while at < len(data):
             start, at = (at + 2, at + 2 + int.from_bytes(data[at:at + 2], "big")) if name[0] == "t" else (0, len(data))
             yield name, data[start:at]
-def signer(pinned, head, heads, keys):
-    """The key that signed the newest head: the pinned one, or one that it handed over to under both signatures."""
+def grown(tree, head):
+    same = head.size <= tree.size and tree.root(head.size) == head.root
+    check(same, head.where, f"HISTORY WAS REWRITTEN: this head over {head.size} events does not lead to the newest one")
+def compare(held, tree, pinned, keys):  # the head that the auditor holds; only what a key of the log signed accuses anybody
+    check(held.size <= tree.size, held.where, f"the head you hold ({held.size} events) is newer than this bundle's "
+          f"({tree.size}) and cannot be compared; ask for a bundle up to it")
+    own = held.origin in {key.name for key in keys} and any(map(held.signed_by, keys + [pinned] * bool(pinned)))
+    check(own, held.where, "the head you hold is unsigned, or not by a key of this log; nothing was compared with it")
+    grown(tree, held)
+def signer(pinned, head, heads, keys):  # the pinned key, or the one that it handed over to under both signatures
     known = [pinned] if pinned else [key for _, key in keys]
     for position, key in keys:
         over = min((other for other in heads if other.size > position), key=lambda other: other.size)
@@ -210,17 +206,14 @@ def verify(path, pinned, held):
     check(all(map(re.compile(NAMES).fullmatch, files)), path, "has files in it that do not belong into a bundle")
     files = {name[15:]: read for name, read in files.items()}
     manifest = Made(files, "MANIFEST.sha256")
-    for name in sorted(set(files) - {"MANIFEST.sha256"}):
-        manifest.take(f"{sha256(files[name]())}  {name}\n", name)
+    for name in sorted(set(files) - {"MANIFEST.sha256"}): manifest.take(f"{sha256(files[name]())}  {name}\n", name)
     facts, words, names = (json.loads(files.get(f"{name}.json", lambda: "{}")()) for name in ("bundle", "words", "names"))
     Made(files, "bundle.json", dumps(facts) + "\n").end()
     check(facts["format"] == 1 and sha256(files["README"]()) == README, "README", "is of a format that this program does not know")
     head, old = Head(files["checkpoint"](), "checkpoint"), Head(files["checkpoint.from"](), "checkpoint.from")
     heads = [head] + [Head(files[name](), name) for name in files if re.fullmatch(r"keys/\d+\.checkpoint", name)]
     tree, start, end, only = Tree(head, files), facts["from"], facts["to"], facts["only"]
-    for other in heads + [old] + [held] * bool(held):
-        same = other.size <= head.size and tree.root(other.size) == other.root
-        check(same, other.where, f"HISTORY WAS REWRITTEN: this head over {other.size} events does not lead to the newest one")
+    for other in heads + [old]: grown(tree, other)
     csv, ndjson = Made(files, "audit.csv", "\ufeff", csv_line(COLUMNS)), Made(files, "events.ndjson")
     artifacts, keys, needed, replaced, redactions, count, last = Made(files, "artifacts.sha256"), [], set(), {}, {}, 0, -1
     for name, data in stored(files):
@@ -251,6 +244,7 @@ def verify(path, pinned, held):
         check(redactions.get(position) == digest, f"position {position}", "is replaced, and no record.redacted tells so")
     check(count == facts["records"] and (only or count == end - start), "bundle.json", "records of the range are missing")
     Made(files, "keys/vkeys.txt", *(key.text + "\n" for _, key in keys)).end()
+    if held: compare(held, tree, pinned, [key for _, key in keys])
     key, proof = signer(pinned, head, heads, keys), tree.consistency(old.size, 0, head.size) if old.size else []
     check(old.size == 0 or any(old.signed_by(key) for _, key in keys), "checkpoint.from", "is not signed by this log")
     Made(files, "consistency.txt", f"old {old.size}\n", *(base64.b64encode(h).decode() + "\n" for h in proof)).end()
@@ -274,7 +268,15 @@ def verify(path, pinned, held):
             *["note        the verify_bundle.py inside is not this program: do not run that one"] * other,
             "not proven  the plant's words (names, summaries) and clock; and, as by no log: an action that never was recorded"]
 
+def text_of(path):
+    check(os.path.isfile(path), path, "is no plain file")
+    with open(path, encoding="utf-8-sig", errors="replace") as file: return file.read(1 << 20)
+def head_of(text, where):  # a head as a file or the card holds it, whatever its line ends and indents became
+    bodies = re.findall(r"^( *)(\S+)\n\1(\d+)\n\1([A-Za-z0-9+/]{43}=) *$", text, re.M)
+    check(len(bodies) == 1, where, "holds no tree head (three lines and, below them, its signatures), or several")
+    return Head("\n".join([*bodies[0][1:], "", *re.findall("^ *(\u2014 \\S+ \\S+) *$", text, re.M), ""]).encode(), where)
 def main():
+    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(description="Checks an audit bundle of Daybook.")
     parser.error = lambda words: sys.exit(print(f"wrong use: {words}", file=sys.stderr) or 64)
     parser.add_argument("bundle", help="the tar, or the folder it was unpacked into")
@@ -284,15 +286,13 @@ def main():
     asked, pinned, held = parser.parse_args(), None, None
     try:
         if asked.key or asked.key_file:
-            found = set(re.findall(r"\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}", asked.key or open(asked.key_file).read()))
+            found = set(re.findall(r"\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}", asked.key or text_of(asked.key_file)))
             pinned = Key(found.pop() if len(found) == 1 else "", "--key")
-        held = Head(open(asked.head, "rb").read(), asked.head) if asked.head else None
-        os.stat(asked.bundle)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+        held = head_of(text_of(asked.head), asked.head) if asked.head else None
+        check(os.path.isfile(asked.bundle) or os.path.isdir(asked.bundle), asked.bundle, "is neither a file nor a folder")
+    except (OSError, ValueError) as error: parser.error(str(error))
     print("key pinned by you" if pinned else "KEY TAKEN FROM THE BUNDLE: proves only that it agrees with itself", flush=True)
-    try:
-        print("\n".join(verify(asked.bundle, pinned, held)) + "\nVERIFIED")
+    try: print("\n".join(verify(asked.bundle, pinned, held)) + "\nVERIFIED")
     except Exception as error:  # whatever a forged file provokes is a reason to refuse it
         sys.exit(print(f"NOT VERIFIED: {error if type(error) is ValueError else f'no bundle of this format ({error!r})'}") or 65)
 

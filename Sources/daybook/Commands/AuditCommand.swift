@@ -29,7 +29,7 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(
             name: .long,
             help: ArgumentHelp(
-                "The tree head that the auditor holds, or the first position, or a time: from there on.",
+                "The tree head that the auditor holds, the first position, or a time: from there on; a date is its start.",
                 valueName: "head-file|position|time"
             )
         )
@@ -95,7 +95,7 @@ struct AuditCommand: AsyncParsableCommand {
                 range.from = held.head.size
                 range.to = max(range.to, range.from)
             } else {
-                range.from = try home.moments().checkpoint(from)
+                range.from = try home.moments().start(from)
             }
             return range
         }

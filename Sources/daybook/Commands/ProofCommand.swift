@@ -173,7 +173,8 @@ struct ProofCommand: AsyncParsableCommand {
                 guard size <= newest.size else { throw tooNew(word, size, newest, nil) }
                 return size
             }
-            let head = try ProofFiles.head(word).head
+            let signed = try ProofFiles.head(word)
+            let head = signed.head
             guard head.origin == newest.origin else {
                 throw Failure(
                     "tree-head.foreign",
@@ -182,6 +183,7 @@ struct ProofCommand: AsyncParsableCommand {
                     status: ExitStatus.badData
                 )
             }
+            try log.requireSigned(signed)
             guard head.size <= newest.size else { throw tooNew(word, head.size, newest, head) }
             guard try log.root(size: head.size) == head.root else {
                 var failure = Failure(

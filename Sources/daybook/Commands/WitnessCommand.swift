@@ -98,7 +98,7 @@ struct WitnessCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show this witness's public key, and the newest head of each log it watches."
+            abstract: "Show this witness's public key, and the newest head of each log it watches; 65 after a fork."
         )
         @OptionGroup var global: GlobalOptions
         @Argument(help: "Only this log: its origin.")
@@ -118,6 +118,7 @@ struct WitnessCommand: AsyncParsableCommand {
             let own = try witness.verifier()
             let parts = logs.map { log in
                 "trusted key  \(log.keys.map(\.text).joined(separator: " "))\n\(log.head.note)"
+                    + WitnessCommand.warnings(log).map { "\($0)\n" }.joined()
             }
             global.printer.show(
                 (["witness      \(own?.text ?? "no key yet: its first head makes one")"] + parts)
@@ -127,6 +128,7 @@ struct WitnessCommand: AsyncParsableCommand {
                     "logs": .array(logs.map(WitnessCommand.json)),
                 ]
             )
+            if logs.contains(where: { !$0.forks.isEmpty }) { throw ExitCode(ExitStatus.badData) }
         }
     }
 
@@ -137,24 +139,38 @@ struct WitnessCommand: AsyncParsableCommand {
         func run() async throws {
             let logs = try Witness(folder: global.folders.witness).logs()
             let rows = logs.map { log in
-                [log.head.head.origin, "\(log.head.head.size)", Words.instant(WitnessCommand.instant(log.seenAt))]
+                [
+                    log.head.head.origin, "\(log.head.head.size)", Words.instant(WitnessCommand.instant(log.seenAt)),
+                    log.forks.isEmpty ? log.refused.isEmpty ? "none" : "a head was refused" : "FORK",
+                ]
             }
             global.printer.show(
                 TextTable(
-                    header: ["LOG", "EVENTS", "SEEN"],
+                    header: ["LOG", "EVENTS", "SEEN", "EVIDENCE"],
                     rows: rows,
                     empty: "this witness watches no log; `daybook witness add-head FILE --key VKEY --name NAME` begins"
-                ).text,
+                ).text + logs.flatMap(WitnessCommand.warnings).map { "\n\($0)" }.joined(),
                 .array(logs.map(WitnessCommand.json))
             )
         }
+    }
+
+    /// What must not be overlooked of a log.
+    private static func warnings(_ log: Witness.Log) -> [String] {
+        log.forks.map {
+            "FORK of \(log.head.head.origin): history was told in two ways; tell the auditor, trust neither, keep \($0)"
+        }
+            + log.refused.map {
+                "refused of \(log.head.head.origin): a head that was not shown to extend the known one, kept in \($0)"
+            }
     }
 
     private static func json(_ log: Witness.Log) -> JSONValue {
         [
             "origin": .string(log.head.head.origin), "tree_head": log.head.head.json,
             "keys": .array(log.keys.map { .string($0.text) }), "note": .string(log.head.note),
-            "seen_at": .string(instant(log.seenAt)),
+            "seen_at": .string(instant(log.seenAt)), "forks": .array(log.forks.map { .string($0) }),
+            "refused": .array(log.refused.map { .string($0) }),
         ]
     }
 

@@ -31,6 +31,16 @@ struct MomentReader {
         return Position(checkpoint)
     }
 
+    /// The first position of a range that begins at what the text names.
+    ///
+    /// A position is itself; a time is the first event recorded at it or later, and a date is the start of that day in the
+    /// plant's zone; a snapshot's name is its checkpoint. Throws a ``Failure`` for anything else.
+    func start(_ text: String) throws -> Position {
+        if let position = Position(text) { return position }
+        guard let instant = Self.instant(text, in: timeZone, dateIsEnd: false) else { return try checkpoint(text) }
+        return try log.position(after: instant - 1)
+    }
+
     private func checkpoint(after position: Position) throws -> Position {
         let head = try log.head().size
         guard position < head else {
@@ -44,13 +54,14 @@ struct MomentReader {
         return try log.page(from: position, limit: 1).next
     }
 
-    /// Microseconds of `YYYY-MM-DD`, `YYYY-MM-DDTHH:MM[:SS[.ffffff]]`, with `Z`, `+HH:MM` or none; a date is its end.
-    static func instant(_ text: String, in zone: TimeZone) -> Microseconds? {
+    /// Microseconds of `YYYY-MM-DD`, `YYYY-MM-DDTHH:MM[:SS[.ffffff]]`, with `Z`, `+HH:MM` or none; a date is its end, or its start.
+    static func instant(_ text: String, in zone: TimeZone, dateIsEnd: Bool = true) -> Microseconds? {
         guard let match = text.wholeMatch(of: pattern) else { return nil }
         let date = "\(match.output.1)"
         guard let time = match.output.2 else {
             guard let start = Timestamp("\(date)T00:00:00.000000Z") else { return nil }
-            return local(start.microseconds + 86_400_000_000, zone) - 1
+            return dateIsEnd
+                ? local(start.microseconds + 86_400_000_000, zone) - 1 : local(start.microseconds, zone)
         }
         let seconds = match.output.3.map { String($0) } ?? ":00"
         let fraction = (match.output.4.map { String($0.dropFirst()) } ?? "").padding(

@@ -107,10 +107,10 @@ struct Auditor {
         )
     }
 
-    /// Runs the verifier.
-    func run(_ words: [String]) async throws -> Outcome {
+    /// Runs the verifier, by Python alone or as `python` says.
+    func run(_ words: [String], python: [String] = ["python3", "-I"]) async throws -> Outcome {
         let alone = getuid() == 0 ? ["/usr/bin/unshare", "-n"] : []
-        let line = alone + ["/usr/bin/env", "python3", "-I", script] + words
+        let line = alone + ["/usr/bin/env"] + python + [script] + words
         return try await onThread { try Child(line, environment: Program.environment()).result() }
     }
 
