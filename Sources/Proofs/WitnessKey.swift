@@ -45,14 +45,18 @@ public struct WitnessKey: Sendable {
     }
 
     /// The head with this witness's cosignature as of a time in seconds since 1970, in the place of an older one of its own.
-    func cosign(_ head: SignedTreeHead, at time: UInt64) throws -> SignedTreeHead {
+    ///
+    /// Of the other lines those of `trusted` keys stay: whoever carries a head could fill it with lines of nobody's.
+    func cosign(_ head: SignedTreeHead, trusted: [VerifierKey], at time: UInt64) throws -> SignedTreeHead {
         let stamp = (0..<8).reversed().map { UInt8(truncatingIfNeeded: time >> (8 * UInt64($0))) }
         let signature = SignedTreeHead.Signature(
             name: verifier.name,
             keyID: verifier.keyID,
             bytes: stamp + Array(try key.signature(for: head.cosignedMessage(at: time)))
         )
-        let others = head.signatures.filter { $0.name != verifier.name || $0.keyID != verifier.keyID }
+        let others = head.signatures.filter { line in
+            trusted.contains { $0.name == line.name && $0.keyID == line.keyID }
+        }
         return SignedTreeHead(head.head, signatures: others + [signature])
     }
 

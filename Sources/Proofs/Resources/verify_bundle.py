@@ -213,6 +213,7 @@ def verify(path, pinned, held):
     head, old = Head(files["checkpoint"](), "checkpoint"), Head(files["checkpoint.from"](), "checkpoint.from")
     heads = [head] + [Head(files[name](), name) for name in files if re.fullmatch(r"keys/\d+\.checkpoint", name)]
     tree, start, end, only = Tree(head, files), facts["from"], facts["to"], facts["only"]
+    check(re.fullmatch(r'\[("[a-z0-9._]+",?)*\]', dumps(only)) and type(start) is type(end) is int, "bundle.json", "names no range")
     for other in heads + [old]: grown(tree, other)
     csv, ndjson = Made(files, "audit.csv", "\ufeff", csv_line(COLUMNS)), Made(files, "events.ndjson")
     artifacts, keys, needed, replaced, redactions, count, last = Made(files, "artifacts.sha256"), [], set(), {}, {}, 0, -1
@@ -267,7 +268,6 @@ def verify(path, pinned, held):
             *["rotated     the key you pinned handed over to the one above: pin that from now on"] * (key.text != (pinned or key).text),
             *["note        the verify_bundle.py inside is not this program: do not run that one"] * other,
             "not proven  the plant's words (names, summaries) and clock; and, as by no log: an action that never was recorded"]
-
 def text_of(path):
     check(os.path.isfile(path), path, "is no plain file")
     with open(path, encoding="utf-8-sig", errors="replace") as file: return file.read(1 << 20)
@@ -275,8 +275,8 @@ def head_of(text, where):  # a head as a file or the card holds it, whatever its
     bodies = re.findall(r"^( *)(\S+)\n\1(\d+)\n\1([A-Za-z0-9+/]{43}=) *$", text, re.M)
     check(len(bodies) == 1, where, "holds no tree head (three lines and, below them, its signatures), or several")
     return Head("\n".join([*bodies[0][1:], "", *re.findall("^ *(\u2014 \\S+ \\S+) *$", text, re.M), ""]).encode(), where)
+def plain(line): return re.sub(r"[^\x20-\x7e]", "?", line)  # nothing in a bundle may steer the terminal it is told on
 def main():
-    sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(description="Checks an audit bundle of Daybook.")
     parser.error = lambda words: sys.exit(print(f"wrong use: {words}", file=sys.stderr) or 64)
     parser.add_argument("bundle", help="the tar, or the folder it was unpacked into")
@@ -292,8 +292,8 @@ def main():
         check(os.path.isfile(asked.bundle) or os.path.isdir(asked.bundle), asked.bundle, "is neither a file nor a folder")
     except (OSError, ValueError) as error: parser.error(str(error))
     print("key pinned by you" if pinned else "KEY TAKEN FROM THE BUNDLE: proves only that it agrees with itself", flush=True)
-    try: print("\n".join(verify(asked.bundle, pinned, held)) + "\nVERIFIED")
+    try: print("\n".join(map(plain, verify(asked.bundle, pinned, held))) + "\nVERIFIED")
     except Exception as error:  # whatever a forged file provokes is a reason to refuse it
-        sys.exit(print(f"NOT VERIFIED: {error if type(error) is ValueError else f'no bundle of this format ({error!r})'}") or 65)
+        sys.exit(print(plain(f"NOT VERIFIED: {error if type(error) is ValueError else f'no bundle of this format ({error!r})'}")) or 65)
 
 main()
