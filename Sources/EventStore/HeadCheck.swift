@@ -1,3 +1,4 @@
+internal import CanonicalJSON
 internal import DurableFiles
 internal import Foundation
 
@@ -10,6 +11,14 @@ struct HeadCheck {
         let type: String
         /// Whether the key before was said to be lost, so that it could not sign the change.
         let isLost: Bool
+
+        /// nil for an event that changes no key.
+        init?(_ event: RecordedEvent) {
+            guard let key = LogEvents.verifierKey(from: event) else { return nil }
+            (position, type) = (event.position, event.type)
+            self.key = key
+            isLost = (try? JSONReader.canonical(event.data))?["lost"]?.truth ?? false
+        }
     }
 
     let transaction: LMDBTransaction

@@ -57,9 +57,7 @@ package final class LogImport {
             throw .damaged("the leaf hash has not 32 bytes", at: position, path: folder)
         }
         frontier.append(hash) { tiles.add($0, height: $1) }
-        if let key = LogEvents.verifierKey(from: checked.event) {
-            keys.append(HeadCheck.KeyChange(position: position, key: key, type: checked.event.type))
-        }
+        if let change = HeadCheck.KeyChange(checked.event) { keys.append(change) }
         batch.records.append((checked.event.record, checked.place))
         if batch.records.count >= Self.batchSize { try flush() }
     }

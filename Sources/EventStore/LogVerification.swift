@@ -153,9 +153,7 @@ public struct LogVerification: Sendable {
             else { throw Self.damaged(event.position, "it says a record was redacted, but not which") }
             announced[Position(position)] = digest
         default:
-            guard let key = LogEvents.verifierKey(from: event) else { return }
-            let isLost = (try? JSONReader.canonical(event.data))?["lost"]?.truth ?? false
-            keys.append(HeadCheck.KeyChange(position: event.position, key: key, type: event.type, isLost: isLost))
+            if let change = HeadCheck.KeyChange(event) { keys.append(change) }
         }
     }
 
