@@ -104,7 +104,7 @@ public struct Witness: Sendable {
             let keys = try trusted(head, known, terms)
             if let known { try judge(head, known.head, terms, watched) }
             let key = try ownKey(terms.name)
-            let cosigned = try key.cosign(head, trusted: keys, at: terms.time)
+            let cosigned = try key.cosign(head, trusted: keys + (known?.keys ?? []), at: terms.time)
             try watched.write(cosigned, keys: keys, seenAt: terms.time)
             return Answer(head: cosigned, previous: known?.head.head, keys: keys)
         }

@@ -108,6 +108,7 @@ struct AuditBundleTests {
             let new = try plant.check(path, key: second)
             #expect(new.exit == 0 && !new.said.contains("rotated"), "\(new.said)")
         }
+        try FileManager.default.removeItem(atPath: "\(plant.log.folders.keys)/log.key")
         _ = try await plant.log.rotateKey(lost: true, actor: UUID(), metadata: person)
         try await plant.append(2)
         let third = plant.log.identity.verifierKey
