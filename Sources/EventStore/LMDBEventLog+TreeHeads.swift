@@ -130,7 +130,7 @@ extension LMDBEventLog: TileReading {
         let head = newest.head.head
         return try environment.read { transaction throws(EventStoreError) in
             guard try transaction.size() >= head.size else { return newest }
-            // Where an older program has appended without tiles, those up to the newest stored head are there.
+            // Tiles reach as far as the newest stored head: without one there is nothing to compare.
             guard let covered = try transaction.newestTreeHead()?.head.size, covered >= head.size else { return newest }
             return try transaction.treeRoot(size: head.size) == head.root ? nil : newest
         }
