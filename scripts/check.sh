@@ -12,5 +12,14 @@ step scripts/setup.sh build test
 step scripts/lint.sh
 step swift build --build-tests
 # Unit tests, house rules, generated reference against the committed files, kill rounds, and the real binary end to end.
-DAYBOOK_KILL_SECONDS="${DAYBOOK_KILL_SECONDS:-60}" step swift test --skip-build
+export DAYBOOK_KILL_SECONDS="${DAYBOOK_KILL_SECONDS:-60}"
+record=.build/check.log
+if ! step swift test --skip-build >"$record" 2>&1; then
+    # What failed stands last, where it is looked for first.
+    cat "$record"
+    printf '\n== check: FAILED (the whole record: %s)\n' "$record"
+    grep -E '✘|Fatal error|error:' "$record" | head -100
+    exit 1
+fi
+grep -E '^(FIGURES|SKIPPED)|^✔ Test run|seconds\.$' "$record" | grep -vE '^[✔➜] (Test|Suite) "' || true
 printf '\n== check: all green\n'

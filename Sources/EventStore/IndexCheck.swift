@@ -39,13 +39,17 @@ struct IndexCheck {
         }
         var expected = 0
         var count = try transaction.newestTreeHead()?.head.size ?? 0
+        // Finished tiles, and each hash of the unfinished one.
         while count > 0 {
-            expected += Int((count + 255) / 256)
+            expected += Int(count / 256 + count % 256)
             count /= 256
         }
         let stored = try entries(in: transaction.tables.tiles)
         guard stored == expected else {
-            throw LogVerification.damaged(nil, "there are \(stored) Merkle tiles, and \(expected) belong to the log")
+            throw LogVerification.damaged(
+                nil,
+                "there are \(stored) entries of Merkle tiles, and \(expected) belong to the log"
+            )
         }
     }
 

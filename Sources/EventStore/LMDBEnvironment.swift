@@ -147,13 +147,13 @@ final class LMDBEnvironment: @unchecked Sendable {
         return code
     }
 
-    /// The last committed transaction's number: it moves with each append, whichever process made it.
+    /// The number of the transaction that a reader sees now: it moves with each append, whichever process made it.
+    ///
+    /// Taken by a reader, not from `mdb_env_info`, which looks at the meta page: that is there before the commit has
+    /// synchronised it, and readers see it only afterwards. Whoever was woken in between would find nothing and not be woken
+    /// again. Nil when the environment is closed or cannot be read.
     func lastTransaction() -> Int? {
-        gate.enter()
-        defer { gate.leave() }
-        guard !isClosed else { return nil }
-        var info = MDB_envinfo()
-        return mdb_env_info(raw, &info) == MDB_SUCCESS ? info.me_last_txnid : nil
+        try? read { transaction throws(EventStoreError) in mdb_txn_id(transaction.raw) }
     }
 
     /// Frees the reader slots of processes that have died; returns how many.

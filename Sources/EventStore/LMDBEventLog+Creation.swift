@@ -111,7 +111,7 @@ extension LMDBEventLog {
             let head = TreeHead(origin: identity.origin, size: planner.tail.size, root: planner.tail.frontier.root)
             let signed = SignedTreeHead(head, signatures: [try key.signature(under: head)])
             try transaction.put(planner.tiles?.takeChanges() ?? [])
-            try transaction.put(signed)
+            try transaction.setNewest(signed)
             return ((signed, planner.tail.recordedAt), true)
         }
         try DurableFile.synchroniseDirectory(folder)

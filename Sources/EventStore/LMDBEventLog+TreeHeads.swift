@@ -22,9 +22,7 @@ extension LMDBEventLog: TileReading {
             return try environment.write { transaction throws(EventStoreError) in
                 // Another process may have appended since; the head given out is the newest one then.
                 guard let newest = try transaction.newestTreeHead() else { throw .headless(transaction.path) }
-                guard try transaction.givenOut() != newest.head.size else { return (newest, false) }
-                try transaction.setGivenOut(newest.head.size)
-                return (newest, true)
+                return (newest, try transaction.keep(newest))
             }
         }
         return try environment.write { transaction throws(EventStoreError) in
@@ -34,8 +32,8 @@ extension LMDBEventLog: TileReading {
             try transaction.put(edge.takeChanges())
             let head = TreeHead(origin: key.origin.text, size: tail.size, root: tail.frontier.root)
             let signed = SignedTreeHead(head, signatures: [try key.signature(under: head)])
-            try transaction.put(signed)
-            try transaction.setGivenOut(head.size)
+            try transaction.setNewest(signed)
+            try transaction.keep(signed)
             return (signed, true)
         }
     }

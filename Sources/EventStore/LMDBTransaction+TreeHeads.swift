@@ -6,70 +6,108 @@ extension LMDBTransaction: TileReading {
         guard 0...7 ~= level, 1...256 ~= width else {
             throw .invalid("there is no tile of level \(level) and width \(width)")
         }
-        let stored = try value(in: tables.tiles, under: TileKey(level: level, index: index).bytes)
-        guard let stored, stored.count >= 32 * width else {
+        let key = TileKey(level: level, index: index)
+        if let stored = try value(in: tables.tiles, under: key.bytes), stored.count == TileEdge.tileBytes {
+            return Array(stored[..<(32 * width)])
+        }
+        let hashes = try unfinishedTile(key)
+        guard hashes.count >= 32 * width else {
             throw .damaged("the tile \(index) of level \(level) has no \(width) hashes", at: nil, path: path)
         }
-        return Array(stored[..<(32 * width)])
+        return Array(hashes[..<(32 * width)])
     }
 
-    func put(_ changes: [TileEdge.Change]) throws(EventStoreError) {
-        for change in changes {
-            let key = TileKey(level: change.level, index: change.index).bytes
-            try put(change.bytes, in: tables.tiles, under: key, 0)
-        }
+    /// All hashes that are stored of a tile, whether it is finished or not.
+    func storedHashes(level: Int, index: UInt64) throws(EventStoreError) -> [UInt8] {
+        let key = TileKey(level: level, index: index)
+        if let finished = try value(in: tables.tiles, under: key.bytes) { return Array(finished) }
+        return try unfinishedTile(key)
     }
 
-    /// The newest signed head; nil in a log that has none yet.
-    func newestTreeHead() throws(EventStoreError) -> SignedTreeHead? {
-        try withCursor(on: tables.heads) { cursor throws(EventStoreError) in
-            guard let last = try cursor.move(MDB_LAST) else { return nil }
-            return try treeHead(last)
-        }
-    }
-
-    /// Every head that is kept, by size.
-    func treeHeads() throws(EventStoreError) -> [SignedTreeHead] {
-        try withCursor(on: tables.heads) { cursor throws(EventStoreError) in
-            var heads: [SignedTreeHead] = []
-            var entry = try cursor.move(MDB_FIRST)
-            while let found = entry {
-                heads.append(try treeHead(found))
+    private func unfinishedTile(_ key: TileKey) throws(EventStoreError) -> [UInt8] {
+        try withCursor(on: tables.tiles) { cursor throws(EventStoreError) in
+            var hashes: [UInt8] = []
+            var entry = try cursor.seek(atOrAfter: key.hash(0))
+            while let found = entry, hashes.count < TileEdge.tileBytes {
+                let place = key.hash(hashes.count / 32)
+                guard withUnsafeBytes(of: place, { $0.elementsEqual(found.key) }), found.value.count == 32 else {
+                    break
+                }
+                hashes += found.value
                 entry = try cursor.move(MDB_NEXT)
             }
-            return heads
+            return hashes
         }
     }
 
-    private func treeHead(_ entry: LMDBCursor.Entry) throws(EventStoreError) -> SignedTreeHead {
-        guard entry.key.count == 8, let head = SignedTreeHead(note: String(decoding: entry.value, as: UTF8.self)),
-            head.head.size == entry.key.bigEndian(at: 0)
-        else { throw .damaged("a stored tree head is unreadable", at: nil, path: path) }
-        return head
+    /// Puts finished tiles whole, and of an unfinished one each new hash by itself.
+    ///
+    /// A commit so touches one page of tiles, where the unfinished tile as a whole would be two that are rarely free side
+    /// by side, and let the file grow each time.
+    func put(_ changes: [TileEdge.Change]) throws(EventStoreError) {
+        for change in changes {
+            let key = TileKey(level: change.level, index: change.index)
+            if change.isFinished {
+                for place in 0..<change.stored { try remove(key.hash(place)) }
+                try put(change.bytes, in: tables.tiles, under: key.bytes, 0)
+                continue
+            }
+            for place in change.stored..<change.bytes.count / 32 {
+                try put(Array(change.bytes[32 * place..<32 * place + 32]), in: tables.tiles, under: key.hash(place), 0)
+            }
+        }
     }
 
-    func put(_ head: SignedTreeHead) throws(EventStoreError) {
-        try put(Array(head.note.utf8), in: tables.heads, under: head.head.size.bigEndian, 0)
-    }
-
-    func removeTreeHead(ofSize size: Position) throws(EventStoreError) {
-        let code = withUnsafeBytes(of: size.bigEndian) { key in
+    private func remove(_ key: some BitwiseCopyable) throws(EventStoreError) {
+        let code = withUnsafeBytes(of: key) { key in
             var key = MDB_val(key)
-            return mdb_del(raw, tables.heads, &key, nil)
+            return mdb_del(raw, tables.tiles, &key, nil)
         }
         if code != MDB_NOTFOUND { try require(code, "write to") }
     }
 
-    /// The size of the newest head that was given out; 0 for none.
-    func givenOut() throws(EventStoreError) -> Position {
-        guard let bytes = try metadata("kept"), bytes.count == 8 else { return 0 }
-        return bytes.bigEndian(at: 0)
+    /// The newest signed head; nil in a log that has none yet.
+    func newestTreeHead() throws(EventStoreError) -> SignedTreeHead? {
+        guard let note = try metadata("newest") else { return nil }
+        return try treeHead(note)
     }
 
-    func setGivenOut(_ size: Position) throws(EventStoreError) {
-        var bytes: [UInt8] = []
-        bytes.append(bigEndian: size)
-        try putMetadata("kept", bytes)
+    /// Every head that is kept, by size, and the newest.
+    func treeHeads() throws(EventStoreError) -> [SignedTreeHead] {
+        var heads: [SignedTreeHead] = []
+        try withCursor(on: tables.heads) { cursor throws(EventStoreError) in
+            var entry = try cursor.move(MDB_FIRST)
+            while let found = entry {
+                let head = try treeHead(found.value)
+                guard found.key.count == 8, head.head.size == found.key.bigEndian(at: 0) else {
+                    throw .damaged("a tree head of size \(head.head.size) is kept as another's", at: nil, path: path)
+                }
+                heads.append(head)
+                entry = try cursor.move(MDB_NEXT)
+            }
+        }
+        if let newest = try newestTreeHead(), newest.head.size != heads.last?.head.size { heads.append(newest) }
+        return heads
+    }
+
+    private func treeHead(_ note: UnsafeRawBufferPointer) throws(EventStoreError) -> SignedTreeHead {
+        guard let head = SignedTreeHead(note: String(decoding: note, as: UTF8.self)) else {
+            throw .damaged("a stored tree head is unreadable", at: nil, path: path)
+        }
+        return head
+    }
+
+    /// Makes a head the newest; the one before is forgotten unless it is kept.
+    func setNewest(_ head: SignedTreeHead) throws(EventStoreError) {
+        try putMetadata("newest", Array(head.note.utf8))
+    }
+
+    /// Keeps a head for ever; false when one of its size is kept already.
+    @discardableResult
+    func keep(_ head: SignedTreeHead) throws(EventStoreError) -> Bool {
+        guard try value(in: tables.heads, under: head.head.size.bigEndian) == nil else { return false }
+        try put(Array(head.note.utf8), in: tables.heads, under: head.head.size.bigEndian, 0)
+        return true
     }
 
     /// The public half of the key in force.
@@ -149,8 +187,15 @@ extension LMDBTransaction: TileReading {
 /// A key of the `ti` table: one byte for the level, then the index, big-endian.
 struct TileKey {
     typealias Bytes = (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8)
+    typealias HashBytes = (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8)
 
     let bytes: Bytes
+
+    /// The key of one hash of the tile while it is unfinished: its place behind the tile's key.
+    func hash(_ place: Int) -> HashBytes {
+        let (level, a, b, c, d, e, f, g, h) = bytes
+        return (level, a, b, c, d, e, f, g, h, UInt8(place))
+    }
 
     init(level: Int, index: UInt64) {
         func byte(_ shift: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: index >> shift) }

@@ -166,13 +166,13 @@ package final class LogImport {
             }
             try transaction.put(changes)
             if isLast, let key {
-                for head in heads { try transaction.put(head) }
+                for head in heads { try transaction.keep(head) }
+                if let newest = heads.last { try transaction.setNewest(newest) }
                 _ = try HeadCheck(transaction: transaction, keys: keys, size: size, allHeads: true).checkKept()
                 try transaction.putMetadata("fmt", Array(LMDBEventLog.format.utf8))
                 try transaction.putMetadata("origin", Array(key.name.utf8))
                 try transaction.putMetadata("vkey", Array(key.text.utf8))
                 try transaction.putMetadata("head", stored)
-                if let size = heads.last?.head.size { try transaction.setGivenOut(size) }
             }
             return ((), true)
         }

@@ -34,8 +34,8 @@ final class LogWriter: @unchecked Sendable {
         var tiles = TileEdge()
         /// Why nothing can be signed, where that is so.
         var key: Result<LogKey, EventStoreError>?
-        /// The size of the newest stored head, unless it was given out and has to stay; 0 for none.
-        var passingHead: Position = 0
+        /// The newest signed head.
+        var newest: SignedTreeHead?
     }
 
     init(
@@ -169,6 +169,8 @@ final class LogWriter: @unchecked Sendable {
         memory.tiles = planner.tiles ?? TileEdge()
         guard planner.tail.size > before.size else { return done }
         let treeHead = try sign(change, in: transaction)
+        // The head over a change of keys proves the change, and is kept.
+        if change != nil { try transaction.keep(treeHead) }
         try store(treeHead, after: before, in: transaction)
         for index in done.results.indices {
             guard case .success(var result) = done.results[index], !result.isRepeat else { continue }
@@ -215,8 +217,6 @@ final class LogWriter: @unchecked Sendable {
             }
             try transaction.putMetadata("origin", Array(change.key.origin.text.utf8))
             try transaction.putMetadata("vkey", Array(change.key.verifierKey.utf8))
-            // The head over a change of keys proves the change, and stays as one that was given out.
-            try transaction.setGivenOut(memory.tail.size)
             memory.key = .success(change.key)
         } else if case .success(let key) = memory.key {
             signers.append(key)
@@ -228,19 +228,18 @@ final class LogWriter: @unchecked Sendable {
         return SignedTreeHead(head, signatures: signatures)
     }
 
-    /// Puts tiles, signed head and tail; of the heads of one minute only the last stays, and every one given out.
+    /// Puts tiles, signed head and tail; the head before is kept when it was the last of its minute.
     private func store(
         _ treeHead: SignedTreeHead,
         after before: LogTail,
         in transaction: LMDBTransaction
     ) throws(EventStoreError) {
         try transaction.put(memory.tiles.takeChanges())
-        let isSameMinute = before.recordedAt / 60_000_000 == memory.tail.recordedAt / 60_000_000
-        if memory.passingHead > 0, isSameMinute, try transaction.givenOut() != memory.passingHead {
-            try transaction.removeTreeHead(ofSize: memory.passingHead)
+        if let last = memory.newest, before.recordedAt / 60_000_000 != memory.tail.recordedAt / 60_000_000 {
+            try transaction.keep(last)
         }
-        try transaction.put(treeHead)
-        memory.passingHead = treeHead.head.size
+        try transaction.setNewest(treeHead)
+        memory.newest = treeHead
         memory.stored = memory.tail.stored
         try transaction.putMetadata("head", memory.stored)
     }
@@ -253,7 +252,7 @@ final class LogWriter: @unchecked Sendable {
         let verifierKey = try transaction.verifierKey()
         var fresh = Memory(tail: try transaction.tail(), stored: Array(head))
         fresh.tiles = try transaction.tileEdge(of: fresh.tail)
-        fresh.passingHead = try transaction.newestTreeHead()?.head.size ?? 0
+        fresh.newest = try transaction.newestTreeHead()
         if case .success(let key) = memory.key, key.verifierKey == verifierKey {
             fresh.key = .success(key)
         } else {

@@ -96,17 +96,16 @@ struct RecordSweep {
     private func storedTile(
         of position: Position,
         in transaction: LMDBTransaction
-    ) throws(EventStoreError) -> UnsafeRawBufferPointer? {
-        guard position < covered else { return nil }
-        let key = TileKey(level: 0, index: position / UInt64(Self.group)).bytes
-        return try transaction.value(in: transaction.tables.tiles, under: key)
+    ) throws(EventStoreError) -> [UInt8] {
+        guard position < covered else { return [] }
+        return try transaction.storedHashes(level: 0, index: position / UInt64(Self.group))
     }
 
     /// Checks one record and returns its leaf: hashed, or the tile's own where the record was redacted.
     private func look(
         at entry: LMDBCursor.Entry?,
         _ position: Position,
-        _ tile: UnsafeRawBufferPointer?,
+        _ tile: [UInt8],
         _ names: inout StreamNames,
         _ piece: inout Piece
     ) -> Result<TreeHash, Words> {
@@ -116,8 +115,7 @@ struct RecordSweep {
         }
         let record = entry.value
         let offset = 32 * Int(position % UInt64(Self.group))
-        let stored =
-            position < covered ? tile.flatMap { $0.count >= offset + 32 ? TreeHash($0, at: offset) : nil } : nil
+        let stored = tile.count >= offset + 32 ? tile.withUnsafeBytes { TreeHash($0, at: offset) } : nil
         guard position >= covered || stored != nil else { return bad("its Merkle tile is missing or too short") }
         let layout: RecordLayout
         do throws(RecordError) {

@@ -49,18 +49,26 @@ extension TileReading {
 
 /// The unfinished tile of each level: what the next leaf changes.
 struct TileEdge: Sendable {
-    /// A tile whose bytes differ from what is stored.
+    static let tileBytes = 256 * 32
+
+    /// A tile that has more hashes than are stored.
     struct Change {
         let level: Int
         let index: UInt64
+        /// All its hashes.
         let bytes: [UInt8]
+        /// How many of them are stored.
+        let stored: Int
+
+        var isFinished: Bool { bytes.count == TileEdge.tileBytes }
     }
 
     /// For each level the hashes of the unfinished tile: fewer than 256.
     private var unfinished: [[UInt8]] = [[]]
     private var counts: [UInt64] = [0]
     private var finished: [Change] = []
-    private var touched: [Bool] = [false]
+    /// How many hashes of the unfinished tile are stored.
+    private var stored: [Int] = [0]
 
     init() {}
 
@@ -77,7 +85,7 @@ struct TileEdge: Sendable {
             count /= 256
         } while count > 0
         counts.removeFirst()
-        touched = unfinished.map { _ in false }
+        stored = unfinished.map { $0.count / 32 }
     }
 
     /// Takes the root of the newest complete subtree of a height; heights that no tile holds are passed over.
@@ -87,25 +95,28 @@ struct TileEdge: Sendable {
         if level == unfinished.count {
             unfinished.append([])
             counts.append(0)
-            touched.append(false)
+            stored.append(0)
         }
         hash.append(to: &unfinished[level])
         counts[level] += 1
-        touched[level] = true
-        guard unfinished[level].count == 8192 else { return }
-        finished.append(Change(level: level, index: counts[level] / 256 - 1, bytes: unfinished[level]))
+        guard unfinished[level].count == Self.tileBytes else { return }
+        finished.append(change(level, index: counts[level] / 256 - 1))
         unfinished[level] = []
-        touched[level] = false
+        stored[level] = 0
     }
 
     /// The tiles to store, after which they count as stored.
     mutating func takeChanges() -> [Change] {
         var changes = finished
-        for level in unfinished.indices where touched[level] {
-            changes.append(Change(level: level, index: counts[level] / 256, bytes: unfinished[level]))
-            touched[level] = false
+        for level in unfinished.indices where unfinished[level].count > 32 * stored[level] {
+            changes.append(change(level, index: counts[level] / 256))
+            stored[level] = unfinished[level].count / 32
         }
         finished = []
         return changes
+    }
+
+    private func change(_ level: Int, index: UInt64) -> Change {
+        Change(level: level, index: index, bytes: unfinished[level], stored: stored[level])
     }
 }

@@ -45,6 +45,30 @@ struct CrowdTests {
         Self.crowd.say("4 x \(rounds) appends by 4 processes beside 4 readers: \(total) of \(total)")
     }
 
+    @Test("A reader comes to the last event although its commit is slow to the very end")
+    func slowCommit() async throws {
+        guard let strace = Machine.program("strace") else {
+            return Skipped.line("a slow commit", because: "strace is not installed")
+        }
+        let folder = try TemporaryFolder("daybook-slow")
+        let log = try TestWriter.makeLog(in: folder.path)
+        // The page that makes the commit valid is seen by all long before the process that wrote it goes on.
+        let tracer = [
+            strace, "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:delay_exit=60000",
+        ]
+        let (reader, writer) = try await onThread {
+            let reader = try Child([TestWriter.program, "follow", log, "3"], environment: Program.environment())
+            while !reader.text.contains("at 1"), !reader.isGone(within: 1) {}
+            let append = [TestWriter.program, "append", log, "1", "1", "1"]
+            let writer = try Child(tracer + append, environment: Program.environment()).result()
+            // Without an answer to the last event it would wait for ever: then it is ended, and the test fails.
+            if !reader.isGone(within: 20_000) { reader.kill() }
+            return (reader.result(), writer)
+        }
+        guard writer.exit == 0 else { return Skipped.line("a slow commit", because: "tracing is not allowed here") }
+        #expect(reader.exit == 0 && reader.output.split(separator: "\n").last == "at 3", "\(reader)")
+    }
+
     @Test("A reader that died in the middle of a read does not let the file grow")
     func staleReader() async throws {
         let rounds = (Self.crowd.asked ?? Self.crowd.least) * 2
