@@ -142,12 +142,15 @@ extension People {
     ///
     /// Without patience a reader in the way leaves it to a later opening.
     private func settle(isPatient: Bool) throws(PeopleFault) {
-        let (isDue, superseded) = try reading { database in
+        let (isDue, named) = try reading { database in
             (
                 try Self.value("vacuum", database) > 0,
                 try Int.fetchAll(database, sql: "SELECT epoch FROM key_epoch WHERE state = 'superseded' ORDER BY epoch")
             )
         }
+        // The key of an earlier epoch that somebody brought back; one above the present is of a later state of this file.
+        let current = try reading { try Self.epoch($0) } ?? 0
+        let superseded = Set(named).union(keys.epochs.filter { $0 < current }).sorted()
         guard isDue || !superseded.isEmpty else { return }
         do {
             if isDue { try queue.vacuum() }

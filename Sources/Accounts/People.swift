@@ -113,6 +113,24 @@ package final class People: Sendable {
         }
     }
 
+    /// Those of some files of keys whose key the file of people at `path` does not use: they open only names that were erased.
+    ///
+    /// None where there is no such file: it may come later. Changes nothing, but for what a crash left to take back. Throws
+    /// ``PeopleFault`` when it cannot be read.
+    package static func keysOfOtherEpochs(_ names: [String], path: String) throws(PeopleFault) -> Set<String> {
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            let current = try queue.read { try $0.tableExists("key_epoch") ? Self.epoch($0) : nil }
+            try queue.close()
+            return Set(names.filter { name in PeopleKeyFolder.epoch(ofFile: name).map { $0 != current } ?? false })
+        } catch {
+            throw Self.storage(error)
+        }
+    }
+
     /// Every person, by name; with pseudonyms for names while the key cannot be read.
     package func all() throws(PeopleFault) -> [Person] {
         try reading { database in

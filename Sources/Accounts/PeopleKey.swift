@@ -123,10 +123,17 @@ struct PeopleKeyFolder: Sendable {
         and `daybook init` makes you known under a new pseudonym
         """
 
+    /// The epochs that have a file.
+    var epochs: [Int] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).compactMap(Self.epoch(ofFile:))
+    }
+
     /// The greatest epoch that has a file; 0 for none.
-    var greatestEpoch: Int {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.compactMap { $0.wholeMatch(of: /people\.(\d{1,9})\.key/).flatMap { Int($0.output.1) } }.max() ?? 0
+    var greatestEpoch: Int { epochs.max() ?? 0 }
+
+    /// The epoch that a file name in the folder of keys stands for; nil for one of another kind.
+    static func epoch(ofFile name: String) -> Int? {
+        name.wholeMatch(of: /people\.(\d{1,9})\.key/).flatMap { Int($0.output.1) }
     }
 
     /// Overwrites a key's bytes on disk, then removes its file; one that is gone is well.

@@ -92,7 +92,8 @@ package enum BackupArchive {
 
     /// Reads a backup whole and compares every file in it with the manifest; with a folder, unpacks what is under `home/`.
     ///
-    /// Throws ``BackupFault`` with `damaged` naming the first thing that is wrong. The folder is the caller's to remove then.
+    /// A file that no backup has is wrong too: keys or tree heads among them would pass for the home's own. Throws ``BackupFault``
+    /// with `damaged` naming the first thing that is wrong. The folder is the caller's to remove then.
     package static func read(_ path: String, unpackingInto folder: String? = nil) throws -> Report {
         let found: (files: [BackupFile], manifest: BackupManifest)
         do {
@@ -120,8 +121,11 @@ package enum BackupArchive {
                 manifest = try Self.manifest(&reader, path)
                 continue
             }
+            guard let place = Place(member.path) else {
+                throw BackupFault.damaged(path, "\(member.path) is no file of a backup")
+            }
             var hasher = SHA256()
-            let target = try folder.flatMap { try Target(member, beneath: $0) }
+            let target = try folder.flatMap { try Target(place, beneath: $0) }
             while case let part = try reader.read(limit: partSize), !part.isEmpty {
                 hasher.update(data: part)
                 try target?.write(part)
@@ -157,17 +161,43 @@ package enum BackupArchive {
         return missing.map { "\($0) is missing" } ?? "its files are in another order than in its manifest"
     }
 
+    /// Where a member belongs, and the modes it gets there: what the archive says of modes is not asked.
+    private struct Place {
+        /// Its path in the home; nil for the tree heads, which a backup holds for information.
+        let path: String?
+        let mode: mode_t
+        let folderMode: mode_t
+
+        /// nil for a member that no backup has.
+        init?(_ member: String) {
+            let parts = member.split(separator: "/").map(String.init)
+            guard parts.allSatisfy({ !$0.hasPrefix(".") }) else { return nil }
+            let isPrivate: Bool
+            switch (parts.first, parts.dropFirst().first, parts.count) {
+            case ("tree-heads", _, 2...): isPrivate = true
+            case ("home", "models", 3...): isPrivate = false
+            case ("home", "config", 3) where parts[2] == "daybook.yaml": isPrivate = false
+            case ("home", "data", 3) where parts[2] == "state.db": isPrivate = true
+            case ("home", "data", 4) where parts[2] == "log" && parts[3] == "data.mdb": isPrivate = true
+            case ("home", "data", 4) where parts[2] == "blobs": isPrivate = true
+            case ("home", "data", 4...) where parts[2] == "receipts": isPrivate = true
+            default: return nil
+            }
+            path = parts[0] == "home" ? parts.dropFirst().joined(separator: "/") : nil
+            (mode, folderMode) = isPrivate ? (0o600, 0o700) : (0o644, 0o755)
+        }
+    }
+
     /// A file being unpacked.
     private final class Target {
         private let file: FileDescriptor
 
         /// nil for a member that is not part of the home.
-        init?(_ member: TarMember, beneath folder: String) throws {
-            guard member.path.hasPrefix("home/") else { return nil }
-            let path = "\(folder)/\(member.path.dropFirst("home/".count))"
-            let isPrivate = member.path.hasPrefix("home/data/")
-            try DurableFile.makeDirectory(DurableFile.parent(of: path), mode: isPrivate ? 0o700 : 0o755)
-            file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: member.mode & 0o777)
+        init?(_ place: Place, beneath folder: String) throws {
+            guard let name = place.path else { return nil }
+            let path = "\(folder)/\(name)"
+            try DurableFile.makeDirectory(DurableFile.parent(of: path), mode: place.folderMode)
+            file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: place.mode)
         }
 
         func write(_ bytes: [UInt8]) throws { try file.write(bytes) }

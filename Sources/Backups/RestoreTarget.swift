@@ -1,5 +1,5 @@
 internal import CanonicalJSON
-internal import DurableFiles
+package import DurableFiles
 internal import EventStore
 internal import Foundation
 internal import Glibc
@@ -76,12 +76,24 @@ package struct RestoreTarget: Sendable {
         return try FileManager.default.contentsOfDirectory(atPath: path).isEmpty
     }
 
+    /// Keeps everybody else out of the home that stands here, from before it is looked at until it has gone aside.
+    ///
+    /// Whoever appended to it in between would be answered, and his events lost unseen. nil where no home stands, or where one
+    /// stands that must stay. Throws ``BackupFault`` with `busy` when somebody works in it.
+    package func lock() throws -> FileLock? {
+        try requireFolder()
+        guard access(data, F_OK) == 0, try replacing || isFree() else { return nil }
+        if let lock = try FileLock.take(folders.lock) { return lock }
+        throw BackupFault(.busy, "another process works in the home at \(path)", hint: "stop it, then try again")
+    }
+
     /// Throws ``BackupFault`` unless the log may come here: `foreign`, `newer` when a tree head here is not one of it, `exists`.
     ///
-    /// When replacing, a home that stands here is no hindrance, as long as the log that comes goes on from it.
-    package func admit(_ incoming: Incoming) throws {
+    /// When replacing, a home that stands here is no hindrance, as long as the log that comes goes on from it. `lock` is what
+    /// ``lock()`` returned.
+    package func admit(_ incoming: Incoming, under lock: FileLock?) throws {
         try requireFolder()
-        for seen in try heads() { try compare(seen, incoming) }
+        for seen in try heads(under: lock) { try compare(seen, incoming) }
         try requireFree()
     }
 
@@ -97,11 +109,11 @@ package struct RestoreTarget: Sendable {
     }
 
     /// The newest heads that are known here: of the log itself and of those outside it.
-    private func heads() throws -> [TreeHead] {
+    private func heads(under lock: FileLock?) throws -> [TreeHead] {
         var found: [TreeHead] = []
         if let outside = try folders.newestTreeHead() { found.append(outside.head) }
         // A log that cannot be opened is no hindrance: it is what a backup is for, and its heads lie outside too.
-        if hasLog, let log = try? StagedLog.open(data: data, isAlone: false), let head = try? log.head() {
+        if hasLog, let log = try? StagedLog.open(data: data, isAlone: false, under: lock), let head = try? log.head() {
             found.append(TreeHead(origin: log.identity.origin, size: head.size, root: head.root))
         }
         return found
@@ -136,17 +148,18 @@ package struct RestoreTarget: Sendable {
     }
 
     /// Copies the tree heads and keys that stand here into a new home's `data`.
+    ///
+    /// Nothing there hides them: a key takes its place whatever stands in it, tree heads are added to those of the same day.
     package func carry(into newData: String) throws {
         for (folder, mode) in [("tree-heads", UInt32(0o600)), ("keys", 0o400)] {
             for source in try BackupArchive.Source.all(beneath: "\(data)/\(folder)", as: folder, mode: mode) {
                 let target = "\(newData)/\(source.path)"
                 try DurableFile.makeDirectory(DurableFile.parent(of: target), mode: 0o700)
-                guard access(target, F_OK) != 0 else { continue }
-                try DurableFile.write(
-                    try DurableFile.read(source.file, limit: 1 << 30),
-                    to: target,
-                    mode: mode_t(source.mode)
-                )
+                var bytes = try DurableFile.read(source.file, limit: 1 << 30)
+                if folder == "tree-heads", access(target, F_OK) == 0 {
+                    bytes = LogFolders.treeHeads(try DurableFile.read(target, limit: 1 << 30), adding: bytes)
+                }
+                try DurableFile.write(bytes, to: target, mode: mode_t(source.mode))
             }
         }
     }
@@ -189,9 +202,9 @@ package struct RestoreTarget: Sendable {
 
     /// Lets a finished home take the place; returns where what stood there is kept, or nil.
     ///
-    /// `stamp` makes that name. Throws ``BackupFault`` with `busy` when somebody works in the home that stands there, and with
-    /// `exists` when one has come there since it was admitted.
-    package func take(_ staged: String, stamp: String) throws -> String? {
+    /// `stamp` makes that name, and `lock` is what ``lock()`` returned. Throws ``BackupFault`` with `exists` or `busy` when a
+    /// home has come there since it was admitted.
+    package func take(_ staged: String, stamp: String, under lock: FileLock?) throws -> String? {
         try synchronise(staged)
         if try isEmpty() {
             do {
@@ -203,19 +216,11 @@ package struct RestoreTarget: Sendable {
                 try requireFree()
             }
         }
-        var lock: FileLock?
-        if access(data, F_OK) == 0 {
-            lock = try FileLock.take(folders.lock)
-            guard lock != nil else {
-                throw BackupFault(
-                    .busy,
-                    "another process works in the home at \(path)",
-                    hint: "stop it, then try again"
-                )
-            }
-        }
         return try withExtendedLifetime(lock) {
             try requireFree()
+            guard lock != nil || access(data, F_OK) != 0 else {
+                throw BackupFault(.busy, "a home has just come to \(path)", hint: "look at it, then try again")
+            }
             // Under a name that nobody removes, so that a crash between the two steps loses neither.
             let aside = "\(path).before-restore-\(stamp)"
             try DurableFile.moveToNewName(staged, to: aside)

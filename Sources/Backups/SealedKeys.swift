@@ -136,6 +136,10 @@ package struct SealedKeys: Sendable {
         package var written: [String] = []
         /// Paths of signing keys that were left out: the log names another one.
         package var leftOut: [String] = []
+        /// Paths of keys of erased names, which were left out.
+        package var erased: [String] = []
+        /// Paths at which another key stands, which was left there.
+        package var inTheWay: [String] = []
         /// Whether the signing key that the log names stands in the folder now.
         package var hasLogKey = false
     }
@@ -143,13 +147,17 @@ package struct SealedKeys: Sendable {
     /// Writes the keys that are not there yet, each with mode 0400.
     ///
     /// Of signing keys only the one is taken that the log names, `verifierKey`: another one could sign nothing, and would stand in
-    /// the way of the right one. Throws ``BackupFault`` with `exists`, before anything is written, when another key stands under
-    /// one of the names; a signing key that the log names may.
-    package func restore(into folder: String, naming verifierKey: String) throws -> Restored {
+    /// the way of the right one. What stands in `erased` is left out too. A key under one of the names that is another one stays,
+    /// and the rest is written.
+    package func restore(into folder: String, naming verifierKey: String, erased: Set<String> = []) throws -> Restored {
         var restored = Restored()
         restored.hasLogKey = (try? LogKey.read(from: "\(folder)/\(Self.logKey)"))?.verifierKey == verifierKey
         var wanted: [File] = []
         for file in files {
+            guard !erased.contains(file.path) else {
+                restored.erased.append(file.path)
+                continue
+            }
             guard let key = LogKey(text: String(decoding: file.bytes, as: UTF8.self)) else {
                 wanted.append(file)
                 continue
@@ -159,34 +167,23 @@ package struct SealedKeys: Sendable {
             } else if !restored.hasLogKey {
                 // Where a rotation was cut short it is the one beside.
                 wanted.append(File(path: Self.logKey, bytes: file.bytes))
-                restored.hasLogKey = true
             }
         }
-        for file in try wanted.filter({ try isMissing($0, in: folder) }) {
+        for file in wanted {
             let path = "\(folder)/\(file.path)"
+            guard access(path, F_OK) != 0 else {
+                if try DurableFile.read(path, limit: 1 << 20) != file.bytes { restored.inTheWay.append(file.path) }
+                continue
+            }
             try DurableFile.makeDirectory(DurableFile.parent(of: path), mode: 0o700)
             try DurableFile.create(file.bytes, at: path, mode: 0o400)
             restored.written.append(file.path)
+            if file.path == Self.logKey { restored.hasLogKey = true }
         }
         return restored
     }
 
     private static let logKey = "log.key"
-
-    private func isMissing(_ file: File, in folder: String) throws -> Bool {
-        let path = "\(folder)/\(file.path)"
-        guard access(path, F_OK) == 0 else { return true }
-        guard try DurableFile.read(path, limit: 1 << 20) == file.bytes else {
-            throw BackupFault(
-                .exists,
-                file.path == Self.logKey
-                    ? "the key at \(path) is not the one that the log names, and this backup holds that one"
-                    : "another key stands at \(path)",
-                hint: "move it away if it is of no use; a key is never overwritten"
-            )
-        }
-        return false
-    }
 
     private static func key(_ passphrase: [UInt8], _ salt: [UInt8], _ cost: Cost) throws -> SymmetricKey {
         var derived = [UInt8](repeating: 0, count: 32)

@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+package import DurableFiles
 package import EventStore
 
 /// The log of a backup that has been unpacked, checked by itself: not yet beside any other tree head.
@@ -32,10 +33,13 @@ package enum StagedLog {
 
     /// Opens the log of a `data` folder without looking at any head outside; the caller keeps it no longer than the folder.
     ///
-    /// `isAlone` says that nobody else has it open, as with a copy that this process has made.
-    package static func open(data: String, isAlone: Bool = true) throws -> LMDBEventLog {
+    /// `isAlone` says that nobody else has it open, as with a copy that this process has made; `lock` is that of a home whose
+    /// lock this process holds. Every page is looked at before liblmdb follows one: whoever wrote the file may be a stranger.
+    package static func open(data: String, isAlone: Bool = true, under lock: FileLock? = nil) throws -> LMDBEventLog {
         var tuning = LMDBEventLog.Tuning()
         tuning.isAlone = isAlone
+        tuning.heldAlone = lock
+        tuning.walksPages = true
         return try LMDBEventLog.open(
             at: LogFolders(log: "\(data)/log", keys: "\(data)/keys", treeHeads: "\(data)/none"),
             clock: SystemClock(),

@@ -22,6 +22,7 @@ extension LMDBEventLog {
         actor: UUID,
         metadata: EventMetadata
     ) async throws(EventStoreError) -> AppendResult {
+        try requireAttested()
         let lock = try keys.takeLock()
         defer { withExtendedLifetime(lock) {} }
         // Read anew: another process may have changed the key since this one looked.
@@ -46,10 +47,13 @@ extension LMDBEventLog {
 
     /// Accepts that the log is older than, or another than, a tree head that it signed, and goes on under a new name and key.
     ///
-    /// Appends `log.rollback_accepted`, which names the refused head. Throws ``EventStoreError/Code/invalidRequest`` when no
-    /// outside head contradicts the log.
+    /// Appends `log.rollback_accepted`, which names the refused head; where the log was restored and no head survived, its own
+    /// newest one, with which the earlier name ends. Throws ``EventStoreError/Code/invalidRequest`` when no outside head
+    /// contradicts the log otherwise.
     package func acceptRollback(actor: UUID, metadata: EventMetadata) async throws(EventStoreError) -> AppendResult {
-        guard let refused = try contradiction() else {
+        let contradicting = try contradiction()?.head.head
+        let own = contradicting == nil ? try endWithoutHeads() : nil
+        guard let refused = contradicting ?? own else {
             throw .invalid("no tree head outside contradicts the log, there is nothing to accept")
         }
         let lock = try keys.takeLock()
@@ -60,7 +64,7 @@ extension LMDBEventLog {
         let generation = max(origin.generation, try greatestGenerationOutside())
         let key = LogKey(origin: LogOrigin(install: origin.install, generation: generation + 1))
         let event = try LogEvents.rollbackAccepted(
-            refused: refused.head.head,
+            refused: refused,
             by: key,
             previousVerifierKey: identity.verifierKey
         )

@@ -27,8 +27,15 @@ final class LMDBEnvironment: @unchecked Sendable {
     /// Opens the environment in a folder that exists, claiming it for this process; makes the tables when told to.
     ///
     /// `isAlone` promises that nobody else will open it meanwhile: then there is no lock file, which on a full disk would end
-    /// the process at its first use, as it is mapped.
-    init(path: String, mapSize: Int, makesTables: Bool, isAlone: Bool = false) throws(EventStoreError) {
+    /// the process at its first use, as it is mapped. `walksPages` has every page looked at before liblmdb follows one: for
+    /// files from elsewhere.
+    init(
+        path: String,
+        mapSize: Int,
+        makesTables: Bool,
+        isAlone: Bool = false,
+        walksPages: Bool = false
+    ) throws(EventStoreError) {
         self.path = path
         var environment: OpaquePointer?
 
@@ -48,7 +55,7 @@ final class LMDBEnvironment: @unchecked Sendable {
             try require(mdb_env_set_mapsize(raw, Self.mappable(mapSize)), "open")
             let flags = isAlone ? MDB_NOTLS | MDB_NOLOCK : MDB_NOTLS
             try require(mdb_env_open(raw, path, UInt32(flags), 0o600), "open")
-            tables = try Self.tables(of: raw, path: path, makesTables: makesTables)
+            tables = try Self.tables(of: raw, path: path, makesTables: makesTables, walksPages: walksPages)
         } catch {
             mdb_env_close(raw)
             claim.release()
@@ -63,11 +70,16 @@ final class LMDBEnvironment: @unchecked Sendable {
     private static func tables(
         of raw: OpaquePointer,
         path: String,
-        makesTables: Bool
+        makesTables: Bool,
+        walksPages: Bool
     ) throws(EventStoreError) -> LMDBTables {
         var transaction: OpaquePointer?
         let began = mdb_txn_begin(raw, nil, makesTables ? 0 : UInt32(MDB_RDONLY), &transaction)
         guard began == MDB_SUCCESS, let transaction else { throw .lmdb(began, "open", path: path) }
+        if walksPages, let words = PageWalk.fault(in: transaction) {
+            mdb_txn_abort(transaction)
+            throw LogVerification.damaged(nil, words)
+        }
         var handles: [MDB_dbi] = []
         for name in names {
             var handle: MDB_dbi = 0

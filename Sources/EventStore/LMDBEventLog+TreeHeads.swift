@@ -134,6 +134,35 @@ extension LMDBEventLog: TileReading {
         }
     }
 
+    /// Where the log ends that a backup brought here and that no tree head outside speaks of; nil for any other, and once that
+    /// was accepted.
+    ///
+    /// Its key may have signed heads beyond it that somebody holds, and must not sign other ones there.
+    func endWithoutHeads() throws(EventStoreError) -> TreeHead? {
+        guard let restoredSize, try folders.newestTreeHead(ofInstall: identity.install.text) == nil else { return nil }
+        // The acceptance itself, should its own head not have reached the folder.
+        if let newest = try verifierKeys().last, newest.position >= restoredSize { return nil }
+        let head = try head()
+        return TreeHead(origin: identity.origin, size: head.size, root: head.root)
+    }
+
+    /// Throws ``EventStoreError/Code/rolledBack`` while nobody knows how far the log once went: see ``endWithoutHeads()``.
+    func requireAttested() throws(EventStoreError) {
+        if let problem = try unattestedProblem() { throw problem }
+    }
+
+    /// Why nothing can be appended to a log that a backup brought and no tree head speaks of; nil when that is not so.
+    package func unattestedProblem() throws(EventStoreError) -> EventStoreError? {
+        guard let end = try endWithoutHeads() else { return nil }
+        return EventStoreError(
+            .rolledBack,
+            "the log in \(folders.log) was restored from a backup, and no tree head survived that says how far it once went: nothing is appended after its \(end.size) events",
+            hint:
+                "put surviving tree heads into data/tree-heads; if there are none, `daybook verify --accept-rollback --reason …` goes on under a new name and key",
+            position: end.size
+        )
+    }
+
     /// Throws ``EventStoreError/Code/rolledBack`` where the heads outside are all those of another installation's log.
     ///
     /// Then this log was put into the place of the one that belongs here.

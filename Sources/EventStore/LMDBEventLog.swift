@@ -19,6 +19,7 @@ public final class LMDBEventLog: EventLog {
     private let lock: FileLock
     private let signals: GrowthSignals
     private let watch: GrowthWatch
+    let restoredSize: Position?
 
     /// What tests and small machines change.
     package struct Tuning: Sendable {
@@ -33,6 +34,12 @@ public final class LMDBEventLog: EventLog {
 
         /// Nobody else opens the log meanwhile: a copy that is being checked.
         package var isAlone = false
+        /// Looks at every page before liblmdb follows one: for a file from elsewhere, which could end the process.
+        package var walksPages = false
+        /// The number of events that a backup brought here, while the log does not say yet that it was restored.
+        ///
+        /// Where no tree head of its past lies outside, nothing is appended until ``acceptRollback(actor:metadata:)``.
+        package var restoredSize: Position?
 
         /// The values of normal operation.
         package init() {}
@@ -85,7 +92,8 @@ public final class LMDBEventLog: EventLog {
             path: folders.log,
             mapSize: tuning.mapSize,
             makesTables: false,
-            isAlone: tuning.isAlone
+            isAlone: tuning.isAlone,
+            walksPages: tuning.walksPages
         )
         do throws(EventStoreError) {
             let identity = try environment.read { transaction throws(EventStoreError) in
@@ -117,6 +125,7 @@ public final class LMDBEventLog: EventLog {
         self.environment = environment
         self.lock = lock
         self.logger = logger
+        restoredSize = tuning.restoredSize
         keys = LogKeyFiles(folder: folders.keys)
         signals = GrowthSignals()
         watch = GrowthWatch(environment: environment, signals: signals)
@@ -160,7 +169,8 @@ public final class LMDBEventLog: EventLog {
     }
 
     func append(_ prepared: PreparedAppend) async throws(EventStoreError) -> AppendResult {
-        try await writer.append(prepared).get()
+        try requireAttested()
+        return try await writer.append(prepared).get()
     }
 
     /// Appends `log.clock_accepted`, after which a clock that stepped far forward is believed.
@@ -171,6 +181,7 @@ public final class LMDBEventLog: EventLog {
         actor: UUID,
         metadata: EventMetadata
     ) async throws(EventStoreError) -> AppendResult {
+        try requireAttested()
         let acceptance = ClockAcceptance(reason: reason, actor: actor, metadata: metadata)
         return try await writer.append(.empty, as: .clock(acceptance)).get()
     }

@@ -75,7 +75,10 @@ public struct LogVerification: Sendable {
         inspect: (RecordedEvent) throws -> Void = { _ in }
     ) throws -> Report {
         let (tail, covered, pages) = try log.environment.read { transaction throws(EventStoreError) in
-            (try transaction.tail(), try transaction.newestTreeHead()?.head.size ?? 0, PageWalk.fault(in: transaction))
+            (
+                try transaction.tail(), try transaction.newestTreeHead()?.head.size ?? 0,
+                PageWalk.fault(in: transaction.raw)
+            )
         }
         var verification = LogVerification(log, options, tail, covered)
         do {

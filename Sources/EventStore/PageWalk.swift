@@ -27,12 +27,16 @@ struct PageWalk {
     private let lastPage: UInt64
     private var used: [UInt64]
     private var isFreeTable = false
+    /// Tables stand in the table of names only.
+    private var isWithinTable = false
     private var leaves = 0
 
     /// Walks the commit that a transaction reads; nil, or what is wrong, in words.
-    static func fault(in transaction: LMDBTransaction) -> String? {
+    ///
+    /// Takes liblmdb's own handle, as it is also asked for before any table is opened.
+    static func fault(in transaction: OpaquePointer) -> String? {
         var descriptor: mdb_filehandle_t = -1
-        guard let environment = mdb_txn_env(transaction.raw), mdb_env_get_fd(environment, &descriptor) == MDB_SUCCESS
+        guard let environment = mdb_txn_env(transaction), mdb_env_get_fd(environment, &descriptor) == MDB_SUCCESS
         else { return "liblmdb has no file" }
         // LMDB's own descriptor: opening and closing the file once more would drop its locks.
         let length = Int(lseek(descriptor, 0, SEEK_END))
@@ -41,7 +45,7 @@ struct PageWalk {
         }
         defer { munmap(map, length) }
         do {
-            try walk(UnsafeRawBufferPointer(start: map, count: length), commit: UInt64(mdb_txn_id(transaction.raw)))
+            try walk(UnsafeRawBufferPointer(start: map, count: length), commit: UInt64(mdb_txn_id(transaction)))
             return nil
         } catch let fault as Fault {
             return fault.words
@@ -83,6 +87,9 @@ struct PageWalk {
             return
         }
         guard depth <= Self.deepest else { throw Fault(words: "a table is \(depth) levels deep") }
+        guard isFreeTable || file.loadUnaligned(fromByteOffset: offset + 4, as: UInt16.self) == 0 else {
+            throw Fault(words: "the table with root page \(root) has an order of keys that no table here has")
+        }
         // Tables stand within the table of their names: each counts its own entries.
         let outer = leaves
         leaves = 0
@@ -95,7 +102,7 @@ struct PageWalk {
 
     private mutating func take(_ page: UInt64, _ count: UInt64 = 1) throws -> Int {
         guard page > 1, page <= lastPage, count > 0, count <= lastPage - page + 1,
-            (page + count) * UInt64(pageSize) <= UInt64(file.count)
+            page + count <= UInt64(file.count / pageSize)
         else { throw Fault(words: "page \(page) lies outside data.mdb") }
         for number in page..<page + count {
             guard used[Int(number / 64)] & 1 << (number % 64) == 0 else {
@@ -182,8 +189,12 @@ struct PageWalk {
             value = Key(rebasing: file[start + Self.header..<start + Self.header + node.count])
         }
         if node.flags & Self.isTable != 0 {
-            guard !isFreeTable, value.count == 48 else { throw Fault(words: "page \(page) describes a table wrongly") }
+            guard !isFreeTable, !isWithinTable, value.count == 48 else {
+                throw Fault(words: "page \(page) describes a table wrongly")
+            }
+            isWithinTable = true
             try table(at: file.distance(to: value))
+            isWithinTable = false
         } else if isFreeTable {
             try takeFree(value, page)
         }

@@ -169,4 +169,13 @@ extension LogFolders {
             throw .file(error)
         }
     }
+
+    /// The bytes of a day's file of tree heads, with those notes of another one added at its end that it does not hold.
+    ///
+    /// For whoever brings files of one day together: neither hides the other.
+    package static func treeHeads(_ file: [UInt8], adding other: [UInt8]) -> [UInt8] {
+        let present = Set(TreeHeadFiles.notes(in: String(decoding: file, as: UTF8.self)).map(\.note))
+        return TreeHeadFiles.notes(in: String(decoding: other, as: UTF8.self)).map(\.note)
+            .reduce(into: file) { file, note in if !present.contains(note) { file += Array("\n\(note)".utf8) } }
+    }
 }

@@ -222,6 +222,28 @@ struct EpochCrashTests {
         }
     }
 
+    @Test("The key of an erased name is told apart, and destroyed at the next opening if somebody brings it back")
+    func broughtBack() throws {
+        let place = try PeoplePlace()
+        #expect(try People.keysOfOtherEpochs(["people.1.key"], path: place.path).isEmpty, "there may be a file later")
+        let kim = UUID()
+        let people = try place.open()
+        _ = try people.add(id: kim, name: "Kim", at: "2026-01-01T00:00:00.000000Z")
+        _ = try people.add(id: UUID(), name: "Lee", at: "2026-01-01T00:00:00.000000Z")
+        let before = try place.image("before")
+        try people.erase([kim], applied: 1)
+        let names = ["log.key", "people.1.key", "people.2.key", "people.3.key", "people.x.key"]
+        #expect(try People.keysOfOtherEpochs(names, path: place.path) == ["people.1.key", "people.3.key"])
+        #expect(try People.keysOfOtherEpochs(names, path: before.path) == ["people.2.key", "people.3.key"])
+        for name in ["people.1.key", "people.3.key"] {
+            try FileManager.default.copyItem(atPath: "\(before.keys)/people.1.key", toPath: "\(place.keys)/\(name)")
+        }
+        #expect(try place.open().count() == 1)
+        // One above the present is of a later state of the file, which may come back.
+        #expect(try place.keyFiles() == ["people.2.key", "people.3.key"])
+        #expect(try before.open().person(named: "Kim")?.id == kim, "the control: where it is in force it stays")
+    }
+
     @Test("The control: a key destroyed before the transaction leaves nobody readable")
     func control() throws {
         let place = try PeoplePlace()

@@ -44,6 +44,44 @@ struct BackupArchiveTests {
         #expect(again.sha256 == report.sha256)
     }
 
+    @Test("A file that no backup has is refused by its name, and modes are the place's own")
+    func strangeFiles() throws {
+        let folder = try TemporaryFolder("backup")
+        try DurableFile.write([1, 2, 3], to: folder.path("bytes"))
+        func read(_ paths: [String], into name: String) throws -> BackupArchive.Report {
+            let sources = paths.map { BackupArchive.Source(path: $0, file: folder.path("bytes"), mode: 0o777) }
+            let path = folder.path("\(name).tar")
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            _ = try BackupArchive.write(sources, Self.facts, to: path)
+            try DurableFile.makeDirectory(folder.path(name))
+            return try BackupArchive.read(path, unpackingInto: folder.path(name))
+        }
+        let strange = [
+            "home/data/keys/log.key", "home/data/tree-heads/2026-03-06.notes", "home/data/restored.json", "home/x",
+            "home/data/log/lock.mdb", "home/data/log.lock", "home/data/witness/witness.key", "home/config/other.yaml",
+            "home/data/blobs/a/b", "home/models/.hidden/x", "home/data/registry.db", "home/bin/daybook", "elsewhere",
+            "home/data/state.db/x", "home/docs/x", "tree-heads",
+        ]
+        for (number, path) in strange.enumerated() {
+            let fault = #expect(throws: BackupFault.self, "\(path)") { try read([path], into: "strange-\(number)") }
+            #expect(fault?.code == .damaged && fault?.message.contains(path) == true, "\(fault as Any)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("strange-\(number)")).isEmpty)
+        }
+        let known: [String: Int] = [
+            "home/data/log/data.mdb": 0o600, "home/data/state.db": 0o600, "home/data/blobs/ab": 0o600,
+            "home/data/receipts/n/r.json": 0o600, "home/config/daybook.yaml": 0o644,
+            "home/models/m/encoder.json": 0o644,
+        ]
+        // The control: what a backup has is unpacked, the copy of the tree heads aside.
+        _ = try read(known.keys.sorted() + ["tree-heads/2026-03-06.notes"], into: "known")
+        for (path, mode) in known {
+            let place = folder.path("known/\(path.dropFirst("home/".count))")
+            let found = try FileManager.default.attributesOfItem(atPath: place)[.posixPermissions]
+            #expect(found as? Int == mode, "\(path)")
+        }
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: folder.path("known")).count == 6 + 8)
+    }
+
     @Test("A backup with any bit changed or cut anywhere is refused")
     func flips() throws {
         let (folder, path, _) = try archive()

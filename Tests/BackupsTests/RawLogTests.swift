@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Crypto
 import DurableFiles
 import EventStore
@@ -35,8 +36,8 @@ struct RawLogTests {
         }
 
         /// Writes the export again with one frame changed, and a digest that fits.
-        func rewritten(_ change: (RawFrame) throws -> RawFrame) throws -> String {
-            var reader = try RawReader(file)
+        func rewritten(_ other: String? = nil, _ change: (RawFrame) throws -> RawFrame) throws -> String {
+            var reader = try RawReader(other ?? file)
             var bytes = RawFrame.mark
             try reader.begin()
             while let frame = try reader.next() {
@@ -92,6 +93,85 @@ struct RawLogTests {
         #expect(try await copy.append(.test("s-0")).first == size + 1, "after log.boot_seen of the new machine")
         await copy.close()
         await moved.log.close()
+    }
+
+    /// Redacts the words of a record; returns its replacement.
+    private static func redact(_ record: RecordedEvent, in log: LMDBEventLog) async throws -> [UInt8] {
+        let replacement = try RedactedRecord.bytes(replacing: record, fields: ["reason", "title"], mark: "[redacted]")
+        let said: JSONValue = [
+            "basis": "b", "fields": "reason,title", "redacted_position": .integer(Int(record.position)),
+            "replacement_sha256": .string(SHA256.hash(data: replacement).map { String(format: "%02x", $0) }.joined()),
+        ]
+        let announced = ProposedEvent(
+            stream: try #require(StreamName("redaction")),
+            type: "record.redacted",
+            data: try said.canonicalBytes()
+        )
+        _ = try await log.redact(
+            AppendRequest(actor: .system, metadata: EventMetadata(auth: "local-uid/cli"), events: [announced]),
+            replacements: [replacement]
+        )
+        return replacement
+    }
+
+    @Test(
+        "Redacted records come with their original leaves, their replacements and their proofs; a bent one is refused"
+    )
+    func redacted() async throws {
+        let moved = try await Moved(commands: 30)
+        let log = moved.log
+        let stream = try #require(StreamName("s-9"))
+        let secret = try await log.append(
+            AppendRequest(
+                actor: .system,
+                metadata: EventMetadata(auth: "local-uid/cli", reason: "marker-in-reason"),
+                events: [
+                    ProposedEvent(
+                        stream: stream,
+                        type: "task.opened",
+                        data: Array(#"{"title":"marker-in-title"}"#.utf8),
+                        holdsFreeText: true
+                    )
+                ]
+            )
+        ).first
+        let original = try log.record(at: secret)
+        let before = try log.giveOutTreeHead()
+        let replacement = try await Self.redact(original, in: log)
+        let file = moved.folder.path("redacted.raw")
+        _ = try await onThread { try RawLog.export(log, from: 0, blobs: moved.folder.path("none"), to: file) }
+        #expect(try Data(contentsOf: URL(filePath: file)).range(of: Data("marker-in-".utf8)) == nil)
+        _ = try await onThread { try moved.take(file, as: "redacted") }
+        let copy = try LMDBEventLog.open(
+            at: LogFolders(data: moved.folder.path("redacted")),
+            clock: FixedClock(wall: 1_757_900_000_000_000)
+        )
+        let arrived = try copy.record(at: secret)
+        #expect(arrived.isRedacted && Array(arrived.record) == replacement && arrived.position == secret)
+        #expect(try copy.leaf(at: secret) == MerkleFrontier.leaf(of: original.record), "the original's leaf")
+        // What was proven before the redaction still is.
+        #expect(try copy.root(size: before.head.size) == before.head.root && copy.head() == log.head())
+        let report = try await onThread { try LogVerification.verify(copy) }
+        #expect(try report.redacted == [secret] && report.events == log.head().size)
+        await copy.close()
+        await log.close()
+        // The control: another replacement, or another leaf, in a file whose digest fits.
+        for part in [0, 1] {
+            let bent = try moved.rewritten(file) { frame in
+                guard case .redacted(var leaf, var record) = frame else { return frame }
+                if part == 0 {
+                    leaf[3] ^= 1
+                } else {
+                    record = record.map { $0 == UInt8(ascii: "[") ? UInt8(ascii: "(") : $0 }
+                }
+                return .redacted(leaf: leaf, record: record)
+            }
+            #expect(throws: (any Error).self, "part \(part)") {
+                _ = try moved.take(bent, as: "bent")
+                let log = try StagedLog.open(data: moved.folder.path("bent"))
+                _ = try withExtendedLifetime(log) { try LogVerification.verify(log) }
+            }
+        }
     }
 
     @Test("An export with any part cut, doubled or changed is refused; the whole one is not")

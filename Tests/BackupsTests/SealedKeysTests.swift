@@ -35,6 +35,15 @@ struct SealedKeysTests {
         }
     }
 
+    @Test("A key of erased names is left out")
+    func leavesOutErased() throws {
+        let (_, keys) = try folder()
+        let target = try TemporaryFolder("keys")
+        let restored = try keys.restore(into: target.path, naming: "none", erased: ["people/2.key"])
+        #expect(restored.erased == ["people/2.key"] && restored.written == ["log.key"])
+        #expect(!FileManager.default.fileExists(atPath: target.path("people")))
+    }
+
     @Test("A wrong passphrase, and a file with any one character changed, are refused")
     func refusesAlteredFiles() throws {
         let (_, keys) = try folder()
@@ -57,15 +66,15 @@ struct SealedKeysTests {
         }
     }
 
-    @Test("A short passphrase is refused, and another key in the place is left alone with nothing written")
+    @Test("A short passphrase is refused; another key in the place is left alone and named, and the rest is written")
     func refusesToOverwrite() throws {
         let (_, keys) = try folder()
         #expect(throws: BackupFault.self) { try keys.text(passphrase: Array("short".utf8), cost: Self.cost) }
         let target = try TemporaryFolder("keys")
         try DurableFile.makeDirectory(target.path("people"))
         try DurableFile.create([9], at: target.path("people/2.key"))
-        #expect(throws: BackupFault.self) { try keys.restore(into: target.path, naming: "none") }
+        let restored = try keys.restore(into: target.path, naming: "none")
+        #expect(restored.inTheWay == ["people/2.key"] && restored.written == ["log.key"])
         #expect(try DurableFile.read(target.path("people/2.key")) == [9])
-        #expect(!FileManager.default.fileExists(atPath: target.path("log.key")))
     }
 }

@@ -29,12 +29,16 @@ struct BackupTests {
             return Backed(home: home, backup: backup)
         }
 
-        /// Restores the backup, and the keys, into a new home.
-        func restored(_ name: String = "restored") async throws -> TestHome {
+        /// What the operator says where no tree head survived, so that the home can be written to.
+        static let accept = ["verify", "--accept-rollback", "--reason", "no tree head survived"]
+
+        /// Restores the backup, and the keys, into a new home, which goes on if `isAccepted`.
+        func restored(_ name: String = "restored", isAccepted: Bool = true) async throws -> TestHome {
             let home = try await TestHome.made(by: ["backup", "restore", backup], at: name, in: folder)
             let keys = folder.path("keys-\(name)")
             try await self.home.succeed(["keys", "backup", "--out", keys] + passphrase)
             try await home.succeed(["keys", "restore", keys] + passphrase)
+            if isAccepted { try await home.succeed(Self.accept) }
             return home
         }
     }
@@ -262,6 +266,7 @@ struct BackupTests {
         let place = "\(restored.path)/data/keys"
         #expect(try FileManager.default.contentsOfDirectory(atPath: place) == ["people.1.key"])
         try await restored.succeed(["keys", "restore", after] + backed.passphrase)
+        try await restored.succeed(Backed.accept)
         try await restored.succeed(["config", "patch", "runtime", #"{"top_k": 5}"#, "--reason", "x"])
         unlink("\(place)/people.1.key")
         let again = try await restored.json(["keys", "restore", before] + backed.passphrase)

@@ -46,46 +46,6 @@ struct PersonalDataTests {
         try ByteSearch.files(in: home.path) { $0.hasPrefix("docs/") || $0.hasPrefix("logs/") }
     }
 
-    @Test("No private key of a home stands outside its key file, in any encoding, nor in what commands print")
-    func secrets() async throws {
-        let home = try await TestHome.make()
-        var printed = ""
-        try await home.succeed(["person", "add", "Kim"])
-        let paths: [[String]] = [
-            ["status"], ["doctor"], ["person", "list"], ["events", "tail", "--from", "0", "--json"], ["verify"],
-            ["task", "open", "t", "--id", "t1", "--reason", "r"],
-            ["person", "erase", "Kim", "--basis", "b", "--reason", "r"],
-            ["redact", "99999", "--basis", "b", "--reason", "r"], ["status", "--as", "nobody"],
-            ["events", "export", "--format", "jsonl", "--out", home.folder.path("e.jsonl")],
-            ["logbook", "export", "--format", "html", "--out", home.folder.path("l.html")],
-        ]
-        for words in paths {
-            let said = try await home.run(words)
-            printed += said.output + said.errors
-        }
-        var secrets: [[UInt8]] = []
-        for (name, bytes) in try ByteSearch.files(in: "\(home.path)/data/keys") {
-            let text = String(decoding: bytes, as: UTF8.self).dropLast()
-            let parts = text.split(separator: "+", maxSplits: text.hasPrefix("PEOPLE") ? 3 : 4)
-            let encoded = try #require(parts.last.map(String.init))
-            let secret = try #require(Data(base64Encoded: encoded), "\(name)")
-            secrets.append(Array(secret.suffix(32)))
-        }
-        #expect(secrets.count >= 2)
-        func hits() throws -> [String] {
-            var files = try ByteSearch.files(in: home.folder.path) { !$0.contains("/data/keys/") }
-            files["printed"] = Data(printed.utf8)
-            return secrets.flatMap { ByteSearch.forms(of: $0) }.flatMap { form in
-                files.filter { !ByteSearch.offsets(of: form, in: $0.value).isEmpty }.map(\.key)
-            }
-        }
-        let found = try hits()
-        #expect(found.isEmpty, "\(found)")
-        let planted = Data(try #require(secrets.first)).base64EncodedString()
-        try await home.succeed(["task", "open", planted, "--id", "t2", "--reason", "the control"])
-        #expect(try hits().contains { $0.hasSuffix("data.mdb") }, "the control: a planted key is found")
-    }
-
     @Test("The preview says what goes, what stays and which exports hold the name, and changes nothing")
     func preview() async throws {
         let home = try await TestHome.make()

@@ -46,7 +46,8 @@ package struct LogRollbackAccepted: DomainEvent {
         summary: "the log goes on although a tree head of size {refused_size} contradicts it; its name is {origin} now",
         object: "origin",
         notes: [
-            "refused_size": "size of the newest tree head that contradicts the log",
+            "refused_size":
+                "size of the newest tree head that contradicts the log; after a restoration without any, of the log's own",
             "refused_root": "root of that tree head, hexadecimal",
             "origin": "name under which tree heads are signed from here on",
             "verifier_key": "public key of the log from here on, as a C2SP vkey",

@@ -91,6 +91,9 @@ struct NewHome: Sendable {
     /// Returns where what stood there is kept, or nil.
     func settle(_ mark: RestoreMark) throws -> String? {
         let data = "\(staged)/data"
+        // From before the look at what stands there until it has gone aside: nobody may append to it meanwhile.
+        let lock = try target.lock()
+        defer { withExtendedLifetime(lock) {} }
         do {
             let log = try StagedLog.open(data: data)
             try withExtendedLifetime(log) {
@@ -101,7 +104,8 @@ struct NewHome: Sendable {
                         size: head.size,
                         root: head.root,
                         rootAt: { try log.root(size: $0) }
-                    )
+                    ),
+                    under: lock
                 )
             }
         }
@@ -112,7 +116,7 @@ struct NewHome: Sendable {
         try mark.write(data: data)
         for name in ["log/lock.mdb", "log.lock"] { try? FileManager.default.removeItem(atPath: "\(data)/\(name)") }
         let stamp = String(now.description.prefix(19)).replacing("-", with: "").replacing(":", with: "")
-        return try target.take(staged, stamp: "\(stamp)Z")
+        return try target.take(staged, stamp: "\(stamp)Z", under: lock)
     }
 
     /// Says what stands there now, and what is still missing.
@@ -133,6 +137,16 @@ struct NewHome: Sendable {
                 "missing: the names behind the pseudonyms (data/state.db), which only a backup of the home holds"
             )
         }
+        let isUnattested = folders.restoredSize != nil && (try? folders.logFolders.newestTreeHead()) == nil
+        if isUnattested {
+            lines.append(
+                """
+                no tree head survived that says how far the log once went, so that nothing can be appended yet. Ask whoever carries one \
+                (auditor, witness, batch record) for the newest; then `daybook verify --accept-rollback --reason … --home \(place)` goes \
+                on under a new name and key
+                """
+            )
+        }
         lines.append(
             "read models and documents come back from the log: `daybook projections check --home \(place)`"
         )
@@ -141,6 +155,7 @@ struct NewHome: Sendable {
             json.merging([
                 "kept_as": aside.map { .string($0) } ?? .null,
                 "missing": .array((hasKey ? [] : ["keys"]) + (hasPeople ? [] : ["people"])),
+                "to_accept": .bool(isUnattested),
             ])
         )
     }

@@ -66,7 +66,8 @@ struct KeysCommand: AsyncParsableCommand {
             discussion: """
                 Works in a home that refuses to serve, too. The signing key is taken only if the log names it: one from before \
                 a rotation is left out (exit code 65 if the home is then without), the keys of the names are brought back all \
-                the same.
+                the same. Of those only the one that data/state.db uses is taken: the others open names that were erased. Where \
+                another key stands at a name, it stays (exit code 73), and the rest is brought back.
                 """
         )
         @OptionGroup var global: GlobalOptions
@@ -102,37 +103,50 @@ struct KeysCommand: AsyncParsableCommand {
                         hint: "name the home they belong to"
                     )
                 }
-                return (keys, try keys.restore(into: folders.keys, naming: identity.verifierKey))
+                let erased = try People.keysOfOtherEpochs(keys.files.map(\.path), path: folders.people)
+                return (keys, try keys.restore(into: folders.keys, naming: identity.verifierKey, erased: erased))
             }
+            if let name = restored.inTheWay.first { throw Self.blocked("\(folders.keys)/\(name)", restored) }
             guard restored.hasLogKey else { throw Self.keyless(file, restored) }
             let words =
                 restored.written.isEmpty
                 ? "every key was there already" : "written with mode 0400: \(restored.written.joined(separator: ", "))"
-            let leftOut = restored.leftOut.map { "\nleft out: \($0), which is not the key that the log names" }
+            let leftOut =
+                restored.leftOut.map { "\nleft out: \($0), which is not the key that the log names" }
+                + restored.erased.map {
+                    "\nleft out: \($0), which data/state.db does not use: it opens names that were erased"
+                }
             global.printer.show(
                 "\(folders.keys): \(words)\(leftOut.joined())",
                 [
                     "origin": .string(keys.origin), "written": .array(restored.written.map { .string($0) }),
-                    "left_out": .array(restored.leftOut.map { .string($0) }),
+                    "left_out": .array((restored.leftOut + restored.erased).map { .string($0) }),
                     "keys": .array(keys.files.map { .string($0.path) }),
                 ]
             )
         }
 
         private static func keyless(_ file: String, _ restored: SealedKeys.Restored) -> Failure {
-            let written =
-                restored.written.isEmpty
-                ? "nothing was written" : "written: \(restored.written.joined(separator: ", "))"
-            var failure = Failure(
+            Failure(
                 "keys.another",
-                "\(file) does not hold the signing key that the log names; \(written)",
+                "\(file) does not hold the signing key that the log names; \(written(restored))",
                 hint:
                     "use the key backup made after the last change of keys; if there is none, `daybook keys rotate --lost`",
                 status: ExitStatus.badData
-            )
-            failure.facts["written"] = .array(restored.written.map { .string($0) })
-            failure.facts["left_out"] = .array(restored.leftOut.map { .string($0) })
-            return failure
+            ).stating(restored)
+        }
+
+        private static func blocked(_ path: String, _ restored: SealedKeys.Restored) -> Failure {
+            Failure(
+                BackupFault.Code.exists.rawValue,
+                "the key at \(path) is not the one of the backup, and was left there; \(written(restored))",
+                hint: "move it away if it is of no use, then try again; a key is never overwritten",
+                status: ExitStatus.cannotCreate
+            ).stating(restored)
+        }
+
+        private static func written(_ restored: SealedKeys.Restored) -> String {
+            restored.written.isEmpty ? "nothing was written" : "written: \(restored.written.joined(separator: ", "))"
         }
     }
 
@@ -179,5 +193,16 @@ struct KeysCommand: AsyncParsableCommand {
                 ]
             )
         }
+    }
+}
+
+extension Failure {
+    /// This failure with what became of the keys all the same.
+    fileprivate func stating(_ restored: SealedKeys.Restored) -> Failure {
+        var failure = self
+        failure.facts["written"] = .array(restored.written.map { .string($0) })
+        failure.facts["left_out"] = .array((restored.leftOut + restored.erased).map { .string($0) })
+        failure.facts["in_the_way"] = .array(restored.inTheWay.map { .string($0) })
+        return failure
     }
 }

@@ -82,6 +82,9 @@ struct StatusScreen {
     private static func logProblems(_ head: LogHead, _ log: LMDBEventLog) throws -> [Problem] {
         var problems: [Problem] = []
         if let problem = log.keyProblem() { problems.append(Problem(what: problem.message, remedy: problem.hint)) }
+        if let problem = try log.unattestedProblem() {
+            return problems + [Problem(what: problem.message, remedy: problem.hint)]
+        }
         // A log of release 0.1.0 has no head yet, and gets one with its next event.
         guard try log.treeHead() != nil else { return problems }
         let outside = try log.outsideTreeHead()?.head.size ?? 0

@@ -42,6 +42,7 @@ struct VerifyWork: Sendable {
         var tuning = LMDBEventLog.Tuning()
         // That a head outside contradicts the log is said after the log itself was read.
         tuning.opensContradicted = true
+        tuning.restoredSize = folders.restoredSize
         return try LMDBEventLog.open(
             at: LogFolders(data: folders.data),
             clock: SystemClock(),

@@ -1,5 +1,7 @@
+import Backups
 import EventStore
 import Foundation
+import RoutingDomain
 
 /// Where everything lies in a home.
 struct HomeFolders: Sendable {
@@ -34,6 +36,16 @@ struct HomeFolders: Sendable {
 
     /// The folders that `init` makes.
     var all: [String] { [data, keys, blobs, models, config, "\(root)/logs", "\(root)/docs"] }
+}
+
+extension HomeFolders {
+    /// The number of events that a backup brought here, until the log itself says so; nil in any other home.
+    ///
+    /// A log that was moved by `daybook import` is not meant: its old home has ended, and it goes on.
+    var restoredSize: Position? {
+        guard let mark = RestoreMark(data: data), mark.source == RestoreSource.backup.rawValue else { return nil }
+        return Position(clamping: mark.logSize)
+    }
 }
 
 extension String {

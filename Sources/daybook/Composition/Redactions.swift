@@ -65,6 +65,7 @@ struct Redactions: Sendable {
     private func open(_ alone: FileLock?) throws -> LMDBEventLog {
         var tuning = LMDBEventLog.Tuning()
         tuning.heldAlone = alone
+        tuning.restoredSize = folders.restoredSize
         return try LMDBEventLog.open(
             at: folders.logFolders,
             clock: SystemClock(),

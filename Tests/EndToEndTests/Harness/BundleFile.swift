@@ -1,8 +1,9 @@
+import CanonicalJSON
 import Crypto
 import EventStoreTesting
 import Foundation
 
-/// An audit bundle taken apart and put together again by an independent writer of tar, so that tests can forge one well.
+/// An audit bundle or a backup, taken apart and put together again by an independent writer of tar, so that tests can forge one well.
 struct BundleFile {
     struct Member {
         var name: String
@@ -16,17 +17,21 @@ struct BundleFile {
     /// The names without the folder, in the order of the tar.
     var members: [Member]
 
-    private static let folder = "daybook-export/"
+    /// The folder that all names stand in.
+    private let folder: String
 
-    init(_ tar: [UInt8]) throws {
+    init(_ tar: [UInt8], folder: String = "daybook-export/") throws {
+        self.folder = folder
         members = []
         var at = 0
         while at + 512 <= tar.count, tar[at] != 0 {
             let name = String(decoding: tar[at..<at + 100].prefix { $0 != 0 }, as: UTF8.self)
-            guard name.hasPrefix(Self.folder),
+            guard name.hasPrefix(folder),
                 let size = Int(String(decoding: tar[at + 124..<at + 135], as: UTF8.self), radix: 8)
             else { throw Malformed() }
-            members.append(Member(name: String(name.dropFirst(15)), bytes: Array(tar[at + 512..<at + 512 + size])))
+            members.append(
+                Member(name: String(name.dropFirst(folder.count)), bytes: Array(tar[at + 512..<at + 512 + size]))
+            )
             at += 512 + (size + 511) / 512 * 512
         }
     }
@@ -54,21 +59,37 @@ struct BundleFile {
 
     /// Makes the manifest agree with the members again, as a forger would.
     mutating func reseal() {
-        let lines = members.filter { $0.name != "MANIFEST.sha256" }.map { member in
-            SHA256.hash(data: member.bytes).map { String(($0 >> 4), radix: 16) + String($0 & 15, radix: 16) }.joined()
-                + "  \(member.name)\n"
-        }
+        let lines = members.filter { $0.name != "MANIFEST.sha256" }.map { "\(Self.digest($0.bytes))  \($0.name)\n" }
         self["MANIFEST.sha256"] = Array(lines.joined().utf8)
+    }
+
+    /// Makes the manifest of a backup agree with its members again.
+    mutating func resealBackup() throws {
+        guard var manifest = try JSONReader.canonical(self["manifest.json"]).members else { throw Malformed() }
+        manifest["files"] = .array(
+            members.filter { !$0.name.hasPrefix("manifest.json") }.map {
+                [
+                    "path": .string($0.name), "size": .integer($0.bytes.count),
+                    "sha256": .string(Self.digest($0.bytes)),
+                ]
+            }
+        )
+        self["manifest.json"] = try JSONValue.object(manifest).canonicalBytes()
+        self["manifest.json.sha256"] = Array("\(Self.digest(self["manifest.json"]))  manifest.json\n".utf8)
+    }
+
+    private static func digest(_ bytes: [UInt8]) -> String {
+        SHA256.hash(data: bytes).map { String(($0 >> 4), radix: 16) + String($0 & 15, radix: 16) }.joined()
     }
 
     var tar: [UInt8] {
         members.flatMap { member -> [UInt8] in
             let padding = [UInt8](repeating: 0, count: (512 - member.bytes.count % 512) % 512)
-            return Self.header(member) + member.bytes + padding
+            return header(member) + member.bytes + padding
         } + [UInt8](repeating: 0, count: 1024)
     }
 
-    private static func header(_ member: Member) -> [UInt8] {
+    private func header(_ member: Member) -> [UInt8] {
         var block = [UInt8](repeating: 0, count: 512)
         func put(_ text: String, at offset: Int) {
             for (index, byte) in text.utf8.enumerated() { block[offset + index] = byte }
