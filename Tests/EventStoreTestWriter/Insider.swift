@@ -47,8 +47,12 @@ struct Insider {
         var number: UInt8 = 0
         while !level.isEmpty {
             for start in stride(from: 0, to: level.count, by: 256) {
-                let tile = level[start..<min(start + 256, level.count)].flatMap { $0 }
-                try put("ti", [number] + Self.bigEndian(UInt64(start / 256)), tile)
+                let (tile, key) = (level[start..<min(start + 256, level.count)], Self.bigEndian(UInt64(start / 256)))
+                if tile.count == 256 { try put("ti", [number] + key, tile.flatMap { $0 }) }
+                // An unfinished tile stands there hash by hash.
+                for (place, hash) in tile.enumerated() where tile.count < 256 {
+                    try put("ti", [number] + key + [UInt8(place)], hash)
+                }
             }
             level = stride(from: 0, to: level.count / 256 * 256, by: 256).map { Self.root(Array(level[$0..<$0 + 256])) }
             number += 1
@@ -65,7 +69,7 @@ struct Insider {
             keyID: key.verifier.keyID,
             bytes: try key.signature(over: Array(head.body.utf8))
         )
-        try put("cp", Self.bigEndian(frontier.size), Array(SignedTreeHead(head, signatures: [signature]).note.utf8))
+        try put("me", Array("newest".utf8), Array(SignedTreeHead(head, signatures: [signature]).note.utf8))
     }
 
     private static func root(_ hashes: [[UInt8]]) -> [UInt8] {
