@@ -94,9 +94,9 @@ extension People {
     /// Erases people: their rows go, everybody else's name is sealed under a new epoch, and the old key is destroyed.
     ///
     /// `applied` is how many erasures of the directory are then carried out. Afterwards neither this file nor an older copy
-    /// of it tells the names, unless somebody also kept the old key. Without a readable key the rows go all the same, and
-    /// the epoch stays. Returns how many were there. Throws ``PeopleFault``; a crash or a throw leaves either everything
-    /// as it was or the rows gone, and the next opening finishes.
+    /// of it tells the names, unless somebody also kept the old key. Returns how many were there. Throws ``PeopleFault``, with
+    /// `sealed` where somebody is to be erased and the key cannot be read; a crash or a throw leaves either everything as it
+    /// was or the rows gone, and the next opening finishes.
     @discardableResult
     package func erase(_ subjects: Set<UUID>, applied: Int) throws(PeopleFault) -> Int {
         let erased = try writing { database in
@@ -107,13 +107,8 @@ extension People {
             for row in gone {
                 try database.execute(sql: "DELETE FROM person WHERE id = ?", arguments: [row["id"] as String])
             }
-            if let old = try self.readableKey(database) {
-                try self.rewrap(
-                    rows.filter { row in !gone.contains { $0["id"] as String == row["id"] } },
-                    old,
-                    database
-                )
-            }
+            let staying = rows.filter { row in !gone.contains { $0["id"] as String == row["id"] } }
+            try self.rewrap(staying, try self.key(database), database)
             try Self.set("vacuum", 1, database)
             try Self.set("render", 1, database)
             self.reached(.rewrapped)

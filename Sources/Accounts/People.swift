@@ -311,7 +311,9 @@ package final class People: Sendable {
         let full = "free space on the disk of data/, then try again; no restart is needed"
         switch (error as? DatabaseError)?.resultCode {
         case .SQLITE_FULL: return full
-        case .SQLITE_IOERR: return "\(full); if there is space, look for disk errors in the kernel's log"
+        // SQLite tells a full disk apart, but a used-up quota comes as this.
+        case .SQLITE_IOERR:
+            return "look for disk errors in the kernel's log, and whether a quota is used up; then try again"
         case .SQLITE_BUSY, .SQLITE_LOCKED: return "another process holds the file: try again when it is done"
         default: break
         }

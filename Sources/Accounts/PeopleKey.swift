@@ -137,17 +137,7 @@ struct PeopleKeyFolder: Sendable {
     }
 
     /// Overwrites a key's bytes on disk, then removes its file; one that is gone is well.
-    func destroy(_ epoch: Int) throws(FileFault) {
-        let path = file(epoch)
-        guard access(path, F_OK) == 0 else { return }
-        guard chmod(path, 0o600) == 0 else { throw FileFault("change the mode of", path: path) }
-        let file = try FileDescriptor.open(path, O_WRONLY | O_NOFOLLOW)
-        let size = Int(try file.status().st_size)
-        try file.write([UInt8](repeating: 0, count: size))
-        try file.synchronise()
-        guard unlink(path) == 0 || errno == ENOENT else { throw FileFault("remove", path: path) }
-        try DurableFile.synchroniseDirectory(self.path)
-    }
+    func destroy(_ epoch: Int) throws(FileFault) { try DurableFile.destroy(file(epoch)) }
 }
 
 extension String {

@@ -1,13 +1,14 @@
 internal import DurableFiles
-internal import Foundation
 internal import Glibc
 
 /// A hidden folder beside a file or home that is being made; whatever is in it goes when this value does.
 ///
 /// What a process that was killed left behind is removed by the next one that makes the same thing.
 package final class WorkFolder: Sendable {
+    private let folder: HeldFolder
+
     /// The folder, mode 0700.
-    package let path: String
+    package var path: String { folder.path }
 
     /// Makes a folder beside `target`, on the same file system, for a purpose that stands in its name.
     ///
@@ -21,23 +22,7 @@ package final class WorkFolder: Sendable {
         }
         try DurableFile.makeDirectory(parent)
         let prefix = ".\(name).\(purpose)-"
-        Self.removeAbandoned(prefix, in: parent)
-        path = "\(parent)/\(prefix)\(getpid())"
-        Self.remove(path)
-        try DurableFile.makeDirectory(path, mode: 0o700)
+        HeldFolder.removeAbandoned(in: parent, prefix: prefix)
+        folder = try HeldFolder(in: parent, prefix: prefix)
     }
-
-    deinit { Self.remove(path) }
-
-    private static func removeAbandoned(_ prefix: String, in folder: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) {
-            guard let process = pid_t(name.dropFirst(prefix.count)), kill(process, 0) != 0, errno == ESRCH else {
-                continue
-            }
-            remove("\(folder)/\(name)")
-        }
-    }
-
-    /// Does not follow links; a folder that cannot be removed stays and is tried again by the next one.
-    private static func remove(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -9,11 +9,8 @@ package enum DurableFile {
     /// most a `.<name>.tmp-…` file is left over, which the next write of the same name replaces.
     package static func write(_ bytes: some Collection<UInt8>, to path: String, mode: mode_t = 0o644) throws(FileFault)
     {
-        let temporary = try prepare(bytes, for: path, mode: mode)
-        guard rename(temporary, path) == 0 else {
-            let fault = FileFault("rename to", path: path)
-            unlink(temporary)
-            throw fault
+        try prepare(bytes, for: path, mode: mode) { temporary throws(FileFault) in
+            guard rename(temporary, path) == 0 else { throw FileFault("rename to", path: path) }
         }
         try synchroniseDirectory(parent(of: path))
     }
@@ -21,11 +18,8 @@ package enum DurableFile {
     /// Creates a file as ``write(_:to:mode:)`` does, but throws `EEXIST` and changes nothing if the name is taken.
     package static func create(_ bytes: some Collection<UInt8>, at path: String, mode: mode_t = 0o644) throws(FileFault)
     {
-        let temporary = try prepare(bytes, for: path, mode: mode)
-        guard cposix_rename_new(temporary, path) == 0 else {
-            let fault = FileFault("create", path: path)
-            unlink(temporary)
-            throw fault
+        try prepare(bytes, for: path, mode: mode) { temporary throws(FileFault) in
+            guard cposix_rename_new(temporary, path) == 0 else { throw FileFault("create", path: path) }
         }
         try synchroniseDirectory(parent(of: path))
     }
@@ -53,6 +47,26 @@ package enum DurableFile {
         guard cposix_rename_exchange(one, other) == 0 else { throw FileFault("exchange \(one) with", path: other) }
         try synchroniseDirectory(parent(of: one))
         try synchroniseDirectory(parent(of: other))
+    }
+
+    /// Overwrites a file's bytes on disk, then removes it and puts its folder on disk; one that is gone is well.
+    ///
+    /// For secrets. Where the file system or the disk writes elsewhere (copy on write, flash) the old blocks may stay until they are
+    /// used again. A crash leaves the file whole, or with zeros in it, or gone. A link is removed and not followed.
+    package static func destroy(_ path: String) throws(FileFault) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            if errno == ENOENT { return }
+            throw FileFault("look at", path: path)
+        }
+        if status.st_mode & S_IFMT == S_IFREG {
+            guard chmod(path, 0o600) == 0 else { throw FileFault("change the mode of", path: path) }
+            let file = try FileDescriptor.open(path, O_WRONLY | O_NOFOLLOW)
+            try file.write([UInt8](repeating: 0, count: Int(status.st_size)))
+            try file.synchronise()
+        }
+        guard unlink(path) == 0 || errno == ENOENT else { throw FileFault("remove", path: path) }
+        try synchroniseDirectory(parent(of: path))
     }
 
     /// All bytes of a file; refuses one above `limit` bytes with `EFBIG` before reading it.
@@ -105,21 +119,32 @@ package enum DurableFile {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
+    /// Removes a temporary file of ``write(_:to:mode:)`` or ``create(_:at:mode:)`` if its writer is gone; says whether it did.
+    package static func removeAbandoned(_ temporary: String) -> Bool {
+        // Shared, as that changes nothing in the file: it may get its name this very moment.
+        guard let lock = (try? FileLock.share(temporary)) ?? nil else { return false }
+        return withExtendedLifetime(lock) { unlink(temporary) == 0 }
+    }
+
     private static func prepare(
         _ bytes: some Collection<UInt8>,
         for path: String,
-        mode: mode_t
-    ) throws(FileFault) -> String {
+        mode: mode_t,
+        _ give: (String) throws(FileFault) -> Void
+    ) throws(FileFault) {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         let temporary = "\(parent(of: path))/.\(name).tmp-\(getpid())"
         do {
             let file = try FileDescriptor.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
+            // Until it has its name the lock says that its writer lives.
+            _ = cposix_flock(file.raw, 1, 0)
             try file.write(bytes)
             try file.synchronise()
+            try give(temporary)
+            withExtendedLifetime(file) {}
         } catch {
             unlink(temporary)
             throw error
         }
-        return temporary
     }
 }

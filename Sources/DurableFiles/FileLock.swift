@@ -19,7 +19,8 @@ package final class FileLock: Sendable {
         _ = close(descriptor)
     }
 
-    /// Takes the lock at once, or returns nil if another process (or another holder in this one) has it.
+    /// Takes the lock at once, or returns nil if another process (or another holder in this one) has it, or had it and removed the
+    /// file.
     ///
     /// The file is made if it is missing and then holds the owner's process id, for ``owner(of:)``.
     package static func take(_ path: String) throws(FileFault) -> FileLock? {
@@ -30,6 +31,9 @@ package final class FileLock: Sendable {
             guard errno == EWOULDBLOCK else { throw FileFault("lock", path: path) }
             return nil
         }
+        // Who held it may have removed the file: a lock on a file without a name keeps nobody away.
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_nlink > 0 else { return nil }
         let owner = "\(getpid())\n"
         _ = ftruncate(descriptor, 0)
         _ = owner.withCString { pwrite(descriptor, $0, strlen($0), 0) }

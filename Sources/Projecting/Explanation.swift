@@ -45,10 +45,9 @@ extension Projector {
     ) throws -> [ExplainedStep] {
         let isNumber = table.columns.first { $0.name == column }?.type == "INTEGER"
         let value: SQLiteValue = isNumber ? Int64(key).map { .integer($0) } ?? .text(key) : .text(key)
-        let path = "\(place.scratch)/asof-\(getpid())-explain-\(UInt32.random(in: 0 ... .max)).db"
-        defer { ScratchFill.remove(path) }
-        try DurableFile.makeDirectory(place.scratch)
-        let database = try RawDatabase(path: path)
+        let folder = try ScratchFolder.hold(.explanation, in: place.scratch)
+        defer { withExtendedLifetime(folder) {} }
+        let database = try RawDatabase(path: "\(folder.path)/steps.db")
         var system = SystemStream()
         try system.refresh(log)
         let clock = try system.clock(log)

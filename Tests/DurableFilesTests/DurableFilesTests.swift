@@ -126,4 +126,50 @@ struct DurableFilesTests {
             #expect(!FileFault("use", path: "p", errorNumber: number).hint.isEmpty)
         }
     }
+
+    @Test("A held folder is nobody's to remove while its owner lives, and the next one's when it does not")
+    func heldFolders() throws {
+        let parent = folder.path
+        let names = { try FileManager.default.contentsOfDirectory(atPath: parent).map { "\(parent)/\($0)" } }
+        var held: HeldFolder? = try HeldFolder(in: parent, prefix: "work-")
+        let path = try #require(held).path
+        // A folder of a process that was killed, under the number of one that lives, as pids come again.
+        let dead = "\(parent)/work-\(getpid())"
+        try FileManager.default.createDirectory(atPath: "\(dead)/deep", withIntermediateDirectories: true)
+        try DurableFile.write([1], to: "\(dead)/deep/file")
+        try FileManager.default.createDirectory(atPath: folder.path("other"), withIntermediateDirectories: false)
+        HeldFolder.removeAbandoned(in: parent, prefix: "work-")
+        #expect(try Set(names()) == [path, folder.path("other")])
+        let second = try HeldFolder(in: parent, prefix: "work-")
+        #expect(second.path != path)
+        held = nil
+        #expect(try Set(names()) == [second.path, folder.path("other")])
+    }
+
+    @Test("What a killed writer left is removed, and nothing of one that lives, whatever number its name states")
+    func abandoned() throws {
+        let temporary = folder.path(".a.json.tmp-\(getpid())")
+        try Data("half".utf8).write(to: URL(filePath: temporary))
+        let lock = try #require(try FileLock.take(temporary))
+        #expect(!DurableFile.removeAbandoned(temporary) && FileManager.default.fileExists(atPath: temporary))
+        withExtendedLifetime(lock) {}
+        try Data("half".utf8).write(to: URL(filePath: folder.path(".b.json.tmp-\(getpid())")))
+        #expect(DurableFile.removeAbandoned(folder.path(".b.json.tmp-\(getpid())")))
+        #expect(!FileManager.default.fileExists(atPath: folder.path(".b.json.tmp-\(getpid())")))
+    }
+
+    @Test("A secret that is destroyed is overwritten under every name it has; a link is removed and not followed")
+    func destroy() throws {
+        let (path, other, name) = (folder.path("key"), folder.path("other"), folder.path("link"))
+        try DurableFile.write(Array("secret".utf8), to: path, mode: 0o400)
+        #expect(link(path, other) == 0)
+        try DurableFile.destroy(path)
+        #expect(!FileManager.default.fileExists(atPath: path))
+        #expect(try DurableFile.read(other) == [0, 0, 0, 0, 0, 0])
+        try DurableFile.destroy(path)
+        try DurableFile.write(Array("kept".utf8), to: path)
+        #expect(symlink(path, name) == 0)
+        try DurableFile.destroy(name)
+        #expect(try DurableFile.read(path) == Array("kept".utf8) && !FileManager.default.fileExists(atPath: name))
+    }
 }

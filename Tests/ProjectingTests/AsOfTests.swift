@@ -83,6 +83,21 @@ struct AsOfTests {
             try bytes.write(to: url)
         }
         #expect(try await answer() == expected)
+        // One flipped bit at a time, in the keyframes that the answer would start from.
+        _ = try await projector.rebuild()
+        let sound = try names.map { try Data(contentsOf: URL(filePath: "\(home.place.keyframes)/\($0)")) }
+        for _ in 0..<40 {
+            let index = Int.random(in: 0..<names.count, using: &random)
+            let (url, offset) = (
+                URL(filePath: "\(home.place.keyframes)/\(names[index])"),
+                Int.random(in: 0..<sound[index].count, using: &random)
+            )
+            var bytes = sound[index]
+            bytes[offset] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            try bytes.write(to: url)
+            #expect(try await answer() == expected, "\(names[index]), offset \(offset), SEED=\(random.seed)")
+            try sound[index].write(to: url)
+        }
         for name in names { try FileManager.default.removeItem(atPath: "\(home.place.keyframes)/\(name)") }
         #expect(try await answer() == expected)
         _ = try await projector.rebuild()

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import DurableFiles
 import EventStore
 import EventStoreTesting
 import Foundation
@@ -130,14 +131,19 @@ struct RepairTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: home.place.scratch).isEmpty)
     }
 
-    @Test("What a crash left in the scratch folder is swept at the next start")
+    @Test("What a crash left in the scratch folder is swept at the next start, and nothing of a reader that lives")
     func sweeps() async throws {
         let home = try await filledHome(5)
-        try Data("left over".utf8).write(to: URL(filePath: "\(home.place.scratch)/trail.db"))
-        try Data("left over".utf8).write(to: URL(filePath: "\(home.place.scratch)/asof-999999999-1.db"))
-        try Data("in use".utf8).write(to: URL(filePath: "\(home.place.scratch)/asof-\(getpid())-77.db"))
+        let scratch = home.place.scratch
+        try Data("left over".utf8).write(to: URL(filePath: "\(scratch)/trail.db"))
+        // Neither name nor file tells of a process: a number could be another container's, or another process's by now.
+        let (dead, alive) = ("\(scratch)/asof-\(getpid())", try HeldFolder(in: scratch, prefix: "asof-"))
+        try FileManager.default.createDirectory(atPath: dead, withIntermediateDirectories: false)
+        for folder in [dead, alive.path] { try Data("rows".utf8).write(to: URL(filePath: "\(folder)/states.db")) }
         _ = try await home.projector().catchUp()
-        #expect(try FileManager.default.contentsOfDirectory(atPath: home.place.scratch) == ["asof-\(getpid())-77.db"])
+        let left = try FileManager.default.contentsOfDirectory(atPath: scratch)
+        #expect(left.map { "\(scratch)/\($0)" } == [alive.path])
+        #expect(FileManager.default.fileExists(atPath: "\(alive.path)/states.db"))
     }
 
     @Test("A long-running projector follows the log, calls its hook, and holds the lock")

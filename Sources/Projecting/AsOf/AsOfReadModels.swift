@@ -2,7 +2,6 @@ internal import DurableFiles
 package import EventStore
 package import GRDB
 internal import Glibc
-internal import Synchronization
 
 /// The read models as they were after the events before a position: the same table names, the same queries.
 ///
@@ -15,24 +14,19 @@ package final class AsOfReadModels: Sendable {
     package let checkpoint: Position
     /// The projections that a parked event keeps from reaching the position; their rows end earlier.
     package let behind: [String]
-    private let path: String
+    private let folder: HeldFolder
 
-    init(reader: DatabaseQueue, checkpoint: Position, behind: [String], path: String) {
+    init(reader: DatabaseQueue, checkpoint: Position, behind: [String], folder: HeldFolder) {
         self.reader = reader
         self.checkpoint = checkpoint
         self.behind = behind
-        self.path = path
+        self.folder = folder
     }
 
-    deinit {
-        try? reader.close()
-        ScratchFill.remove(path)
-    }
+    deinit { try? reader.close() }
 }
 
 extension Projector {
-    private static let counter = Atomic(0)
-
     /// Opens the read models as of a checkpoint: the rows that the events before `position` give.
     ///
     /// States start from the nearest keyframe and replay only the types they have files for. Throws
@@ -67,9 +61,8 @@ extension Projector {
     }
 
     private func openAsOf(_ position: Position) throws -> AsOfReadModels {
-        let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
-        try DurableFile.makeDirectory(place.scratch)
-        let path = "\(place.scratch)/asof-\(getpid())-\(number).db"
+        let folder = try ScratchFolder.hold(.asOf, in: place.scratch)
+        let path = "\(folder.path)/states.db"
         do {
             var behind = try fillStates(path, position)
             let live = try RawDatabase(path: place.registry, .reading).run { try Checkpoint.all($0) }
@@ -77,9 +70,8 @@ extension Projector {
                 if live[journal.name]?.next ?? 0 < position { behind.append(journal.name) }
             }
             let reader = try openReader(path, position)
-            return AsOfReadModels(reader: reader, checkpoint: position, behind: behind.sorted(), path: path)
+            return AsOfReadModels(reader: reader, checkpoint: position, behind: behind.sorted(), folder: folder)
         } catch {
-            ScratchFill.remove(path)
             throw RegistryPlace.fault(of: error, at: path)
         }
     }

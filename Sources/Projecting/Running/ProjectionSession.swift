@@ -308,17 +308,25 @@ final class ProjectionSession: @unchecked Sendable {
 }
 
 /// The folder of databases that are filled and thrown away.
+///
+/// Files in it are those of whoever holds the projector's lock; everybody else has a folder in it.
 enum ScratchFolder {
-    /// Removes what crashed processes left: everything but the as-of databases of processes that still live.
+    /// What a folder in it is for; its name begins so.
+    enum Use: String, CaseIterable {
+        case asOf = "asof-"
+        case explanation = "explain-"
+        case replay = "replay-"
+    }
+
+    /// A folder for one reader, until the value goes.
+    static func hold(_ use: Use, in folder: String) throws -> HeldFolder {
+        try DurableFile.makeDirectory(folder)
+        return try HeldFolder(in: folder, prefix: use.rawValue)
+    }
+
+    /// Removes what crashed processes left: everything but the folders of readers that still live.
     static func sweep(_ folder: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-            let parts = name.split(separator: "-")
-            if parts.first == "asof", parts.count > 1, let owner = Int32(parts[1]),
-                kill(owner, 0) == 0 || errno == EPERM
-            {
-                continue
-            }
-            unlink("\(folder)/\(name)")
-        }
+        for use in Use.allCases { HeldFolder.removeAbandoned(in: folder, prefix: use.rawValue) }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] { unlink("\(folder)/\(name)") }
     }
 }

@@ -144,12 +144,11 @@ extension Projector {
         try await cancellable { [set, place] isCancelled in
             var system = SystemStream()
             try system.refresh(rules)
-            let folder = "\(place.scratch)/replay-\(getpid())"
-            try DurableFile.makeDirectory(folder)
-            defer { rmdir(folder) }
+            let folder = try ScratchFolder.hold(.replay, in: place.scratch)
+            defer { withExtendedLifetime(folder) {} }
             let fill = ScratchFill(
                 log: log,
-                folder: folder,
+                folder: folder.path,
                 clock: try system.clock(rules),
                 skips: Dictionary(uniqueKeysWithValues: set.projections.map { ($0.name, system.skips(of: $0)) }),
                 keyframes: nil,
