@@ -220,12 +220,23 @@ final class LMDBEnvironment: @unchecked Sendable {
             mdb_txn_abort(begun)
             return outcome.result
         }
+        errno = 0
         let committed = commit(begun)
-        guard committed == MDB_SUCCESS else { throw .commit(committed, path: path, hasRoom: hasRoom()) }
+        let systemError = errno
+        guard committed == MDB_SUCCESS else {
+            let isShortWrite = Self.isShortWrite(committed, systemError: systemError)
+            throw .lmdb(isShortWrite && !hasRoom() ? ENOSPC : committed, "commit to", path: path)
+        }
         return outcome.result
     }
 
-    /// Whether the file system has room for a transaction; LMDB reports a short write on a full disk as EIO.
+    /// Whether a failed commit came of a write that the system cut short without an error of its own.
+    ///
+    /// LMDB makes EIO of that, and the system tells why only at a next write, which nobody makes: the one case in which only a
+    /// look at the free space says whether the disk is full. Where the system itself said EIO, it is the disk that fails.
+    static func isShortWrite(_ code: Int32, systemError: Int32) -> Bool { code == EIO && systemError != EIO }
+
+    /// Whether the file system has room for a transaction.
     private func hasRoom() -> Bool {
         var descriptor: mdb_filehandle_t = -1
         var space = statvfs()
@@ -294,10 +305,5 @@ extension EventStoreError {
             "\(path) holds no log that this program understands: \(reason)",
             hint: "use the program version that wrote it, or name another home"
         )
-    }
-
-    /// The error of a failed commit: a full disk where there is no room, else what the system said.
-    fileprivate static func commit(_ code: Int32, path: String, hasRoom: Bool) -> EventStoreError {
-        lmdb(code == EIO && !hasRoom ? ENOSPC : code, "commit to", path: path)
     }
 }

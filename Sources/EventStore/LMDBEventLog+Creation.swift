@@ -124,12 +124,9 @@ extension LMDBEventLog {
         try DurableFile.moveToNewName(path, to: "\(path).unused-\(UUID().text)")
     }
 
-    /// Removes what creations by processes that have died left behind.
+    /// Removes what creations that were killed left behind: whoever holds the home's lock alone is the only one who creates.
     private static func removeAbandonedScratch(_ prefix: String, in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) {
-            guard let process = pid_t(name.dropFirst(prefix.count)), kill(process, 0) != 0, errno == ESRCH else {
-                continue
-            }
             removeScratch("\(folder)/\(name)")
         }
     }

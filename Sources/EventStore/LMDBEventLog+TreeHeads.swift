@@ -183,6 +183,22 @@ extension LMDBEventLog: TileReading {
         )
     }
 
+    /// Throws ``EventStoreError/Code/rolledBack`` where the home's key files hold another key than the one that the log names.
+    ///
+    /// Then one of the two was exchanged. A key that is missing or unreadable says nothing: reading needs none.
+    func requireOwnKey() throws(EventStoreError) {
+        let named = identity.verifierKey
+        let held = [keys.current, keys.next].compactMap { try? LogKey.read(from: $0).verifierKey }
+        guard let other = held.first, !held.contains(named) else { return }
+        throw EventStoreError(
+            .rolledBack,
+            "the log's verifier key is not the one this home's key files hold: the log in \(folders.log) names \(named), "
+                + "\(folders.keys) holds \(other)",
+            hint:
+                "ask which of the two is this home's, by the auditor card or a tree head carried away, and put the other one back from its backup"
+        )
+    }
+
     /// The error for an outside head that contradicts the log.
     func rolledBack(_ found: TreeHeadFiles.Found) throws(EventStoreError) -> EventStoreError {
         let (size, head) = (try head().size, found.head.head)

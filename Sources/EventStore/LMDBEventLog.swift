@@ -3,6 +3,7 @@ package import DurableFiles
 public import Foundation
 internal import Glibc
 public import Logging
+internal import Synchronization
 
 /// The log on disk: one LMDB environment, shared by all processes of a home on one host.
 ///
@@ -16,7 +17,8 @@ public final class LMDBEventLog: EventLog {
     let keys: LogKeyFiles
     let logger: Logger
     private let currentIdentity: CurrentIdentity
-    private let lock: FileLock
+    /// Held from opening to closing; nil afterwards, however long somebody keeps this object.
+    private let lock: Mutex<FileLock?>
     private let signals: GrowthSignals
     private let watch: GrowthWatch
     let restoredSize: Position?
@@ -123,7 +125,7 @@ public final class LMDBEventLog: EventLog {
     ) {
         self.folders = folders
         self.environment = environment
-        self.lock = lock
+        self.lock = Mutex(lock)
         self.logger = logger
         restoredSize = tuning.restoredSize
         keys = LogKeyFiles(folder: folders.keys)
@@ -192,7 +194,7 @@ public final class LMDBEventLog: EventLog {
         return signals.listen()
     }
 
-    /// Waits for queued appends, then ends the threads and closes the environment.
+    /// Waits for queued appends, then ends the threads, closes the environment and lets others have the home alone.
     public func close() async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             // A thread of its own: waiting for the disk must not hold up Swift's cooperative threads.
@@ -208,6 +210,7 @@ public final class LMDBEventLog: EventLog {
         watch.close()
         signals.close()
         environment.close()
+        lock.withLock { $0 = nil }
     }
 
     /// Frees the reader slots of processes that died in the middle of a read; returns how many.

@@ -176,14 +176,19 @@ struct LogKeyFiles: Sendable {
         try DurableFile.write(Array(key.text.utf8), to: next, mode: 0o400)
     }
 
-    /// Puts the next key in the place of the current one, whose private half is gone with it.
+    /// Puts the next key in the place of the current one, whose bytes are destroyed first.
+    ///
+    /// A crash in between leaves the next key under its own name, where ``key(of:)`` finds it and goes on.
     func adoptNext() throws(FileFault) {
+        try DurableFile.destroy(current)
         guard rename(next, current) == 0 else { throw FileFault("rename to", path: current) }
         try DurableFile.synchroniseDirectory(folder)
     }
 
     /// Takes back a key that no event names.
-    func discardNext() { unlink(next) }
+    ///
+    /// One that cannot be taken back is nobody's key, and replaced by the next change.
+    func discardNext() { try? DurableFile.destroy(next) }
 }
 
 extension EventStoreError {

@@ -65,7 +65,8 @@ public struct LogVerification: Sendable {
     /// Reads everything up to the head at the start of the call; blocks, and reads on two threads.
     ///
     /// Throws ``EventStoreError/Code/damaged`` naming the first bad position, and
-    /// ``EventStoreError/Code/rolledBack`` when a head outside says that the log was longer or another. `progress` gets the
+    /// ``EventStoreError/Code/rolledBack`` when a head outside says that the log was longer or another, or the key files are
+    /// another log's. `progress` gets the
     /// position up to which all is sound; `inspect` sees each sound event of the types asked for, in order, and may throw to
     /// stop.
     public static func verify(
@@ -199,6 +200,7 @@ public struct LogVerification: Sendable {
         if options.checksOutside {
             if let found = try log.contradiction() { throw try log.rolledBack(found) }
             try log.requireOwnHeads()
+            try log.requireOwnKey()
         }
         return Report(
             events: tail.size,

@@ -21,6 +21,7 @@ struct EventStoreTestWriter {
             case "append": try await append(folder, callers: number(2), events: number(3), rounds: number(4))
             case "follow": try await follow(folder, until: Position(number(2)), mapSize: number(3))
             case "hold": hold(folder)
+            case "redaction": try await redaction(folder, of: number(2))
             case "rewrite": try Insider.rewrite(folder, at: Position(number(2)))
             case "judge": try await Judge.run(acknowledged: folder)
             case "fail": try await fail(folder)
@@ -90,6 +91,17 @@ struct EventStoreTestWriter {
         else { exit(1) }
         say("ready")
         while true { _ = pause() }
+    }
+
+    /// Appends the record of a redaction of any position, past the rules of the domain, and redacts nothing.
+    private static func redaction(_ folder: String, of position: Int) async throws {
+        let log = try LMDBEventLog.open(at: .beside(folder))
+        let digest = String(repeating: "0", count: 64)
+        let payload =
+            #"{"basis":"b","fields":"title","redacted_position":\#(position),"replacement_sha256":"\#(digest)"}"#
+        let result = try await log.append(.test("redaction", [payload], type: "record.redacted"))
+        say("ack \(result.first)")
+        await log.close()
     }
 
     /// Appends on a disk whose commit fails.

@@ -56,6 +56,39 @@ struct PlaceTests {
         await log?.close()
     }
 
+    @Test("A closed log lets others have the home alone, however long its object is kept")
+    func closedIsFree() async throws {
+        let test = try await TestLog()
+        let log = try test.open()
+        #expect(try FileLock.take(test.folders.lock) == nil, "the control")
+        await log.close()
+        #expect(try FileLock.take(test.folders.lock) != nil)
+        withExtendedLifetime(log) {}
+    }
+
+    @Test("A change of keys overwrites the old key on disk, and a crash in its middle is finished by the next start")
+    func destroyedKey() async throws {
+        let test = try await TestLog()
+        let (path, kept) = (test.folder.path("keys/log.key"), test.folder.path("another name of the same file"))
+        let old = try DurableFile.read(path)
+        #expect(link(path, kept) == 0)
+        var log = try test.open()
+        _ = try await log.rotateKey(lost: false, actor: .system, metadata: EventMetadata(auth: "system/cli"))
+        #expect(try DurableFile.read(path) == Array(LogKey.read(from: path).text.utf8))
+        #expect(try DurableFile.read(kept) == [UInt8](repeating: 0, count: old.count), "the bytes went with the name")
+        await log.close()
+        // After the event: the old key overwritten, or gone, and the next one not yet in its place.
+        for half in [[UInt8](repeating: 0, count: old.count), nil] {
+            try FileManager.default.moveItem(atPath: path, toPath: "\(path).next")
+            if let half { try DurableFile.create(half, at: path, mode: 0o400) }
+            log = try test.open()
+            _ = try await log.append(.test("a"))
+            #expect(try LogKey.read(from: path).verifierKey == log.identity.verifierKey)
+            #expect(!FileManager.default.fileExists(atPath: "\(path).next"))
+            await log.close()
+        }
+    }
+
     @Test("A log is never created over another, and not in an unknown time zone")
     func creation() async throws {
         let test = try await TestLog()

@@ -1,3 +1,4 @@
+import CLMDB
 import EventStore
 import EventStoreTesting
 import Foundation
@@ -123,6 +124,39 @@ struct RoomTests {
         let again = try LMDBEventLog.open(at: LogFolders(data: folder.path))
         #expect(try Bookkeeper().violations(in: again) == [])
         await again.close()
+    }
+
+    @Test("A disk that fails is never called full, however little room it has; a write that was cut short on it is")
+    func failingDisk() async throws {
+        let folder = try TemporaryFolder()
+        guard Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder.path) else {
+            return print("skipped: needs the right to mount a tmpfs")
+        }
+        defer { _ = Self.run("/bin/umount", "-l", folder.path) }
+        let folders = LogFolders(data: folder.path)
+        await (try LMDBEventLog.create(at: folders, timeZone: "Etc/UTC")).close()
+        // LMDB gives EIO for both; only the system's own error tells them apart.
+        for (systemError, code) in [(EIO, EventStoreError.Code.inputOutput), (0, .diskFull)] {
+            var tuning = LMDBEventLog.Tuning()
+            tuning.commit = { transaction in
+                mdb_txn_abort(transaction)
+                errno = systemError
+                return EIO
+            }
+            let log = try LMDBEventLog.open(
+                at: folders,
+                clock: SystemClock(),
+                onUnrecoverable: { _ in },
+                tuning: tuning
+            )
+            do {
+                _ = try await log.append(.test("a"))
+                Issue.record("appended on a disk that fails")
+            } catch {
+                #expect(error.code == code, "errno \(systemError): \(error)")
+            }
+            await log.close()
+        }
     }
 
     private static func run(_ words: String...) -> Bool {
