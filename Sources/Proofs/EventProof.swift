@@ -55,8 +55,8 @@ public struct EventProof: Hashable, Sendable {
 
     /// Checks record, path and head against the keys that the reader brought along; at least one must have signed.
     ///
-    /// For a redacted position `redaction` is the proof of the event that redacted it, which names the replacement's digest: it
-    /// is checked by the same keys. Throws ``ProofFault`` with the first thing that does not hold. Nothing is taken on trust from the
+    /// For a redacted position `redaction` is the proof of the event that redacted it, which stands behind it and names the
+    /// replacement's digest: it is checked by the same keys. Position 0 is never redacted. Throws ``ProofFault`` with the first thing that does not hold. Nothing is taken on trust from the
     /// files, and nothing but the files and the keys is needed.
     public func check(keys: [VerifierKey], redaction: EventProof? = nil) throws(ProofFault) -> Finding {
         let event: RecordedEvent
@@ -130,6 +130,7 @@ public struct EventProof: Hashable, Sendable {
         let payload = try? JSONReader.canonical(event.data)
         let digest = Array(SHA256.hash(data: record)).hexadecimal
         guard event.type == "record.redacted", case .object(let members)? = payload,
+            proof.index > 0, event.position > proof.index,
             members["redacted_position"] == .integer(Int(clamping: proof.index)),
             members["replacement_sha256"] == .string(digest)
         else {

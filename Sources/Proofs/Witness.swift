@@ -21,7 +21,7 @@ public struct Witness: Sendable {
         public let head: SignedTreeHead
         /// The keys it is trusted by: one, or more while a rotation is handed over.
         public let keys: [VerifierKey]
-        /// When the newest head was seen, in seconds since 1970.
+        /// When the newest head was seen, in seconds since 1970: what the cosignature says.
         public let seenAt: UInt64
         /// The folders in which two signed heads of one size with different roots are kept: history was told in two ways.
         public let forks: [String]
@@ -105,7 +105,7 @@ public struct Witness: Sendable {
             if let known { try judge(head, known.head, terms, watched) }
             let key = try ownKey(terms.name)
             let cosigned = try key.cosign(head, trusted: keys + (known?.keys ?? []), at: terms.time)
-            try watched.write(cosigned, keys: keys, seenAt: terms.time)
+            try watched.write(cosigned, keys: keys)
             return Answer(head: cosigned, previous: known?.head.head, keys: keys)
         }
     }
@@ -113,18 +113,7 @@ public struct Witness: Sendable {
     private var keyFile: String { "\(folder)/witness.key" }
     private var logsFolder: String { "\(folder)/logs" }
 
-    /// What is known; refuses a memory that this witness did not sign itself: damaged, exchanged, or its key is gone.
-    private func remembered(_ watched: WitnessedLog) throws -> Log? {
-        guard let known = try watched.read() else { return nil }
-        guard let own = try verifier(), known.head.cosignatureTime(by: own) == known.seenAt else {
-            throw ProofFault(
-                .damaged,
-                "the head in \(watched.folder) was not signed by this witness's key",
-                hint: "restore data/witness as a whole from a copy: its key and its memory belong together"
-            )
-        }
-        return known
-    }
+    private func remembered(_ watched: WitnessedLog) throws -> Log? { try watched.read(own: verifier()) }
 
     /// The keys that the log is to be trusted by after this head.
     ///

@@ -8,10 +8,12 @@ internal import Glibc
 /// The folder in which a witness keeps one log: its newest head, the keys it is trusted by, and evidence.
 ///
 /// ```text
-/// logs/<name>/head        the newest head, cosigned
-/// logs/<name>/pinned      one trusted public key a line, then "seen <seconds since 1970>"
+/// logs/<name>/known       one trusted public key a line, an empty line, the newest head with the witness's cosignature
 /// logs/<name>/evidence/   heads that contradict each other, and the proof that was shown
 /// ```
+///
+/// Keys and head are one file, so that a crash leaves those of before or those of after. Earlier programs kept two, `head` and
+/// `pinned`: they are read where there is no `known`, and go when it is written.
 struct WitnessedLog {
     let folder: String
 
@@ -29,34 +31,60 @@ struct WitnessedLog {
         self.init(folder: "\(witness)/logs/\(String(decoding: readable, as: UTF8.self))-\(digest)")
     }
 
-    private var headFile: String { "\(folder)/head" }
-    private var pinFile: String { "\(folder)/pinned" }
+    private var file: String { "\(folder)/known" }
+    private var earlierFiles: (head: String, keys: String) { ("\(folder)/head", "\(folder)/pinned") }
 
-    /// What is known; nil where nothing is.
-    func read() throws -> Witness.Log? {
-        guard access(headFile, F_OK) == 0 || errno != ENOENT else { return nil }
-        let note = try DurableFile.read(headFile, limit: 1 << 16)
-        let pinned = try DurableFile.read(pinFile, limit: 1 << 16)
-        var lines = String(decoding: pinned, as: UTF8.self).split(separator: "\n")
-        let seen = lines.popLast().flatMap { $0.hasPrefix("seen ") ? UInt64($0.dropFirst(5)) : nil }
-        let keys = lines.compactMap { VerifierKey(text: String($0)) }
-        guard let head = SignedTreeHead(note: String(decoding: note, as: UTF8.self)), let seen, !keys.isEmpty,
-            keys.count == lines.count
-        else {
+    /// What is known, as of the time that the cosignature of `own` states; nil where nothing is.
+    ///
+    /// Throws ``ProofFault/Code/damaged`` for what cannot be read, or was not cosigned by `own`: damaged, exchanged, or the
+    /// witness's key is gone.
+    func read(own: VerifierKey?) throws -> Witness.Log? {
+        guard let (keyLines, note) = try parts() else { return nil }
+        let keys = keyLines.compactMap { VerifierKey(text: $0) }
+        guard let head = SignedTreeHead(note: note), !keys.isEmpty, keys.count == keyLines.count else {
             throw ProofFault(
                 .damaged,
                 "what the witness keeps in \(folder) is damaged",
                 hint: "restore the folder from a copy; without one, pin the log anew and say so in its record"
             )
         }
+        guard let seenAt = own.flatMap({ head.cosignatureTime(by: $0) }) else {
+            throw ProofFault(
+                .damaged,
+                "the head in \(folder) was not signed by this witness's key",
+                hint: "restore data/witness as a whole from a copy: its key and its memory belong together"
+            )
+        }
         let kept = try evidence()
         return Witness.Log(
             head: head,
             keys: keys,
-            seenAt: seen,
+            seenAt: seenAt,
             forks: kept.filter(Self.isFork),
             refused: kept.filter { !Self.isFork($0) }
         )
+    }
+
+    /// The lines of the keys, and the head's note.
+    private func parts() throws -> (keys: [String], note: String)? {
+        if let text = try Self.text(file) {
+            // A note begins with its origin, so that the first empty line is the one behind the keys.
+            let end = text.firstRange(of: "\n\n")
+            let keys = text[..<(end?.lowerBound ?? text.endIndex)].split(
+                separator: "\n",
+                omittingEmptySubsequences: false
+            )
+            return (keys.map(String.init), end.map { String(text[$0.upperBound...]) } ?? "")
+        }
+        guard let note = try Self.text(earlierFiles.head) else { return nil }
+        // Their last line said when the head was seen; a crash between the two files made it another time than the head's own.
+        let lines = (try Self.text(earlierFiles.keys) ?? "").split(separator: "\n").map(String.init)
+        return (lines.last?.hasPrefix("seen ") == true ? lines.dropLast() : lines, note)
+    }
+
+    private static func text(_ path: String) throws -> String? {
+        guard access(path, F_OK) == 0 || errno != ENOENT else { return nil }
+        return String(decoding: try DurableFile.read(path, limit: 1 << 16), as: UTF8.self)
     }
 
     /// The folders of evidence, by name.
@@ -76,14 +104,13 @@ struct WitnessedLog {
         return known.size == shown.size
     }
 
-    /// Puts the head on disk.
-    ///
-    /// The keys come first: a crash between the two leaves the old head under keys that are trusted as well.
-    func write(_ head: SignedTreeHead, keys: [VerifierKey], seenAt: UInt64) throws {
+    /// Puts the head and the keys it is trusted by on disk, both or neither.
+    func write(_ head: SignedTreeHead, keys: [VerifierKey]) throws {
         try DurableFile.makeDirectory(folder, mode: 0o700)
-        let pinned = keys.map { $0.text + "\n" }.joined() + "seen \(seenAt)\n"
-        try DurableFile.write(Array(pinned.utf8), to: pinFile, mode: 0o600)
-        try DurableFile.write(Array(head.note.utf8), to: headFile, mode: 0o600)
+        let text = keys.map { $0.text + "\n" }.joined() + "\n" + head.note
+        try DurableFile.write(Array(text.utf8), to: file, mode: 0o600)
+        unlink(earlierFiles.head)
+        unlink(earlierFiles.keys)
     }
 
     /// Keeps two heads that cannot both be true, and the proof that was to connect them; returns the folder.

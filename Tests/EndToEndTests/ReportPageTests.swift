@@ -64,4 +64,23 @@ struct ReportPageTests {
             #expect(said.contains("card verdict bad") && said.contains("NOT VERIFIED"), "\(prefix)")
         }
     }
+
+    @Test("The page refuses a redaction that stands before the position it names, or names position 0")
+    func misplacedRedactions() async throws {
+        let folder = try TemporaryFolder("daybook-page")
+        for (position, isHeld) in [(2, true), (9_999, false), (0, false)] {
+            let (home, key) = try await AuditBundleTests.plant()
+            let made = try await onThread {
+                try Child(
+                    [TestWriter.program, "redaction", "\(home.path)/data/log", "\(position)"],
+                    environment: Program.environment()
+                ).result()
+            }
+            #expect(made.exit == 0, "\(made)")
+            let html = try BundleFile(try await AuditBundleTests.bundle(home))["report.html"]
+            guard let said = try await Self.page(html, key: key, in: folder) else { return }
+            #expect(said.contains("redacts no record that stands before it") == !isHeld, "position \(position)")
+            #expect(said.contains("NOT VERIFIED") == !isHeld, "position \(position)")
+        }
+    }
 }

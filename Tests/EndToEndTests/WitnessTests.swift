@@ -94,13 +94,16 @@ struct WitnessTests {
         #expect(try await place.witness("show", "another/log").exit == 65)
         // Its memory is changed behind its back: an older head that it did not cosign is none of its own.
         let logs = "\(place.stick)/data/witness/logs"
-        let memory = "\(logs)/\(try #require(FileManager.default.contentsOfDirectory(atPath: logs).first))/head"
-        try Data(contentsOf: URL(filePath: first)).write(to: URL(filePath: memory))
+        let memory = "\(logs)/\(try #require(FileManager.default.contentsOfDirectory(atPath: logs).first))/known"
+        let sound = try String(contentsOfFile: memory, encoding: .utf8)
+        let keys = sound.prefix(upTo: try #require(sound.range(of: "\n\n")).upperBound)
+        #expect(sound == keys + note)
+        try Data((keys + String(contentsOfFile: first, encoding: .utf8)).utf8).write(to: URL(filePath: memory))
         for command in ["show", "list"] {
             let said = try await place.witness(command)
             #expect(said.exit != 0 && said.errors.contains("was not signed by this witness's key"), "\(said)")
         }
-        try Data(note.utf8).write(to: URL(filePath: memory))
+        try Data(sound.utf8).write(to: URL(filePath: memory))
         #expect(try await place.witness("show").exit == 0, "the control")
     }
 

@@ -119,6 +119,34 @@ struct AuditBundleTests {
         await plant.log.close()
     }
 
+    @Test(
+        "A redaction that stands before the position it names, or names position 0, is refused by the verifier",
+        arguments: [(-1, true), (0, false), (1, false), (400, false), (nil, false)] as [(Int?, Bool)]
+    )
+    func misplacedRedactions(_ distance: Int?, _ isHeld: Bool) async throws {
+        let plant = try Plant()
+        try await plant.append(2)
+        let position = Int(try plant.log.head().size)
+        let payload: JSONValue = [
+            "redacted_position": .integer(distance.map { position + $0 } ?? 0),
+            "replacement_sha256": .string(String(repeating: "0", count: 64)),
+        ]
+        let redaction = ProposedEvent(
+            stream: StreamName(literal: "redaction"),
+            type: "record.redacted",
+            data: try payload.canonicalBytes()
+        )
+        _ = try await plant.log.append(
+            AppendRequest(actor: UUID(), metadata: EventMetadata(auth: "local-uid/cli"), events: [redaction])
+        )
+        try await plant.append(3)
+        let (_, path) = try plant.bundle(ExtractRange(from: 0, to: try plant.log.head().size))
+        let said = try plant.check(path, key: plant.log.identity.verifierKey)
+        #expect(said.exit == (isHeld ? 0 : 65), "\(said.said)")
+        #expect(isHeld || said.said.contains("position \(position) "), "\(said.said)")
+        await plant.log.close()
+    }
+
     @Test("The verifier knows the digests of the pages that this program writes, and is short enough to be read")
     func sealed() throws {
         let script = String(decoding: try BundleVerifier.script, as: UTF8.self)

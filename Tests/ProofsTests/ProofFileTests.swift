@@ -153,6 +153,47 @@ struct ProofFileTests {
         await filled.log.close()
     }
 
+    @Test("A redaction that stands before the position it names proves no replacement, nor does one of position 0")
+    func misplacedRedactions() async throws {
+        var random = SeededGenerator()
+        let filled = try await FilledLog(events: 20, using: &random)
+        let original = Array(try #require(try filled.log.page(from: 7, limit: 1).events.first).record)
+        let stream = try #require(StreamName("redaction"))
+        // Whoever holds the key may choose the text of a record that is still to come.
+        func replacement(at position: Position) -> [UInt8] {
+            var record = original
+            record[1] |= 1
+            record.replaceSubrange(4..<12, with: withUnsafeBytes(of: position.bigEndian) { Array($0) })
+            return record
+        }
+        let next = try filled.log.head().size
+        let targets: [Position] = [7, next + 3, 0]
+        let events = targets.map { target in
+            let digest = Array(SHA256.hash(data: replacement(at: target))).hexadecimal
+            let payload = #"{"redacted_position":\#(target),"replacement_sha256":"\#(digest)"}"#
+            return ProposedEvent(stream: stream, type: "record.redacted", data: Array(payload.utf8))
+        }
+        let plain = ProposedEvent(
+            stream: try #require(StreamName("routing-a")),
+            type: "part.measured",
+            data: Array("{}".utf8)
+        )
+        _ = try await filled.log.append(
+            AppendRequest(actor: .system, metadata: EventMetadata(auth: "system/job"), events: events + [plain])
+        )
+        let (head, log) = (try filled.log.giveOutTreeHead(), filled.log)
+        let key = try #require(VerifierKey(text: log.identity.verifierKey))
+        let codes = try targets.enumerated().map { index, target in
+            let leaf = MerkleFrontier.leaf(of: Array(try log.record(at: target).record))
+            let path = try TreeProof.inclusion(of: target, in: head.head.size, from: log)
+            let tlog = TlogProof(extra: leaf, index: target, path: path, head: head)
+            let redaction = try EventProof(of: next + Position(index), in: log, under: head)
+            return refusal(EventProof(record: replacement(at: target), proof: tlog), [key], redaction: redaction)
+        }
+        #expect(codes == [nil, .notTheReplacement, .notTheReplacement], "the first one is the control")
+        await log.close()
+    }
+
     @Test("A consistency proof reads back, and no bit of its file may change")
     func consistencyFile() throws {
         var random = SeededGenerator()

@@ -188,24 +188,78 @@ struct WitnessTests {
         let logs = try FileManager.default.contentsOfDirectory(atPath: "\(witness.folder)/logs")
         let place = "\(witness.folder)/logs/\(try #require(logs.first))"
         let uncosigned = try head(9).note
-        for (file, bytes) in [("pinned", ""), ("pinned", "seen 1\n"), ("head", "?"), ("head", uncosigned)] {
-            let url = URL(filePath: "\(place)/\(file)")
-            let text = try Data(contentsOf: url)
+        let url = URL(filePath: "\(place)/known")
+        let text = try Data(contentsOf: url)
+        let key1 = signer.verifier.text
+        let damages = ["", "?", "\n\n", "\(key1)\n", "\(key1)\n\n", "\n\(uncosigned)", "\(key1)\n\n\(uncosigned)"]
+        for bytes in damages {
             try Data(bytes.utf8).write(to: url)
             do {
                 _ = try witness.add(try head(10), on: try terms(key: signer.verifier))
-                Issue.record("taken with a damaged \(file)")
+                Issue.record("taken with \(bytes)")
             } catch let fault as ProofFault {
                 #expect(fault.code == .damaged)
             }
-            #expect(throws: ProofFault.self, "shown with a damaged \(file)") { try witness.logs() }
+            #expect(throws: ProofFault.self, "shown with \(bytes)") { try witness.logs() }
             try text.write(to: url)
         }
+        #expect(try witness.logs().count == 1, "the control: as it was")
         let aside = "\(witness.folder)/aside"
         try FileManager.default.moveItem(atPath: key, toPath: aside)
         #expect(try refusal(try head(10), try terms()).code == .damaged)
         try FileManager.default.moveItem(atPath: aside, toPath: key)
         _ = try witness.add(try head(10), on: try terms())
         #expect(try witness.logs().count == 1, "the control")
+    }
+
+    @Test("A crash at any point of an addition leaves what was known before or what is known after")
+    func crashes() throws {
+        let next = try Signer(Self.origin)
+        _ = try witness.add(try head(10), on: try terms(key: signer.verifier))
+        let before = try #require(try witness.log(Self.origin))
+        let logs = "\(witness.folder)/logs"
+        let place = "\(logs)/\(try #require(FileManager.default.contentsOfDirectory(atPath: logs).first))"
+        func files() throws -> [String: Data] {
+            try FileManager.default.contentsOfDirectory(atPath: place).reduce(into: [:]) { files, name in
+                files[name] = try Data(contentsOf: URL(filePath: "\(place)/\(name)"))
+            }
+        }
+        let old = try files()
+        let body = tiles.head(Self.origin, size: 20)
+        let both = SignedTreeHead(body, signatures: [try signer.signature(body), try next.signature(body)])
+        _ = try witness.add(both, on: try terms(from: 10, to: 20, key: next.verifier, time: 1_800_000_060))
+        let after = try #require(try witness.log(Self.origin))
+        let new = try files()
+        #expect(before != after && after.seenAt == 1_800_000_060 && after.keys == [next.verifier], "the control")
+        // Each file is replaced at once and by itself, in whatever order: every mixture can be what a crash leaves.
+        let names = Set(old.keys).union(new.keys).sorted()
+        for mixture in 0..<(1 << names.count) {
+            for (index, name) in names.enumerated() {
+                let bytes = (mixture >> index & 1 == 0 ? old : new)[name]
+                try? FileManager.default.removeItem(atPath: "\(place)/\(name)")
+                try bytes?.write(to: URL(filePath: "\(place)/\(name)"))
+            }
+            let known = try witness.log(Self.origin)
+            #expect(known == before || known == after, "mixture \(mixture) of \(names)")
+        }
+    }
+
+    @Test("The two files of an earlier program are read, whatever time they state, and become one")
+    func earlierFiles() throws {
+        let cosigned = try witness.add(try head(10), on: try terms(key: signer.verifier)).head
+        let known = try #require(try witness.log(Self.origin))
+        let logs = "\(witness.folder)/logs"
+        let place = "\(logs)/\(try #require(FileManager.default.contentsOfDirectory(atPath: logs).first))"
+        try FileManager.default.removeItem(atPath: "\(place)/known")
+        #expect(try witness.log(Self.origin) == nil, "the control")
+        try Data(cosigned.note.utf8).write(to: URL(filePath: "\(place)/head"))
+        // The second is what a crash between the two files left.
+        for seen in [known.seenAt, known.seenAt + 60] {
+            let pinned = "\(signer.verifier.text)\nseen \(seen)\n"
+            try Data(pinned.utf8).write(to: URL(filePath: "\(place)/pinned"))
+            #expect(try witness.log(Self.origin) == known)
+        }
+        #expect(try witness.add(try head(40), on: try terms(from: 10)).previous == known.head.head)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: place) == ["known"])
     }
 }

@@ -9,7 +9,7 @@ import argparse, base64, hashlib, json, mmap, os, re, stat, struct, sys, uuid
 from datetime import datetime, timedelta
 
 # SHA-256 of what every bundle of this format carries: README, and report.html without its data.
-README, REPORT = "a639ca2c7bd5d3bbc24e3f66838444aca26c71050fd8d77fe8f4e27fc1affbb1", "4597df9e90f26fd5327764fd7c3b7c66087f2fa76e74d9082170df3b30777914"
+README, REPORT = "a639ca2c7bd5d3bbc24e3f66838444aca26c71050fd8d77fe8f4e27fc1affbb1", "94d337b5b4e2d46872d6294be96ac24fa17a8adb688058f6695773279bcf93d5"
 NAMES = (r"daybook-export/(README|(MANIFEST|artifacts)\.sha256|audit\.csv|(bundle|names|words)\.json|checkpoint(\.from)?|events\."
          r"ndjson|consistency\.txt|keys/(vkeys\.txt|\d+\.checkpoint)|report\.html|verify_bundle\.py|blobs/[\da-f]{64}|"
          r"events/\d+\.event|tile/(\d+|entries)/[x/\d]+(\.p/\d+)?)")
@@ -225,19 +225,19 @@ def verify(path, pinned, held):
         leaf = tree.at(0, last).hex()
         check(record.redacted or sha256(b"\0" + data) == leaf, where, "is not the record that the log holds")
         replaced.update({last: sha256(data)} if record.redacted else {})
-        redactions.update({payload["redacted_position"]: payload["replacement_sha256"]} if record.type == "record.redacted" else {})
+        if record.type == "record.redacted":
+            check(type(at := payload["redacted_position"]) is int and 0 < at < last, where, "redacts no record that stands before it")
+            redactions[at] = payload["replacement_sha256"]
         keys += [(last, Key(payload[KEY_OF[record.type]], where))] if record.type in KEY_OF else []
         if not start <= last < end or only and record.stream.partition("-")[0] not in only:
             check(record.type in KEY_OF or record.type == "record.redacted", where, "was not asked for")
             continue
         count, row = count + 1, record.row(words, names, leaf)
-        csv.take(csv_line(row), where)
-        ndjson.take(json_line(row), where)
+        csv.take(csv_line(row), where), ndjson.take(json_line(row), where)
         needed |= {payload[k] for k in payload if k.endswith("_sha256") and k[:-7] + "_bytes" in payload}
         if record.type == "model.registered":
-            digest, path = payload["manifest_sha256"], payload["manifest_path"]
-            needed.add(digest)
-            listed = json.loads(files.get(f"blobs/{digest}", lambda: '{"files":[]}')())["files"]
+            needed.add(digest := payload["manifest_sha256"])
+            path, listed = payload["manifest_path"], json.loads(files.get(f"blobs/{digest}", lambda: '{"files":[]}')())["files"]
             listed = "".join(f"{file['sha256']}  {os.path.dirname(path)}/{file['name']}\n" for file in listed)
             artifacts.take(f"{digest}  {path}\n{listed}", where)
     manifest.end(), csv.end(), ndjson.end(), artifacts.end()
