@@ -20,7 +20,10 @@ final class DamagedHome: @unchecked Sendable {
     struct Truth: Equatable {
         let events: Int
         let root: String
-        let last: String
+        /// Every event as it is read: position, type, payload, and the leaf hash, which covers each byte of its record.
+        let history: String
+        /// Every row of every read model.
+        let rows: String
     }
 
     let home: TestHome
@@ -38,8 +41,23 @@ final class DamagedHome: @unchecked Sendable {
         truth = Truth(
             events: verified["events"]?.number ?? -1,
             root: verified["root"]?.text ?? "",
-            last: try await home.succeed(["events", "tail", "--count", "2", "--json"]).output
+            history: try await home.succeed(Self.reading).output,
+            rows: try await Self.rows(in: home.path).output
         )
+        try #require(truth.history.filter(\.isNewline).count == truth.events && !truth.rows.isEmpty)
+    }
+
+    private static let reading = ["events", "tail", "--from", "0", "--json"]
+
+    /// The rows of all read models, as the `sqlite3` shell says them; not when a document was rendered, which a rebuild does
+    /// anew.
+    private static func rows(in home: String) async throws -> Outcome {
+        try await onThread {
+            let shell = ["/usr/bin/sqlite3", "-readonly", "-cmd", ".timeout 5000", "\(home)/data/registry.db", ".dump"]
+            let said = try Child(shell, environment: Program.environment()).result()
+            let lines = said.output.split(separator: "\n").filter { !$0.hasPrefix("INSERT INTO rendered_document ") }
+            return Outcome(exit: said.exit, output: lines.joined(separator: "\n"), errors: said.errors)
+        }
     }
 
     /// Files of the home whose path has a prefix, and their sizes.
@@ -85,12 +103,21 @@ final class DamagedHome: @unchecked Sendable {
             else { throw ShimError(description: "\(target) cannot be written") }
         }
         let verified = try await Program.run(["verify", "--json", "--home", place] + (logOnly ? ["--log-only"] : []))
-        let opened = try await Program.run(["events", "tail", "--count", "2", "--json", "--home", place])
-        return judge(verified, opened)
+        let opened = try await Program.run(Self.reading + ["--home", place])
+        let (judgement, words) = judge(verified, opened)
+        guard judgement == .harmless else { return (judgement, words) }
+        let rows = try await Self.rows(in: place)
+        return rows.exit == 0 && rows.output == truth.rows
+            ? (.harmless, words) : (.wrong, "other rows: \(Self.firstDifference(rows.output, truth.rows)); \(words)")
+    }
+
+    private static func firstDifference(_ one: String, _ other: String) -> String {
+        let pairs = zip(one.split(separator: "\n"), other.split(separator: "\n"))
+        return pairs.first { $0 != $1 }.map { "\($0) instead of \($1)" } ?? "one ends before the other"
     }
 
     private func judge(_ verified: Outcome, _ opened: Outcome) -> (Judgement, String) {
-        let words = "verify: \(verified); open: \(opened)"
+        let words = "verify: \(verified); open: \(Self.short(opened))"
         // Whatever is in a file, no caller dies of it, and each error is a document.
         for said in [verified, opened]
         where said.exit < 0 || said.exit > 0 && (try? JSONReader.plain(said.errors)) == nil {
@@ -105,11 +132,16 @@ final class DamagedHome: @unchecked Sendable {
         case 0:
             let report = try? JSONReader.plain(verified.output)
             guard report?["events"]?.number == truth.events, report?["root"]?.text == truth.root,
-                opened.exit != 0 || opened.output == truth.last
+                opened.exit != 0 || opened.output == truth.history
             else { return (.wrong, "verified, and another: \(words)") }
             return opened.exit == 0 ? (.harmless, words) : (.detected, words)
         default: return (.wrong, "exit code \(verified.exit): \(words)")
         }
+    }
+
+    /// A history is too long for a message.
+    private static func short(_ outcome: Outcome) -> String {
+        "exit \(outcome.exit), …\(outcome.output.suffix(500)), \(outcome.errors)"
     }
 
     /// The number of events that a tail ends with.

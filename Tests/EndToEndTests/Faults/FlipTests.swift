@@ -67,6 +67,17 @@ struct FlipTests {
         #expect(judgement == .detected, "another log in this one's place: \(words)")
         let (cut, said) = try await damaged.trial("data/log/data.mdb", logOnly: true) { $0 = $0.prefix(8192) }
         #expect(cut == .detected, "\(said)")
+        // `--log-only` looks at no read model: the judge has to.
+        let registry = try #require(FileManager.default.contents(atPath: "\(damaged.home.path)/data/registry.db"))
+        #expect(registry.range(of: Data("tried out".utf8)) == nil && registry.range(of: Data("step 4".utf8)) != nil)
+        let (altered, rows) = try await damaged.trial("data/registry.db", logOnly: true) { bytes in
+            while let place = bytes.range(of: Data("step 4".utf8)) {
+                bytes.replaceSubrange(place, with: Data("step 5".utf8))
+            }
+        }
+        #expect(altered == .wrong && rows.contains("other rows"), "another row: \(rows)")
+        let (same, why) = try await damaged.trial("data/registry.db", logOnly: true) { _ in }
+        #expect(same == .harmless, "\(why)")
     }
 
     @Test("A flipped byte of a payload names its exact position")

@@ -164,6 +164,68 @@ struct SmallDiskTests {
         #expect(log.path.hasPrefix(small.path))
     }
 
+    @Test("An erasure whose documents find no room is not done: it says what is done, what is left and how it goes on")
+    func erasure() async throws {
+        let home = try await TestHome.make()
+        try await home.succeed(["person", "add", "Marker Kim"])
+        try await home.succeed(["task", "open", "t", "--id", "t1", "--reason", "r", "--as", "Marker Kim"])
+        var mounts: [Mount] = []
+        for folder in ["docs", "logs"] {
+            guard let mount = try Self.move("\(home.path)/\(folder)", to: "256k", for: "a full disk of the documents")
+            else {
+                return
+            }
+            try Self.fill("\(mount.path)/ballast")
+            mounts.append(mount)
+        }
+        func isNamed(_ folder: String) throws -> Bool {
+            try ByteSearch.files(in: "\(home.path)/\(folder)").contains {
+                !ByteSearch.offsets(of: Array("Marker Kim".utf8), in: $0.value).isEmpty
+            }
+        }
+        #expect(try isNamed("docs"), "the control")
+        let erase = ["person", "erase", "Marker Kim", "--basis", "b", "--reason", "r"]
+        let said = try await home.run(erase)
+        #expect(said.exit == 75 && said.output.contains("erased at position"), "\(said)")
+        for words in [
+            "recorded at position", "gone from data/state.db", "documents still show it", "No space", "free space",
+            "daybook status",
+        ] {
+            #expect(said.errors.contains(words), "\(words): \(said)")
+        }
+        #expect(try isNamed("docs") && !isNamed("data"))
+        for mount in mounts { unlink("\(mount.path)/ballast") }
+        try await home.succeed(["status"])
+        #expect(try !isNamed("docs") && !isNamed("logs"))
+        try await home.succeed(["person", "add", "Marker Lee"])
+        let other = try await home.succeed(["person", "erase", "Marker Lee", "--basis", "b", "--reason", "r"])
+        #expect(other.errors.isEmpty, "the control: \(other)")
+    }
+
+    @Test("A redaction that finds no room to finish says so, and never blames other processes that are not there")
+    func redaction() async throws {
+        for room in [60, 250, 400] {
+            let home = try await TestHome.make()
+            let opened = try await home.json(["task", "open", "Marker", "--id", "t1", "--reason", "Marker"])
+            let position = "\(try #require(opened["position"]?.number))"
+            guard let mount = try Self.move("\(home.path)/data", to: "8m", for: "a full disk in a redaction") else {
+                return
+            }
+            try Self.fill("\(mount.path)/ballast")
+            let size = try #require(
+                FileManager.default.attributesOfItem(atPath: "\(mount.path)/ballast")[.size] as? Int
+            )
+            #expect(truncate("\(mount.path)/ballast", size - room << 10) == 0)
+            for words in [["redact", position, "--basis", "b", "--reason", "r"], ["status"], ["events", "tail"]] {
+                let said = try await home.run(words)
+                #expect(!said.errors.contains("process"), "\(room) kB: \(said)")
+            }
+            unlink("\(mount.path)/ballast")
+            try await home.succeed(["status"])
+            try await home.succeed(["verify"])
+        }
+    }
+
     @Test("A full disk of the exports leaves no file that looks whole, and the home as it was")
     func exports() async throws {
         let home = try await TestHome.make()
