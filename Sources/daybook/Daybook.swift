@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import CPOSIX
 import Foundation
 import Projecting
@@ -92,6 +93,18 @@ struct GlobalOptions: ParsableArguments {
     }
 }
 
+/// Where the proofs of a command's own events go.
+struct ProofOption: ParsableArguments {
+    @Option(
+        name: .customLong("proof"),
+        help: ArgumentHelp("Write the proof of each event of this command into this folder.", valueName: "dir")
+    )
+    var folder: String?
+
+    /// Makes the folder: before the append, as one that cannot be written is to stop the command, not to lose its proof.
+    func prepare() throws { if let folder { try DurableFile.makeDirectory(folder) } }
+}
+
 /// Options of every command that changes something.
 struct WriteOptions: ParsableArguments {
     @Option(
@@ -115,11 +128,7 @@ struct WriteOptions: ParsableArguments {
     )
     var expect: [String] = []
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp("Write the proof of each event of this command into this folder.", valueName: "dir")
-    )
-    var proof: String?
+    @OptionGroup var proving: ProofOption
 
     /// The reason, nil if it is blank: a command that needs one says so.
     var statedReason: String? { reason.flatMap { $0.contains { !$0.isWhitespace } ? $0 : nil } }

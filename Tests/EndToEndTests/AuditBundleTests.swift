@@ -216,6 +216,33 @@ struct AuditBundleTests {
         let grown = try await auditor.check(try await Self.bundle(home, ["--from", head]), key: key, ["--head", head])
         #expect(grown.exit == 0 && grown.output.contains("and from the head you hold"), "\(grown)")
 
+        // What the auditor has may be the card, or a head that a mail program gave the line ends of Windows.
+        let (card, typed) = (auditor.folder.path("카드"), auditor.folder.path("typed.txt"))
+        try await home.succeed(["auditor-card", "--out", card])
+        try await home.succeed(["task", "open", "after the card"])
+        let text = try String(contentsOfFile: head, encoding: .utf8)
+        try Data(("\u{feff}" + text.replacing("\n", with: "\r\n")).utf8).write(to: URL(filePath: typed))
+        for held in [card, typed] {
+            let said = try await auditor.check(
+                try await Self.bundle(home, ["--from", held]),
+                key: key,
+                ["--head", held]
+            )
+            #expect(said.exit == 0 && said.output.contains("and from the head you hold"), "\(said)")
+            try await home.succeed(["proof", "consistency", "--from", held])
+        }
+        let (bent, two) = (auditor.folder.path("bent"), auditor.folder.path("two"))
+        try Data(text.replacing("daybook.", with: "daybook,").utf8).write(to: URL(filePath: bent))
+        try Data((text + "\n" + text).utf8).write(to: URL(filePath: two))
+        for held in [bent, two] {
+            for words in [
+                ["audit", "bundle", "--out", auditor.folder.path("none.tar")], ["proof", "consistency"],
+            ] {
+                let said = try await home.run(words + ["--from", held])
+                #expect(said.exit == 65, "the control: \(said)")
+            }
+        }
+
         // The same plant, from the moment of the copy on with another history, under the same key.
         for number in 0..<4 {
             let made = try await Program.run(["task", "open", "other \(number)", "--home", copy])

@@ -211,4 +211,32 @@ struct ProofTests {
         try bytes.write(to: URL(filePath: files[0]))
         #expect(try await check(after, "--redaction", files[2]).exit == 65, "a replacement that nobody put there")
     }
+
+    @Test("A redaction and a new person answer with their proofs where they are asked for")
+    func everyWritingCommand() async throws {
+        let home = try await TestHome.make()
+        let (card, out) = (home.folder.path("card"), home.folder.path("proofs"))
+        try await home.succeed(["auditor-card", "--out", card])
+        let opened = try await home.json(["task", "open", "Marker", "--id", "t1", "--reason", "r"])
+        let position = "\(try #require(opened["position"]?.number))"
+        let ground = ["--basis", "b", "--reason", "r"]
+        for (words, type) in [
+            (["person", "add", "Kim"], "person.added"), (["redact", position] + ground, "record.redacted"),
+        ] {
+            #expect(try await home.json(words + ["--proof", "\(out)/\(type)"])["proof_files"]?.elements?.count == 2)
+            let files = try FileManager.default.contentsOfDirectory(atPath: "\(out)/\(type)").sorted()
+            try #require(files.count == 2)
+            let paths = files.map { "\(out)/\(type)/\($0)" }
+            let held = try await Self.check(
+                ["proof", "check", paths[1], "--event", paths[0], "--key", card],
+                in: home.folder
+            )
+            #expect(held.exit == 0 && held.output.contains(type), "\(held)")
+        }
+        // A folder that cannot be made stops the command before anything is appended.
+        let taken = home.folder.path("taken")
+        try Data().write(to: URL(filePath: taken))
+        try await home.refuses(["person", "add", "Lee", "--proof", taken], exit: 73, naming: [taken])
+        #expect(try await home.json(["person", "add", "Lee"])["proof_files"] == nil, "the control")
+    }
 }

@@ -79,18 +79,7 @@ struct AuditCommand: AsyncParsableCommand {
             if let position = Position(from) {
                 range.from = position
             } else if FileManager.default.fileExists(atPath: from) {
-                try PlainFile.require(from, limit: 1 << 20)
-                guard
-                    let note = FileManager.default.contents(atPath: from).map({ String(decoding: $0, as: UTF8.self) }),
-                    let held = SignedTreeHead(note: note)
-                else {
-                    throw Failure(
-                        "tree-head",
-                        "\(from) holds no signed tree head",
-                        hint: "it is the text that `daybook tree-head` prints, with its signature line",
-                        status: ExitStatus.badData
-                    )
-                }
+                let held = try ProofFiles.head(from)
                 range.held = held
                 range.from = held.head.size
                 range.to = max(range.to, range.from)

@@ -66,15 +66,15 @@ struct AuditorCard {
           1. This card. The key and the three lines are what nobody can take back.
           2. A computer with Python 3; it needs no network.
         Ask for
-          1. An audit bundle from this head:  daybook audit bundle --from HEAD-FILE
+          1. An audit bundle from this head:  daybook audit bundle --from THIS-CARD
           2. A new card, and compare the key with this one. A key that was changed is
              handed over by both signatures, and verify_bundle.py follows it. Only after
              a lost key or an accepted rollback the new one signs alone: ask why, and
              take it from a person whom you know, not from a stick or a bundle.
         Check
           python3 verify_bundle.py BUNDLE.tar --key-file THIS-CARD --head THIS-CARD
-          HEAD-FILE comes from `daybook tree-head --out`, or typed from this card: the
-          three lines, an empty line, the signatures, and nothing before or after.
+          THIS-CARD is this page as a file; or typed from it: the line of the key, the
+          three lines of the tree head, an empty line, and its signature lines.
 
         It proves that no event before a head you hold was changed, removed or put in
         another order. It does not prove that all that happened was recorded. With the

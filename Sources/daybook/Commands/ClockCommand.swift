@@ -32,7 +32,7 @@ struct ClockCommand: AsyncParsableCommand {
                 actor: home.actor.id,
                 metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
             )
-            await home.prove(result, write)
+            await home.prove(result, write.proving)
             await home.follow()
             home.printer.show(
                 "the clock is accepted (position \(result.first)); appends go on",

@@ -14,12 +14,15 @@ struct PersonCommand: AsyncParsableCommand {
     struct Add: HomeCommand {
         static let configuration = CommandConfiguration(abstract: "Make a person known.")
         @OptionGroup var global: GlobalOptions
+        @OptionGroup var proving: ProofOption
         @Argument(help: "The name that people see; it stays out of the log.")
         var name: String
 
         func run(in home: OpenHome) async throws {
-            let person = try await Actors(people: home.people, log: home.log)
+            try proving.prepare()
+            let (person, appended) = try await Actors(people: home.people, log: home.log)
                 .add(name: name, origin: .named, by: try home.sender())
+            if let appended { await home.prove(appended, proving) }
             await home.follow()
             home.printer.show("\(person.name) is known as \(person.id.text)", PersonCommand.json(person))
         }

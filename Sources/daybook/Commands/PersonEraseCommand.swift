@@ -32,10 +32,13 @@ struct PersonEraseCommand: HomeCommand {
     func run(in home: OpenHome) async throws {
         if let basis, let earlier = try await earlier(basis, in: home) {
             let position = earlier.appended?.first
-            return home.printer.show(
+            let left = try await carryOut(in: home)
+            home.printer.show(
                 "erased at position \(position ?? 0)",
                 ["subject": .string(person.lowercased()), "position": .position(position)]
             )
+            if let left { throw left.failure(position) }
+            return
         }
         let subject = try subject(in: home)
         let report = try await ErasureReport.of(subject, spellings: also, in: home)
@@ -58,15 +61,33 @@ struct PersonEraseCommand: HomeCommand {
             )
         }
         let outcome = try await home.append(command, write)
-        let (people, log, folders) = (home.people, home.log, home.folders)
-        try await onThread { _ = try Erasures(people: people, log: log, folders: folders).carryOut() }
-        await home.follow("the person is erased, but the documents cannot follow")
-        if try people.isRenderingDue() {
-            OpenHome.say("documents still show the name: another process renders them, or the next command will")
-        }
+        let position = outcome.appended?.first
+        let left = try await carryOut(in: home)
         var json = report.json.members ?? [:]
-        json["position"] = .position(outcome.appended?.first)
-        home.printer.show("erased at position \(outcome.appended?.first ?? 0)\n\n\(report.text)", .object(json))
+        json["position"] = .position(position)
+        // Told also where something is left to do: afterwards nobody can ask for it by the name any more.
+        home.printer.show("erased at position \(position ?? 0)\n\n\(report.text)", .object(json))
+        if let left { throw left.failure(position) }
+    }
+
+    /// Does in the home what the event says; returns what is left of it, or nil.
+    private func carryOut(in home: OpenHome) async throws -> ErasureRest? {
+        let (people, log, folders) = (home.people, home.log, home.folders)
+        let waiting = try await onThread { try Erasures(people: people, log: log, folders: folders).carryOut() }
+        if let waiting { return .names(waiting) }
+        do {
+            try await home.catchUp()
+        } catch {
+            guard let failure = Failure(error) else { throw error }
+            return try people.isRenderingDue() ? .documents(failure) : nil
+        }
+        // Where another process projects, it renders right after its checkpoint has passed the event.
+        let end = ContinuousClock.now + .seconds(5)
+        while try people.isRenderingDue() {
+            guard ContinuousClock.now < end else { return .documents(nil) }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return nil
     }
 
     /// What the same command under the same `--key` did; the person it named is known by the pseudonym only.
@@ -84,6 +105,40 @@ struct PersonEraseCommand: HomeCommand {
             hint: "`daybook person list` shows who is known; somebody erased is not",
             status: ExitStatus.badData
         )
+    }
+}
+
+/// What an erasure that is recorded has still to do in the home.
+private enum ErasureRest {
+    /// The names cannot be read, so that nothing can be looked for.
+    case names(PeopleFault)
+    /// Everything but the rendered documents is done; nil where another process is to render them.
+    case documents(Failure?)
+
+    /// Says what is done, what is left, why, and how it goes on; exit code 75.
+    func failure(_ position: Position?) -> Failure {
+        let recorded = "the erasure is recorded at position \(position ?? 0)"
+        var failure =
+            switch self {
+            case .names(let fault):
+                Failure(
+                    "erasure.unfinished",
+                    "\(recorded), and the name still stands sealed in data/state.db and in documents and kept copies: \(fault.message)",
+                    hint: "\(fault.hint); the next command then carries it out, it need not be sent again",
+                    status: ExitStatus.tryAgain
+                )
+            case .documents(let cause):
+                Failure(
+                    "erasure.unfinished",
+                    "\(recorded), and the name is gone from data/state.db and kept copies, but rendered documents still show it: "
+                        + (cause?.message ?? "another process projects and has not rendered them"),
+                    hint:
+                        "\(cause?.hint ?? "look at that process"); then `daybook status` renders them, it need not be sent again",
+                    status: ExitStatus.tryAgain
+                )
+            }
+        failure.facts["position"] = .position(position)
+        return failure
     }
 }
 

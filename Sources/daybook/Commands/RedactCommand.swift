@@ -20,6 +20,7 @@ struct RedactCommand: AsyncParsableCommand {
             """
     )
     @OptionGroup var global: GlobalOptions
+    @OptionGroup var proving: ProofOption
     @Option(name: .long, help: ArgumentHelp("Why; stays in the audit trail.", valueName: "words"))
     var reason: String?
     @Argument(help: ArgumentHelp("The records.", valueName: "position"))
@@ -42,7 +43,7 @@ struct RedactCommand: AsyncParsableCommand {
         guard let basis else { throw ValidationError("--basis is missing: name the ground, or look with --preview") }
         let alone = try Redactions(folders: global.folders).takeAlone()
         let home = try await OpenHome.open(global, alone: alone)
-        let done: (first: Position?, targets: [RedactionTarget])
+        let done: (appended: AppendResult?, targets: [RedactionTarget])
         do {
             done = try await redact(basis, in: home)
         } catch {
@@ -52,9 +53,10 @@ struct RedactCommand: AsyncParsableCommand {
         await home.close()
         // Opening finishes what the mark in the log says: it compacts, and brings back what was derived.
         let fresh = try await OpenHome.open(global, alone: alone)
-        let rest = try fresh.log.redactionRest()
+        let isDone = try fresh.log.redactionRest() == nil && !RedactedWords(folders: global.folders).isDue
+        if let appended = done.appended { await fresh.prove(appended, proving) }
         await fresh.close()
-        guard rest == nil else {
+        guard isDone else {
             throw Failure(
                 "redaction.unfinished",
                 "the words are removed from the records, but not yet from every file",
@@ -65,16 +67,17 @@ struct RedactCommand: AsyncParsableCommand {
         let lines = done.targets.flatMap { target in
             ["position \(target.position): \(target.fields.joined(separator: ", ")) redacted"] + target.warnings
         }
-        global.printer.show(
-            (lines + ["recorded from position \(done.first ?? 0) on"]).joined(separator: "\n"),
+        let first = done.appended?.first
+        fresh.printer.show(
+            (lines + ["recorded from position \(first ?? 0) on"]).joined(separator: "\n"),
             [
-                "position": .position(done.first), "basis": .string(basis),
+                "position": .position(first), "basis": .string(basis),
                 "redacted": .array(done.targets.map(\.json)),
             ]
         )
     }
 
-    private func redact(_ basis: String, in home: OpenHome) async throws -> (Position?, [RedactionTarget]) {
+    private func redact(_ basis: String, in home: OpenHome) async throws -> (AppendResult?, [RedactionTarget]) {
         // Hand edits are set aside now, while it is known which words to remove from them.
         try await home.catchUp()
         let targets = try targets(in: home)
@@ -87,11 +90,27 @@ struct RedactCommand: AsyncParsableCommand {
         var sender = try home.sender()
         sender.reason = reason
         _ = try handler.preview(command, by: sender)
-        for text in targets.flatMap({ $0.texts.values }) {
-            try KeptCopies(folders: home.folders).remove(text, leaving: Redactable.mark)
+        try proving.prepare()
+        let words = RedactedWords(folders: home.folders)
+        try words.note(targets.map(\.words))
+        do {
+            let outcome = try await handler.handle(command, by: sender)
+            settle(words, log)
+            return (outcome.appended, targets)
+        } catch {
+            // Whether it is in the log, the log says.
+            settle(words, log)
+            throw error
         }
-        let outcome = try await handler.handle(command, by: sender)
-        return (outcome.appended?.first, targets)
+    }
+
+    /// Settles the words in kept copies; what is in the way is told, and the next opening goes on.
+    private func settle(_ words: RedactedWords, _ log: LMDBEventLog) {
+        do {
+            try words.settle(log)
+        } catch {
+            OpenHome.say("the words still stand in kept copies: \(Failure(error)?.message ?? "\(error)")")
+        }
     }
 
     private func show() async throws {
@@ -204,6 +223,14 @@ private struct RedactionTarget: Sendable {
             hint:
                 "`daybook events show \(event.position)` shows it; only reasons, meanings and free texts can be redacted",
             status: ExitStatus.badData
+        )
+    }
+
+    var words: RedactedWords.Target {
+        RedactedWords.Target(
+            position: position,
+            replacementSha256: SHA256.hash(data: replacement).hexadecimal,
+            texts: fields.compactMap { texts[$0] }
         )
     }
 

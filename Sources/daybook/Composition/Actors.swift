@@ -33,7 +33,7 @@ struct Actors {
         let isFree = try account.lowercased() != "system" && people.person(named: account) == nil
         let name = isFree ? account : "\(account)-\(uid)"
         do {
-            return try await add(name: name, uid: uid, origin: .localUser, by: .system(reason: nil))
+            return try await add(name: name, uid: uid, origin: .localUser, by: .system(reason: nil)).person
         } catch {
             // Another first command of the same user was faster.
             guard (error as? PeopleFault)?.code == .nameTaken, let person = try people.person(uid: uid) else {
@@ -62,13 +62,18 @@ struct Actors {
     }
 
     /// Makes a person known: the name in `state.db` first (an orphan there is inert), then the event.
-    func add(name: String, uid: UInt32? = nil, origin: PersonOrigin, by sender: Sender) async throws -> Person {
+    func add(
+        name: String,
+        uid: UInt32? = nil,
+        origin: PersonOrigin,
+        by sender: Sender
+    ) async throws -> (person: Person, appended: AppendResult?) {
         let now = SystemClock().reading().wall
         let person = try people.add(id: UUID(), name: name, uid: uid, at: Timestamp(microseconds: now).description)
-        _ = try await CommandHandler(log: log, clock: SystemClock()).handle(
+        let outcome = try await CommandHandler(log: log, clock: SystemClock()).handle(
             AddPerson(subject: person.id.text, origin: origin),
             by: sender
         )
-        return person
+        return (person, outcome.appended)
     }
 }

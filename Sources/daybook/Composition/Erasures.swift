@@ -14,20 +14,30 @@ struct Erasures {
 
     private static let directory = StreamName.domain(ErasureState.stream)
 
-    /// Erases everybody whom the log has erased and `state.db` still knows; returns how many.
+    /// Erases everybody whom the log has erased and `state.db` still knows; returns why it has to wait, or nil.
     ///
-    /// The names are also removed from the copies of documents that were kept because somebody had edited them.
+    /// The names are also removed from the copies of documents that were kept because somebody had edited them. To look for
+    /// them the names must be readable: while their key is not, nothing is done, `state.db` goes on saying that it has not followed
+    /// the log so far, and the next opening with the key makes up for it. Throws ``Failure`` when a disk is full or fails.
     @discardableResult
-    func carryOut() throws -> Int {
+    func carryOut() throws -> PeopleFault? {
         let (applied, version) = (try people.erasuresApplied(), Int(try log.version(of: Self.directory)))
-        guard version > applied else { return 0 }
-        let subjects = try Self.subjects(in: log, from: UInt64(applied) + 1)
-        if people.keyFault() == nil {
-            for person in try subjects.compactMap({ try UUID(uuidString: $0).flatMap(people.person(id:)) }) {
+        guard version > applied else { return nil }
+        let subjects = try Self.subjects(in: log, from: UInt64(applied) + 1).compactMap(UUID.init(uuidString:))
+        let present = try subjects.compactMap { try people.person(id: $0) }
+        if !present.isEmpty, let fault = people.keyFault() { return fault }
+        do {
+            for person in present {
                 try KeptCopies(folders: folders).remove(person.name, leaving: PeopleNames.erased(person.id.text))
             }
+            try people.erase(Set(subjects), applied: version)
+            return nil
+        } catch {
+            guard var failure = Failure(error) else { throw error }
+            failure.message = "the log records an erasure that is not carried out yet: \(failure.message)"
+            failure.hint += "; the next command goes on with it, it need not be sent again"
+            throw failure
         }
-        return try people.erase(Set(subjects.compactMap(UUID.init(uuidString:))), applied: version)
     }
 
     /// The pseudonyms of erased people, from a version of the directory on.

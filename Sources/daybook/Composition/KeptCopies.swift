@@ -31,10 +31,7 @@ struct KeptCopies {
             }
             if isChanged { try DurableFile.write(bytes, to: path) }
         }
-        for path in files({ $0.wholeMatch(of: /\..*\.tmp-\d+/) != nil }) {
-            let process = path.split(separator: "-").last.flatMap { pid_t($0) } ?? 0
-            if kill(process, 0) != 0, errno == ESRCH { unlink(path) }
-        }
+        for path in files({ $0.wholeMatch(of: /\..*\.tmp-\d+/) != nil }) { _ = DurableFile.removeAbandoned(path) }
     }
 
     private func files(_ isWanted: (String) -> Bool) -> [String] {

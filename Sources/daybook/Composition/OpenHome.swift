@@ -63,10 +63,18 @@ final class OpenHome: Sendable {
         let folders = options.folders
         try requireHome(folders)
         let (log, isToFinish) = try await Redactions(folders: folders).openLog(alone: alone)
+        do {
+            try RedactedWords(folders: folders).settle(log)
+        } catch {
+            say("the words of a redaction may still stand in kept copies: \(Failure(error)?.message ?? "\(error)")")
+        }
         let writing = GuardedLog(log, program: ProgramIdentity(version: Daybook.version))
         let people = try People(path: folders.people, keys: folders.keys)
-        try Erasures(people: people, log: log, folders: folders).carryOut()
-        if let fault = people.keyFault() { say("people are shown by their pseudonyms: \(fault)") }
+        let waiting = try Erasures(people: people, log: log, folders: folders).carryOut()
+        if let fault = people.keyFault() {
+            let words = waiting == nil ? "" : "an erasure waits for the key of the names, and "
+            say("\(words)people are shown by their pseudonyms: \(fault)")
+        }
         let actor = try await Actors(people: people, log: writing).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people, log)
         let projector = try makeProjector(folders, writing, names, options)
@@ -185,7 +193,7 @@ final class OpenHome: Sendable {
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
     func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) async throws -> CommandOutcome? {
         let outcome = try handler.earlier(asked, by: try sender(write), idempotencyKey: write.idempotencyKey)
-        if let appended = outcome?.appended { await prove(appended, write) }
+        if let appended = outcome?.appended { await prove(appended, write.proving) }
         return outcome
     }
 
@@ -212,8 +220,7 @@ final class OpenHome: Sendable {
         expecting: [String: UInt64] = [:],
         asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
-        // Before the append: a folder that cannot be written is to stop the command, not to lose its proof.
-        if let folder = write?.proof { try DurableFile.makeDirectory(folder) }
+        try write?.proving.prepare()
         let outcome = try await handler.handle(
             command,
             by: try sender(write, meaning: meaning),
@@ -221,7 +228,7 @@ final class OpenHome: Sendable {
             idempotencyKey: write?.idempotencyKey,
             asAsked: asAsked
         )
-        if let appended = outcome.appended { await prove(appended, write) }
+        if let appended = outcome.appended { await prove(appended, write?.proving) }
         return outcome
     }
 
@@ -234,8 +241,8 @@ final class OpenHome: Sendable {
     /// Writes the proof of each event of a command where `--proof` asks for it, and has the result name the files.
     ///
     /// The events are on disk: a failure is told, not thrown, and `daybook proof event` makes up for it.
-    func prove(_ appended: AppendResult, _ write: WriteOptions?) async {
-        guard let folder = write?.proof else { return }
+    func prove(_ appended: AppendResult, _ option: ProofOption?) async {
+        guard let folder = option?.folder else { return }
         let (log, positions) = (log, appended.first..<appended.checkpoint)
         do {
             let head = try await giveOutTreeHead()

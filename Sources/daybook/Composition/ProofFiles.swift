@@ -76,17 +76,37 @@ enum ProofFiles {
         }
     }
 
-    /// The signed tree head in a file.
+    /// The signed tree head in a file: as `daybook tree-head` wrote it, or as a page such as the auditor card holds it.
+    ///
+    /// On a page the three lines stand together, indented alike, and the signature lines somewhere; line ends of Windows are no
+    /// matter. Refuses a file with none or several.
     static func head(_ path: String) throws -> SignedTreeHead {
-        guard let text = String(validating: try read(path), as: UTF8.self), let head = SignedTreeHead(note: text) else {
+        let text = String(validating: try read(path), as: UTF8.self)
+        guard let head = text.flatMap({ SignedTreeHead(note: $0) ?? onPage($0) }) else {
             throw Failure(
                 "tree-head.malformed",
-                "\(path) holds no signed tree head",
-                hint: "`daybook tree-head --out FILE` writes one; every byte of it counts",
+                "\(path) holds no signed tree head, or several",
+                hint:
+                    "give what `daybook tree-head --out FILE` wrote, or the auditor card: three lines and their signatures",
                 status: ExitStatus.badData
             )
         }
         return head
+    }
+
+    private static func onPage(_ text: String) -> SignedTreeHead? {
+        let lines = text.replacing("\u{feff}", with: "").replacing("\r\n", with: "\n")
+            .split(separator: "\n", omittingEmptySubsequences: false)
+            .map { line in (indent: line.prefix { $0 == " " }.count, words: line.trimmingCharacters(in: .whitespaces)) }
+        let bodies = lines.indices.dropLast(2).compactMap { start -> String? in
+            let three = lines[start..<start + 3]
+            guard Set(three.map(\.indent)).count == 1 else { return nil }
+            let body = three.map { $0.words + "\n" }.joined()
+            return TreeHead(body: body) == nil ? nil : body
+        }
+        let signatures = lines.map(\.words).filter { $0.hasPrefix("\u{2014} ") }
+        guard bodies.count == 1, let body = bodies.first, !signatures.isEmpty else { return nil }
+        return SignedTreeHead(note: body + "\n" + signatures.map { $0 + "\n" }.joined())
     }
 
     /// The public keys that an option names: a line itself, or a file in which such lines stand, for example the auditor card.

@@ -16,13 +16,18 @@ struct Redactions: Sendable {
     func takeAlone() throws -> FileLock {
         let path = folders.logFolders.lock
         if let lock = try FileLock.take(path) { return lock }
-        let holders = FileLock.holders(of: path).filter { $0 > 0 && $0 != getpid() }.map { "process \($0)" }
         throw Failure(
             "home.in-use",
-            "the home at \(folders.root) is in use\(holders.isEmpty ? "" : " by \(holders.joined(separator: ", "))")",
+            "the home at \(folders.root) is in use\(byWhom)",
             hint: "a redaction needs it alone: stop the server and `daybook projections run`, then try again",
             status: ExitStatus.tryAgain
         )
+    }
+
+    /// ` by process 12, process 34`: who else has the home open, as the kernel tells; empty where it does not.
+    private var byWhom: String {
+        let others = FileLock.holders(of: folders.logFolders.lock).filter { $0 > 0 && $0 != getpid() }
+        return others.isEmpty ? "" : " by \(others.map { "process \($0)" }.joined(separator: ", "))"
     }
 
     /// Opens the log; where a redaction was not finished and nobody else is here, compacts it and removes what was derived.
@@ -45,8 +50,10 @@ struct Redactions: Sendable {
     private func finish(_ rest: RedactionRest, _ alone: FileLock?) async throws -> (LMDBEventLog, Bool) {
         do {
             guard let alone = try alone ?? FileLock.take(folders.logFolders.lock) else {
+                let places = rest == .compaction ? "freed pages of the log" : "read models and documents"
                 OpenHome.say(
-                    "a redaction is not finished, and freed pages may hold its words: stop the other processes of this home"
+                    "a redaction is not finished, and \(places) may hold its words: the home is in use\(byWhom), and the next "
+                        + "command that finds it alone goes on"
                 )
                 return (try open(nil), false)
             }
@@ -123,7 +130,10 @@ struct Redactions: Sendable {
         let names = try FileManager.default.contentsOfDirectory(atPath: folders.data)
         for name in names where name.hasPrefix("registry.db") { try remove("\(folders.data)/\(name)") }
         for folder in [place.keyframes, place.scratch] where access(folder, F_OK) == 0 {
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder) { try remove("\(folder)/\(name)") }
+            // Nobody else is here, so that the folders of readers are all abandoned.
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+            }
             try DurableFile.synchroniseDirectory(folder)
         }
         try DurableFile.synchroniseDirectory(folders.data)
