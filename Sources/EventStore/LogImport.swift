@@ -36,7 +36,7 @@ package final class LogImport {
             throw .file(error)
         }
         self.folder = folder
-        check = RecordCheck(path: folder)
+        check = RecordCheck(path: folder, names: StreamNames())
         environment = try LMDBEnvironment(path: folder, mapSize: 64 << 30, makesTables: true, isAlone: true)
     }
 
@@ -48,20 +48,17 @@ package final class LogImport {
     /// Throws ``EventStoreError/Code/damaged`` naming the position when it does not follow on the ones before.
     package func add(_ record: [UInt8], leaf: [UInt8]? = nil) throws(EventStoreError) {
         let position = frontier.size
-        let checked: (place: LedgerPlace, event: RecordedEvent)
-        do {
-            checked = try place(of: record, at: position)
-        }
-        try chain(checked.event, checked.place)
-        guard checked.event.isRedacted == (leaf != nil) else {
+        let (place, event) = try place(of: record, at: position)
+        try chain(event, place)
+        guard event.isRedacted == (leaf != nil) else {
             throw .damaged("only the replacement of a redacted record brings its leaf hash", at: position, path: folder)
         }
         guard let hash = leaf.map({ TreeHash($0) }) ?? TreeHash(leafOf: record) else {
             throw .damaged("the leaf hash has not 32 bytes", at: position, path: folder)
         }
         frontier.append(hash) { tiles.add($0, height: $1) }
-        if let change = HeadCheck.KeyChange(checked.event) { keys.append(change) }
-        batch.records.append((checked.event.record, checked.place))
+        if let change = HeadCheck.KeyChange(event) { keys.append(change) }
+        batch.records.append((event.record, place))
         if batch.records.count >= Self.batchSize { try flush() }
     }
 
@@ -137,8 +134,13 @@ package final class LogImport {
         return (place, event)
     }
 
+    private static func next(_ version: inout UInt64) -> UInt64 {
+        version += 1
+        return version
+    }
+
     private func chain(_ event: RecordedEvent, _ place: LedgerPlace) throws(EventStoreError) {
-        let version = versions[place.stream, default: 0] + 1
+        let version = Self.next(&versions[place.stream, default: 0])
         guard place.streamVersion == version else {
             throw .damaged(
                 "stream \(event.stream) jumps from version \(version - 1) to \(place.streamVersion)",
@@ -148,7 +150,6 @@ package final class LogImport {
         }
         guard event.recordedAt >= tail.recordedAt, tail.lastEventID.bytes.lexicographicallyPrecedes(place.eventID.bytes)
         else { throw .damaged("it does not come after the one before", at: place.position, path: folder) }
-        versions[place.stream] = version
         tail.recordedAt = event.recordedAt
         tail.lastEventID = place.eventID
         // The machine is another one: the next append notes its boot.
