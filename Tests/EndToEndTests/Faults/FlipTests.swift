@@ -88,6 +88,28 @@ struct FlipTests {
         #expect(same == .harmless, "\(why)")
     }
 
+    @Test("Places that flips at random once found: the last page of a commit, and indexes of the people")
+    func foundPlaces() async throws {
+        let damaged = try await Self.sample()
+        // liblmdb maps as many pages as the number of the last one asks for: from this byte on more than the log's map has.
+        for offset in 139..<144 {
+            for bit: UInt8 in [1, 16, 128] {
+                let path = "data/log/data.mdb"
+                let (judgement, words) = try await damaged.trial(path, logOnly: true) { $0[offset + 4096] ^= bit }
+                #expect(judgement != .wrong, "\(path), offset \(offset), bit \(bit): \(words)")
+                let (other, said) = try await damaged.trial(path, logOnly: true) { $0[offset] ^= bit }
+                #expect(other != .wrong, "\(path), offset \(offset), bit \(bit): \(said)")
+                #expect([judgement, other].contains(.detected), "one of the two pages is the newest")
+            }
+        }
+        // An index that is bent finds nobody; its rows lie at the ends of pages.
+        let people = try #require(damaged.files(under: "data/state.db").first { $0.path == "data/state.db" })
+        for page in 1...people.size / 4096 {
+            let (judgement, words) = try await damaged.trial(people.path, logOnly: false) { $0[page * 4096 - 1] ^= 32 }
+            #expect(judgement != .wrong, "\(people.path), page \(page): \(words)")
+        }
+    }
+
     @Test("A flipped byte of a payload names its exact position")
     func payload() async throws {
         var random = SeededGenerator(for: "flipped payloads")
