@@ -73,7 +73,8 @@ struct RestorationTests {
                 let range = round % 2 == 0 ? entries..<page + 4096 : 8192..<bytes.count
                 bytes[Int.random(in: range, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
             }
-            #expect(said.exit == 65 || said.exit == 0, "round \(round), seed \(random.seed): \(said)")
+            // 78 where the name of a table is hit: then it is no log any more.
+            #expect([0, 65, 78].contains(said.exit), "round \(round), seed \(random.seed): \(said)")
         }
     }
 
