@@ -16,6 +16,7 @@ let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swif
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 
 func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -46,6 +47,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
     ],
     targets: [
         // The ground: C shims, bytes and files. Knows nothing of events.
@@ -86,7 +88,11 @@ let package = Package(
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
-        library("Accounts", ["DurableFiles", grdb, crypto]),
+        library(
+            "Accounts",
+            ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", crypto, grdb, jwt],
+            resources: [.copy("Resources")]
+        ),
 
         // A home in one file, and its keys in another.
         library("Backups", ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", crypto]),
@@ -157,7 +163,13 @@ let package = Package(
             ]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
-        tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
+        tests(
+            "Accounts",
+            [
+                "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting", "RoutingDomain",
+                crypto, grdb,
+            ]
+        ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),
         .testTarget(
             name: "EndToEndTests",

@@ -22,7 +22,7 @@ enum Imports {
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Accounts": ["DurableFiles", "GRDB", "Crypto"],
+        "Accounts": ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", "Crypto", "GRDB", "JWTKit"],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [

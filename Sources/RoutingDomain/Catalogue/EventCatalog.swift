@@ -20,6 +20,10 @@ package enum EventCatalog {
         TaskOpened.self, TaskLogged.self, TaskCorrected.self, TaskClosed.self,
         SprintOpened.self, SprintTaskAdded.self, SprintClosed.self,
         PersonErased.self, RecordRedacted.self, RetentionSet.self, LegalHoldPlaced.self, LegalHoldReleased.self,
+        UserSignedUp.self, UserApproved.self, UserRejected.self, UserRoleChanged.self, UserDisabled.self,
+        UserEnabled.self, UserPasswordChanged.self, UserCodeIssued.self, UserLockedOut.self,
+        SessionStarted.self, SessionEnded.self, SessionRevoked.self,
+        ServiceAccountCreated.self, ServiceKeyIssued.self, ServiceKeyRevoked.self, TokenKeyPublished.self,
     ]
 
     /// The schemas of ``all`` by wire name.

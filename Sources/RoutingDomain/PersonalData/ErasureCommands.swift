@@ -3,7 +3,9 @@ package struct ErasureState: CommandState {
     /// The pseudonyms of erased people.
     package private(set) var erased: Set<String> = []
     package private(set) var retention = RetentionState()
-    /// The stream of what concerns all people: its version counts the erasures.
+    /// Who administers the home, from the same stream.
+    package private(set) var access = AccessState()
+    /// The stream of what concerns all people; how far its erasures are carried out is noted by its version.
     package static let stream = "user-directory"
 
     package init() {}
@@ -11,6 +13,7 @@ package struct ErasureState: CommandState {
     package mutating func apply(_ past: HistoricEvent) {
         if let event = past.event as? PersonErased { erased.insert(event.subject) }
         retention.apply(past)
+        access.apply(past)
     }
 }
 
@@ -28,7 +31,7 @@ package struct ErasePerson: Command {
 
     package func streams(_ known: ErasureState) -> [String] { [ErasureState.stream, RetentionState.stream] }
 
-    /// The rules: a reason and a basis, no hold, not twice, and never oneself.
+    /// The rules: a reason and a basis, no hold, not twice, never oneself, and never the last administrator.
     ///
     /// Whoever erases answers for it under their own pseudonym; somebody who erased themselves could not, and the last
     /// person, who administers the home, would leave nobody. Both follow from the one rule.
@@ -55,6 +58,7 @@ package struct ErasePerson: Command {
                 actual: subject
             )
         }
+        try state.access.requireAnotherAdministrator(than: subject, for: "erasing this person")
         try state.retention.requireNoHold("erasing person \(subject)") { $0.subject == subject }
         return [Decided(PersonErased(subject: subject, scope: .identity, basis: basis), on: ErasureState.stream)]
     }
