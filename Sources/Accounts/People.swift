@@ -222,7 +222,7 @@ package final class People: Sendable {
         return Person(id: id, name: name, uid: uid)
     }
 
-    private static func check(_ name: String) throws(PeopleFault) {
+    static func check(_ name: String) throws(PeopleFault) {
         let isPlain = name.unicodeScalars.allSatisfy { ![.control, .format].contains($0.properties.generalCategory) }
         let isTrimmed = name.first?.isWhitespace == false && name.last?.isWhitespace == false
         guard 1...100 ~= name.utf8.count, isPlain, isTrimmed else {

@@ -23,6 +23,7 @@ enum Imports {
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Accounts": ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", "Crypto", "GRDB", "JWTKit"],
+        "SignIn": ["Accounts", "CommandHandling", "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles"],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
@@ -33,7 +34,7 @@ enum Imports {
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
             "Exporting", "ModelFolders",
-            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
         ],
     ]
 

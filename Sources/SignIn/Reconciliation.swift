@@ -1,0 +1,35 @@
+internal import Accounts
+internal import CommandHandling
+internal import EventStore
+internal import Foundation
+internal import RoutingDomain
+
+/// Makes good what a crash left between the log and `data/state.db`; done at each start, before anybody is let in.
+package struct Reconciliation: Sendable {
+    private let doorkeeper: Doorkeeper
+    private let feed: AccessFeed
+
+    /// A reconciliation by what the feed reads.
+    package init(doorkeeper: Doorkeeper, feed: AccessFeed) {
+        self.doorkeeper = doorkeeper
+        self.feed = feed
+    }
+
+    /// Appends the events that are owed, brings `state.db` to what the log says of each user, and ends sessions past their time.
+    ///
+    /// Credentials that no event names stay: they open nothing, and the next sign-up with the address takes their place.
+    package func run() async throws {
+        for owed in try doorkeeper.people.owed() { try await doorkeeper.pay(owed, auth: "system/job") }
+        try feed.catchUp()
+        let access = feed.verifier.access
+        for user in try doorkeeper.people.credentialHolders() {
+            guard let status = access.users[user.text]?.status else { continue }
+            try await doorkeeper.follow(user, status)
+        }
+        for session in access.sessions.values.sorted(by: { $0.position < $1.position })
+        where session.expiresAt <= doorkeeper.now {
+            let end = EndSession(sessionId: session.id, userId: session.user, cause: .expired)
+            _ = try await doorkeeper.commands.handle(end, by: .system())
+        }
+    }
+}
