@@ -93,7 +93,8 @@ extension People {
     package func admit(_ guesser: Guesser, now: Int64) throws -> Guess {
         let outcome: Result<Guess, GuessRefusal> = try writing { database in
             let key = try Self.epoch(database) == nil ? self.begin(database) : self.key(database)
-            let account = guesser.user.map { Data("account".utf8) + Data($0.text.utf8) }
+            let account =
+                guesser.user.map { Data("account".utf8) + Data($0.text.utf8) }
                 ?? key.index(of: "account \(guesser.address.text)", as: .guess)
             var buckets = [
                 (key: account, rule: GuessRule.account),

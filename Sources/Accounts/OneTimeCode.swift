@@ -58,7 +58,9 @@ extension People {
     /// Keeps the hash of a code until it is used or past its time; codes of one person and purpose before it end.
     ///
     /// `expiresAt` and `now` are microseconds since 1970.
-    package func keep(_ code: OneTimeCode, of id: UUID, for purpose: String, expiresAt: Int64, now: Int64) throws(PeopleFault) {
+    package func keep(_ code: OneTimeCode, of id: UUID, for purpose: String, expiresAt: Int64, now: Int64)
+        throws(PeopleFault)
+    {
         try writing { database in
             try database.execute(
                 sql: "DELETE FROM code WHERE (id = ? AND purpose = ?) OR expires_at <= ?",

@@ -32,7 +32,8 @@ package struct PasswordHash: Equatable, Sendable {
         guard
             let match = text.wholeMatch(
                 of: /\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=1\$[A-Za-z0-9+\/]{22}\$[A-Za-z0-9+\/]{43}/
-            ), let memory = Int(match.output.1), let passes = Int(match.output.2), 8...(1 << 20) ~= memory, 1...100 ~= passes
+            ), let memory = Int(match.output.1), let passes = Int(match.output.2), 8...(1 << 20) ~= memory,
+            1...100 ~= passes
         else { return nil }
         self.text = text
         cost = PasswordCost(memory: memory, passes: passes)
@@ -44,7 +45,8 @@ package struct PasswordHash: Equatable, Sendable {
     /// A hash that no password has: checking against it costs what checking against a real one costs.
     static func dummy(_ cost: PasswordCost) -> PasswordHash {
         let zeros = (String(repeating: "A", count: 22), String(repeating: "A", count: 43))
-        guard let hash = PasswordHash(text: "$argon2id$v=19$m=\(cost.memory),t=\(cost.passes),p=1$\(zeros.0)$\(zeros.1)")
+        guard
+            let hash = PasswordHash(text: "$argon2id$v=19$m=\(cost.memory),t=\(cost.passes),p=1$\(zeros.0)$\(zeros.1)")
         else { preconditionFailure("a bearable cost makes a PHC string") }
         return hash
     }

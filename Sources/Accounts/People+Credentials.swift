@@ -90,7 +90,8 @@ extension People {
                     """,
                 arguments: [
                     id.text, index, try key.sealed(address.text, of: id, as: .address),
-                    try key.sealed(name, of: id, as: .name), try key.sealed(password.text, of: id, as: .password), instant,
+                    try key.sealed(name, of: id, as: .name), try key.sealed(password.text, of: id, as: .password),
+                    instant,
                 ]
             )
             return true
@@ -141,7 +142,9 @@ extension People {
 
     /// The pseudonyms that have a credential; needs no key.
     package func credentialHolders() throws(PeopleFault) -> [UUID] {
-        try reading { try String.fetchAll($0, sql: "SELECT id FROM credential ORDER BY id").compactMap(UUID.init(uuidString:)) }
+        try reading {
+            try String.fetchAll($0, sql: "SELECT id FROM credential ORDER BY id").compactMap(UUID.init(uuidString:))
+        }
     }
 
     /// Takes away what a pseudonym logs in with: credential, codes, last use of sessions.
@@ -160,7 +163,8 @@ extension People {
     /// Where somebody else has the name that was asked for, a number is added to it.
     package func admit(_ id: UUID, at instant: String) throws(PeopleFault) {
         try writing { database in
-            let isKnown = try Row.fetchOne(database, sql: "SELECT 1 FROM person WHERE id = ?", arguments: [id.text]) != nil
+            let isKnown =
+                try Row.fetchOne(database, sql: "SELECT 1 FROM person WHERE id = ?", arguments: [id.text]) != nil
             guard !isKnown, let credential = try self.credential("id = ?", id.text, database) else { return }
             let key = try self.key(database)
             for number in 1...10_000 {
@@ -168,7 +172,8 @@ extension People {
                 let name = credential.name.prefix(bytes: 100 - ending.utf8.count) + ending
                 let index = key.index(of: name)
                 let isTaken =
-                    try Row.fetchOne(database, sql: "SELECT 1 FROM person WHERE name_index = ?", arguments: [index]) != nil
+                    try Row.fetchOne(database, sql: "SELECT 1 FROM person WHERE name_index = ?", arguments: [index])
+                    != nil
                 if isTaken { continue }
                 return try database.execute(
                     sql: "INSERT INTO person (id, name_index, sealed_name, created_at) VALUES (?, ?, ?, ?)",

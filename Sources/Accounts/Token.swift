@@ -65,7 +65,9 @@ enum TokenForm {
         guard isPlain, text.utf8.count % 4 != 1 else { return nil }
         var standard = text.replacing("-", with: "+").replacing("_", with: "/")
         standard += String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
-        guard let data = Data(base64Encoded: String(standard)), data.base64EncodedString() == standard else { return nil }
+        guard let data = Data(base64Encoded: String(standard)), data.base64EncodedString() == standard else {
+            return nil
+        }
         return Array(data)
     }
 }
@@ -82,12 +84,16 @@ package struct TokenSigner: Sendable {
     }
 
     /// The token of a session, good until the session ends at the latest.
-    package func token(session: String, user: String, from start: Timestamp, until end: Timestamp) async throws -> String {
+    package func token(session: String, user: String, from start: Timestamp, until end: Timestamp) async throws
+        -> String
+    {
         try await token(.session, session, user, start, end)
     }
 
     /// The token that is a service key: shown once, kept nowhere.
-    package func token(serviceKey: String, account: String, from start: Timestamp, until end: Timestamp) async throws -> String {
+    package func token(serviceKey: String, account: String, from start: Timestamp, until end: Timestamp) async throws
+        -> String
+    {
         try await token(.service, serviceKey, account, start, end)
     }
 

@@ -100,9 +100,15 @@ package struct Doorkeeper: Sendable {
         let (people, commands, instant) = (people, commands, now.description)
         return try await work.run {
             for _ in 0..<2 {
-                if try people.addCredential(id: id, address: address, name: name, password: hash, at: instant) { return id }
-                for earlier in [try people.credential(of: address)?.id, try people.credential(id: id)?.id].compactMap(\.self) {
-                    guard try commands.state(for: SignUp(userId: earlier.text)).users[earlier.text] == nil else { return nil }
+                if try people.addCredential(id: id, address: address, name: name, password: hash, at: instant) {
+                    return id
+                }
+                for earlier in [try people.credential(of: address)?.id, try people.credential(id: id)?.id].compactMap(
+                    \.self
+                ) {
+                    guard try commands.state(for: SignUp(userId: earlier.text)).users[earlier.text] == nil else {
+                        return nil
+                    }
                     try people.removeCredential(of: earlier)
                 }
             }
@@ -152,7 +158,9 @@ package struct Doorkeeper: Sendable {
             let credential = try people.credential(of: address)
             return (
                 credential,
-                try credential.flatMap { credential in try attempt.deviceMark.flatMap { try people.device(in: $0, of: credential.id) } }
+                try credential.flatMap { credential in
+                    try attempt.deviceMark.flatMap { try people.device(in: $0, of: credential.id) }
+                }
             )
         }
         let guesser = Guesser(user: credential?.id, address: address, machine: attempt.machine, device: device)
@@ -206,7 +214,9 @@ package struct Doorkeeper: Sendable {
         do {
             guess = try await work.run { try people.admit(guesser, now: instant) }
         } catch let refusal as GuessRefusal {
-            if let user = refusal.noting { _ = try await commands.handle(NoteLockOut(userId: user.text), by: .system()) }
+            if let user = refusal.noting {
+                _ = try await commands.handle(NoteLockOut(userId: user.text), by: .system())
+            }
             throw refusal.fault
         }
         let isRight: Bool

@@ -34,7 +34,8 @@ enum Imports {
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
             "Exporting", "ModelFolders",
-            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "SignIn", "ArgumentParser", "Crypto", "GRDB",
+            "Logging",
         ],
     ]
 

@@ -96,7 +96,8 @@ package struct IssueServiceKey: Command {
 
     private func checkedScope() throws(Rejection) -> Set<Permission> {
         let permissions = Set(scope.compactMap(Permission.init(rawValue:)))
-        guard !scope.isEmpty, permissions.count == Set(scope).count, permissions.isSubset(of: Permission.forServices) else {
+        guard !scope.isEmpty, permissions.count == Set(scope).count, permissions.isSubset(of: Permission.forServices)
+        else {
             throw Rejection(
                 "service-key.scope",
                 .invalid,

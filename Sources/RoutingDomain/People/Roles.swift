@@ -72,7 +72,9 @@ package enum Pseudonym {
     package static func checked(_ text: String, field: String) throws(Rejection) -> String {
         let groups = text.split(separator: "-", omittingEmptySubsequences: false)
         let isHexadecimal = groups.allSatisfy { group in
-            group.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "f") ~= $0 }
+            group.utf8.allSatisfy {
+                UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "f") ~= $0
+            }
         }
         guard groups.map(\.utf8.count) == [8, 4, 4, 4, 12], isHexadecimal else {
             throw Rejection(

@@ -36,7 +36,9 @@ package struct AdmitFirstAdministrator: Command {
         let user = try Pseudonym.checked(userId, field: "user_id")
         try state.requireNoAdministrator()
         var decided: [Decided] = []
-        if state.users[user] == nil { decided.append(Decided(UserSignedUp(userId: user), on: AccessStreams.user(user))) }
+        if state.users[user] == nil {
+            decided.append(Decided(UserSignedUp(userId: user), on: AccessStreams.user(user)))
+        }
         return decided + state.admission(of: user, as: .admin)
     }
 }
