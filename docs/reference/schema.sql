@@ -397,3 +397,68 @@ CREATE TABLE erasures (
     actor TEXT NOT NULL,
     reason TEXT
 ) STRICT;
+
+-- 0020-users.sql
+-- Who has an account and what they are; no name, no address.
+CREATE TABLE users (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'disabled', 'rejected', 'erased')),
+    role TEXT,
+    signed_up_position INTEGER NOT NULL,
+    signed_up_at TEXT NOT NULL,
+    since TEXT NOT NULL,
+    changed_by TEXT NOT NULL,
+    reason TEXT,
+    password_changed_at TEXT,
+    locked_out_at TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX users_by_status ON users (status, signed_up_position);
+CREATE INDEX users_by_sign_up ON users (signed_up_position);
+CREATE INDEX users_by_position ON users (position);
+
+-- 0021-sessions.sql
+-- The sessions that were started and have not ended; the audit trail keeps them all.
+CREATE TABLE sessions (
+    session_id TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX sessions_by_user ON sessions (user_id, position);
+CREATE INDEX sessions_by_position ON sessions (position);
+
+-- 0022-service_keys.sql
+-- The accounts of programs and their keys; a key itself is kept nowhere.
+CREATE TABLE service_accounts (
+    account TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE service_keys (
+    key_id TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('in force', 'revoked')),
+    issued_position INTEGER NOT NULL,
+    issued_at TEXT NOT NULL,
+    issued_by TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    predecessor TEXT,
+    revoked_at TEXT,
+    revoked_by TEXT,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX service_accounts_by_position ON service_accounts (position);
+CREATE INDEX service_keys_by_account ON service_keys (account, issued_position);
+CREATE INDEX service_keys_by_issue ON service_keys (issued_position);
+CREATE INDEX service_keys_by_position ON service_keys (position);
