@@ -35,6 +35,8 @@ struct GuessRule: Sendable {
     static let machine = GuessRule(interval: 4_000_000, burst: 60)
     /// A device that its user logged in from before has a bucket of its own, so that guessing elsewhere cannot keep the user out.
     static let device = GuessRule(interval: 120_000_000, burst: 10)
+    /// Sign-ups from one machine: each costs a computation and an event.
+    static let signUp = GuessRule(interval: 60_000_000, burst: 20)
 }
 
 /// What is known of one bucket.
@@ -96,31 +98,51 @@ extension People {
             let account =
                 guesser.user.map { Data("account".utf8) + Data($0.text.utf8) }
                 ?? key.index(of: "account \(guesser.address.text)", as: .guess)
-            var buckets = [
-                (key: account, rule: GuessRule.account),
-                (key: key.index(of: "machine \(guesser.machine)", as: .guess), rule: .machine),
-            ]
+            let machine = key.index(of: "machine \(guesser.machine)", as: .guess)
             if let device = guesser.device, let user = guesser.user {
-                buckets = [(Data("device".utf8) + Data(user.text.utf8) + device, .device)]
+                let own = Data("device".utf8) + Data(user.text.utf8) + device
+                return try Self.take([(own, .device)], of: user, now: now, database)
             }
-            try database.execute(sql: "DELETE FROM guessing WHERE used_at < ?", arguments: [now - 86_400_000_000])
-            var states = try buckets.map { try Self.state($0.key, database) }
-            let waits = zip(buckets, states).map { $0.1.wait($0.0.rule, now: now) }
-            guard let longest = waits.max(), longest > 0 else {
-                for index in buckets.indices {
-                    states[index].take(buckets[index].rule, now: now)
-                    try Self.put(states[index], buckets[index].key, now, database)
-                }
-                return .success(Guess(buckets: buckets))
-            }
-            let isDue = waits[0] > 0 && now - states[0].notedAt >= 3_600_000_000
-            if isDue {
-                states[0].notedAt = now
-                try Self.put(states[0], buckets[0].key, now, database)
-            }
-            return .failure(GuessRefusal(fault: Self.throttled(longest), noting: isDue ? guesser.user : nil))
+            return try Self.take([(account, .account), (machine, .machine)], of: guesser.user, now: now, database)
         }
         return try outcome.get()
+    }
+
+    /// Takes a sign-up out of its machine's bucket, before anything is computed.
+    ///
+    /// Throws ``GuessRefusal`` while it is empty; otherwise as ``admit(_:now:)``.
+    package func admitSignUp(from machine: String, now: Int64) throws {
+        let outcome: Result<Guess, GuessRefusal> = try writing { database in
+            let key = try Self.epoch(database) == nil ? self.begin(database) : self.key(database)
+            let bucket = key.index(of: "sign-up \(machine)", as: .guess)
+            return try Self.take([(bucket, .signUp)], of: nil, now: now, database)
+        }
+        _ = try outcome.get()
+    }
+
+    /// Takes one out of each bucket, or none out of any.
+    private static func take(
+        _ buckets: [(key: Data, rule: GuessRule)],
+        of user: UUID?,
+        now: Int64,
+        _ database: Database
+    ) throws -> Result<Guess, GuessRefusal> {
+        try database.execute(sql: "DELETE FROM guessing WHERE used_at < ?", arguments: [now - 86_400_000_000])
+        var states = try buckets.map { try Self.state($0.key, database) }
+        let waits = zip(buckets, states).map { $0.1.wait($0.0.rule, now: now) }
+        guard let longest = waits.max(), longest > 0 else {
+            for index in buckets.indices {
+                states[index].take(buckets[index].rule, now: now)
+                try Self.put(states[index], buckets[index].key, now, database)
+            }
+            return .success(Guess(buckets: buckets))
+        }
+        let isDue = waits[0] > 0 && now - states[0].notedAt >= 3_600_000_000
+        if isDue {
+            states[0].notedAt = now
+            try Self.put(states[0], buckets[0].key, now, database)
+        }
+        return .failure(GuessRefusal(fault: Self.throttled(longest), noting: isDue ? user : nil))
     }
 
     /// Says what became of a guess: a right one gives its place back and ends the growing wait, a wrong one lengthens it.
@@ -168,7 +190,7 @@ extension People {
         let seconds = Int((wait + 999_999) / 1_000_000)
         return AccountFault(
             .throttled,
-            "too many attempts to log in",
+            "too many attempts",
             hint: "try again in \(seconds) s; the account is not locked",
             retryAfter: seconds
         )

@@ -55,7 +55,7 @@ package final class PasswordPool: Sendable {
                 computing()
                 continuation.resume(with: Result { try body() })
             }
-            if !isTaken { continuation.resume(throwing: AccountFault.busy("32 wait already")) }
+            if !isTaken { continuation.resume(throwing: AccountFault.busy("the queue is full")) }
         }
     }
 }

@@ -147,6 +147,11 @@ extension People {
         }
     }
 
+    /// Takes away a credential that no event names; codes stay, one of them may be the way back in.
+    package func removeOrphan(_ id: UUID) throws(PeopleFault) {
+        try writing { try $0.execute(sql: "DELETE FROM credential WHERE id = ?", arguments: [id.text]) }
+    }
+
     /// Takes away what a pseudonym logs in with: credential, codes, last use of sessions.
     ///
     /// One that has none is well.

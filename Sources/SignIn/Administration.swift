@@ -46,6 +46,22 @@ extension Doorkeeper {
         return code
     }
 
+    /// Issues a key to a service account, alone or in the place of another one that goes on for a while.
+    ///
+    /// The text of the key is shown once and kept nowhere. Throws ``RoutingDomain/Rejection`` for an unknown account, a scope that
+    /// programs may not have, and numbers out of range.
+    package func issueServiceKey(_ command: IssueServiceKey, by sender: Sender) async throws -> (
+        key: String, issued: ServiceKeyIssued
+    ) {
+        let outcome = try await commands.handle(command, by: sender)
+        guard let issued = outcome.decided.first?.event as? ServiceKeyIssued else {
+            preconditionFailure("a key that was not issued is a rejection")
+        }
+        let (id, account) = (issued.keyId, issued.account)
+        let key = try await keys.signer.token(serviceKey: id, account: account, from: now, until: issued.expiresAt)
+        return (key, issued)
+    }
+
     /// Brings `state.db` to what the log says of a user; doing it again changes nothing.
     ///
     /// An erased user's rows go with the change of epoch that the erasure makes.

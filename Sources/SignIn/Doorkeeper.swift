@@ -83,10 +83,23 @@ package struct Doorkeeper: Sendable {
     /// Asks for an account.
     ///
     /// The answer is the same, after the same work, whether or not the address has an account. Throws ``Accounts/AccountFault``
-    /// for an address or a password that cannot be one and with `busy`, ``Accounts/PeopleFault`` for the name and the file.
-    package func signUp(address: String, password: Password, name: String, auth: String) async throws {
+    /// for an address or a password that cannot be one and with `throttled` or `busy`, ``Accounts/PeopleFault`` for the name and
+    /// the file.
+    package func signUp(
+        address: String,
+        password: Password,
+        name: String,
+        machine: String,
+        auth: String
+    ) async throws {
         let address = try MailAddress(address)
         try password.checkRules(address: address)
+        let (people, instant) = (people, now.microseconds)
+        do {
+            try await work.run { try people.admitSignUp(from: machine, now: instant) }
+        } catch let refusal as GuessRefusal {
+            throw refusal.fault
+        }
         let hash = try await pool.hash(password)
         guard let id = try await keep(UUID(), address, name, hash) else { return }
         try reached(.credentialKept)
@@ -109,7 +122,7 @@ package struct Doorkeeper: Sendable {
                     guard try commands.state(for: SignUp(userId: earlier.text)).users[earlier.text] == nil else {
                         return nil
                     }
-                    try people.removeCredential(of: earlier)
+                    try people.removeOrphan(earlier)
                 }
             }
             return nil

@@ -66,7 +66,9 @@ struct CredentialTests {
 
     @Test("Whoever is let in becomes a person; a name that somebody has gets a number")
     func admits() throws {
-        let people = try PeoplePlace().open()
+        let place = try PeoplePlace()
+        defer { withExtendedLifetime(place) {} }
+        let people = try place.open()
         _ = try people.add(id: UUID(), name: "kim", at: instant)
         let id = UUID()
         _ = try add(people, id, "kim2@plant.example", name: "Kim")
@@ -77,7 +79,9 @@ struct CredentialTests {
 
     @Test("A code has 128 bits, is read however it is typed, is good once and until its end")
     func codes() throws {
-        let people = try PeoplePlace().open()
+        let place = try PeoplePlace()
+        defer { withExtendedLifetime(place) {} }
+        let people = try place.open()
         let (id, code) = (UUID(), OneTimeCode())
         #expect(code.text.count == 26 + 5)
         let typed = try #require(OneTimeCode(" " + code.text.uppercased().replacing("-", with: "  ")))
@@ -130,7 +134,9 @@ struct GuessingTests {
 
     @Test("A known device comes in while guesses from elsewhere are being refused")
     func device() throws {
-        let people = try PeoplePlace().open()
+        let place = try PeoplePlace()
+        defer { withExtendedLifetime(place) {} }
+        let people = try place.open()
         let user = UUID()
         var refused: GuessRefusal?
         for _ in 0..<30 {
@@ -151,7 +157,9 @@ struct GuessingTests {
 
     @Test("Slowing down is put on record once an hour, and a right password ends the growing wait")
     func record() throws {
-        let people = try PeoplePlace().open()
+        let place = try PeoplePlace()
+        defer { withExtendedLifetime(place) {} }
+        let people = try place.open()
         let user = UUID()
         var noted = 0
         for number in 0..<400 {

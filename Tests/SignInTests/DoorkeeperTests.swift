@@ -203,6 +203,44 @@ struct DoorkeeperTests {
         #expect(await start.refusal { _ = try await start.logIn("kim@plant.example", mark: mark) } == nil)
     }
 
+    @Test("Sign-ups from one machine are slowed down before anything is computed")
+    func signUpThrottle() async throws {
+        let home = try SignInHome()
+        let start = try await home.start()
+        for number in 0..<20 { try await start.signUp("p\(number)@plant.example", name: "P") }
+        #expect(await start.refusal { try await start.signUp("p@plant.example", name: "P") } == "throttled")
+        #expect(home.computations.withLock { $0 } == 20)
+        home.clock.advance(by: 60_000_000)
+        #expect(await start.refusal { try await start.signUp("p@plant.example", name: "P") } == nil)
+    }
+
+    @Test("A program comes in by its key, within its scope, beside its successor, until it is revoked")
+    func serviceKeys() async throws {
+        let home = try SignInHome()
+        let start = try await home.start()
+        let (account, first, second) = (UUID().text, UUID().text, UUID().text)
+        let create = CreateServiceAccount(account: account, name: "line-3")
+        _ = try await start.commands.handle(create, by: start.administrator)
+        func issue(_ key: String, after predecessor: String? = nil) async throws -> [UInt8] {
+            let command = IssueServiceKey(
+                keyId: key,
+                account: account,
+                scope: ["read"],
+                days: 30,
+                predecessor: predecessor
+            )
+            return Array(try await start.doorkeeper.issueServiceKey(command, by: start.administrator).key.utf8)
+        }
+        let old = try await issue(first)
+        let new = try await issue(second, after: first)
+        for key in [old, new] { #expect(try await start.gate.principal(of: key).permissions == [.read]) }
+        home.clock.advance(by: 25 * 3_600_000_000)
+        #expect(await start.refusal { _ = try await start.gate.principal(of: old) } == "time")
+        #expect(try await start.gate.principal(of: new).actor == account)
+        _ = try await start.commands.handle(RevokeServiceKey(keyId: second), by: start.administrator)
+        #expect(await start.refusal { _ = try await start.gate.principal(of: new) } == "ended")
+    }
+
     @Test("Keys rotate without ending a session, or end them all")
     func rotation() async throws {
         let start = try await SignInHome().start()

@@ -40,8 +40,9 @@ final class SignInHome: Sendable {
             if reached == step { throw Crash() }
         }
         let feed = AccessFeed(log: log, verifier: TokenVerifier(issuer: Self.issuer))
-        if reconciles { try await Reconciliation(doorkeeper: doorkeeper, feed: feed).run() }
-        let gate = Gate(doorkeeper: doorkeeper, feed: feed, uses: try SessionUse(people))
+        let uses = try SessionUse(people)
+        if reconciles { try await Reconciliation(doorkeeper: doorkeeper, feed: feed, uses: uses).run() }
+        let gate = Gate(doorkeeper: doorkeeper, feed: feed, uses: uses)
         return Start(
             home: self,
             people: people,
@@ -80,7 +81,13 @@ struct Start: Sendable {
     }
 
     func signUp(_ address: String, name: String, _ text: String = good) async throws {
-        try await doorkeeper.signUp(address: address, password: password(text), name: name, auth: "anonymous/http")
+        try await doorkeeper.signUp(
+            address: address,
+            password: password(text),
+            name: name,
+            machine: "10.0.0.1",
+            auth: "anonymous/http"
+        )
     }
 
     /// Signs up and is let in.
