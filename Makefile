@@ -41,7 +41,7 @@ bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcin
 	@scripts/setup.sh build bench peers
 	@scripts/bench-peers.sh $(BENCH)
 
-soak-short: ## Every fault suite at the figures of the build server (about 2 h); ONLY=flips runs one
+soak-short: ## Every fault suite at the figures of the build server (about 90 minutes alone on two processors); ONLY=flips runs one
 	@scripts/setup.sh build test
 	@scripts/soak.sh short $(ONLY)
 

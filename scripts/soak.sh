@@ -37,6 +37,10 @@ folder=".build/soak"
 mkdir -p "$folder"
 if (($# == 0)); then rm -f "$folder"/*.log; fi
 swift build --build-tests
+# The programs that are killed and damaged are those that people run.
+for product in daybook EventStoreTestWriter; do swift build -c release --product "$product"; done
+DAYBOOK_PROGRAMS="$(swift build -c release --show-bin-path)"
+export DAYBOOK_PROGRAMS
 
 failed=()
 summary=()

@@ -145,6 +145,16 @@ package final class People: Sendable {
         try reading { try Int.fetchOne($0, sql: "SELECT count(*) FROM person") ?? 0 }
     }
 
+    /// What is wrong with the file, or nil: SQLite's own check of pages and indexes, and that the key opens each name.
+    ///
+    /// An index that a flipped bit has bent finds nobody, and nothing else would say so.
+    package func problem() throws(PeopleFault) -> String? {
+        let found = try reading { try String.fetchOne($0, sql: "PRAGMA integrity_check(1)") ?? "it cannot be checked" }
+        guard found == "ok" else { return found }
+        _ = try all()
+        return nil
+    }
+
     /// Why names cannot be read, or nil: the error that names the missing key and what to do.
     package func keyFault() -> PeopleFault? {
         do throws(PeopleFault) {

@@ -174,8 +174,13 @@ package enum RawLog {
         guard header.verifierKey == key.text else {
             throw BackupFault.damagedExport(path, "its header names another key than the log in it")
         }
-        let (sha256, size) = try FileDigest.of(path)
-        return Report(head: head, records: log.size, blobs: documents, sha256: sha256, size: size)
+        return Report(
+            head: head,
+            records: log.size,
+            blobs: documents,
+            sha256: reader.sha256,
+            size: Int64(reader.size)
+        )
     }
 
     private static func check(_ head: SignedTreeHead, _ pinned: [VerifierKey]?, _ path: String) throws {

@@ -131,6 +131,11 @@ struct RawReader: ~Copyable {
     private var isAtEnd = false
     private var hasher = SHA256()
     private var hasDigest = false
+    /// How many bytes were read as frames.
+    private(set) var size = 0
+
+    /// SHA-256 of the bytes read as frames so far: of the whole file after its end.
+    var sha256: String { hasher.finalize().hexadecimal }
 
     /// A reader at the start of a file; ``begin()`` comes first.
     init(_ path: String) throws {
@@ -140,9 +145,11 @@ struct RawReader: ~Copyable {
 
     /// Reads the first line; throws ``BackupFault`` with `damaged` for a file without it.
     mutating func begin() throws {
-        guard try take(RawFrame.mark.count) == RawFrame.mark else {
+        let mark = RawFrame.mark
+        guard try fill(mark.count), buffer[..<mark.count].elementsEqual(mark) else {
             throw BackupFault.damagedExport(name, "it does not begin as one")
         }
+        pass(mark.count)
     }
 
     /// The next frame; nil after the last one.
@@ -151,23 +158,23 @@ struct RawReader: ~Copyable {
     /// here and not returned.
     mutating func next() throws -> RawFrame? {
         guard !isAtEnd else {
-            guard try take(1) == nil else { throw BackupFault.damagedExport(name, "something follows its end") }
+            guard try !fill(1) else { throw BackupFault.damagedExport(name, "something follows its end") }
             return nil
         }
-        let before = hasher
-        guard let head = try take(5) else { throw BackupFault.damagedExport(name, "it was cut") }
-        let length = head[1...].reduce(0) { $0 << 8 | Int($1) }
+        guard try fill(5) else { throw BackupFault.damagedExport(name, "it was cut") }
+        let length = buffer[place + 1..<place + 5].reduce(0) { $0 << 8 | Int($1) }
         guard length <= RawFrame.limit else { throw BackupFault.damagedExport(name, "a part of it is too long") }
-        guard let bytes = try take(length) else { throw BackupFault.damagedExport(name, "it was cut") }
-        guard let frame = RawFrame(kind: head[0], bytes) else {
+        guard try fill(5 + length) else { throw BackupFault.damagedExport(name, "it was cut") }
+        guard let frame = RawFrame(kind: buffer[place], Array(buffer[place + 5..<place + 5 + length])) else {
             throw BackupFault.damagedExport(name, "a part of it cannot be read")
         }
         switch frame {
         case .digest(let sha256):
-            guard !hasDigest, before.finalize().elementsEqual(sha256) else {
+            guard !hasDigest, hasher.finalize().elementsEqual(sha256) else {
                 throw BackupFault.damagedExport(name, "its bytes are not those that were written")
             }
             hasDigest = true
+            pass(5 + length)
             return try next()
         case .end:
             guard hasDigest else { throw BackupFault.damagedExport(name, "it has no digest") }
@@ -175,20 +182,26 @@ struct RawReader: ~Copyable {
         default:
             guard !hasDigest else { throw BackupFault.damagedExport(name, "something follows its digest") }
         }
+        pass(5 + length)
         return frame
     }
 
-    private mutating func take(_ count: Int) throws -> [UInt8]? {
+    /// Reads until so many bytes are at hand; false when the file ends before.
+    private mutating func fill(_ count: Int) throws -> Bool {
         while buffer.count - place < count {
             let part = try file.read(limit: max(1 << 20, count))
-            guard !part.isEmpty else { return nil }
+            guard !part.isEmpty else { return false }
             buffer.removeFirst(place)
             place = 0
             buffer += part
         }
-        defer { place += count }
+        return true
+    }
+
+    private mutating func pass(_ count: Int) {
         hasher.update(data: buffer[place..<place + count])
-        return Array(buffer[place..<place + count])
+        place += count
+        size += count
     }
 }
 

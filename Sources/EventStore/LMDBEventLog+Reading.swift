@@ -154,8 +154,13 @@ struct RecordCheck {
     let path: String
     private var name: [UInt8] = []
     private var key: IndexKey?
+    private var names: StreamNames?
 
-    init(path: String) { self.path = path }
+    /// A check that remembers the last stream's name, or, for a whole log, many of them.
+    init(path: String, names: StreamNames? = nil) {
+        self.path = path
+        self.names = names
+    }
 
     mutating func layout(of record: UnsafeRawBufferPointer, at position: Position) throws(EventStoreError)
         -> RecordLayout
@@ -174,14 +179,19 @@ struct RecordCheck {
             )
         }
         let stream = UnsafeRawBufferPointer(rebasing: record[layout.stream])
+        let stated = IndexKey(record, at: 48)
+        guard names?.belongs(stream, to: stated) ?? belongs(stream, to: stated) else {
+            throw .damaged("the stream's name and its key differ", at: position, path: path)
+        }
+        return layout
+    }
+
+    private mutating func belongs(_ stream: UnsafeRawBufferPointer, to stated: IndexKey) -> Bool {
         if !stream.elementsEqual(name) || key == nil {
             name = Array(stream)
             key = IndexKey(streamNamed: stream)
         }
-        guard key == IndexKey(record, at: 48) else {
-            throw .damaged("the stream's name and its key differ", at: position, path: path)
-        }
-        return layout
+        return key == stated
     }
 }
 

@@ -1,19 +1,23 @@
 internal import CLMDB
+internal import Dispatch
 internal import DurableFiles
 internal import Glibc
+internal import Synchronization
 
 /// Builds a log from the records of another one: the same positions, the same bytes, the same proofs.
 ///
 /// The caller hands over every record from position 0 in order, then the signed tree head over them; only ``finish(_:)`` makes
 /// a log of it, and until then the folder is the caller's to remove. Every record is checked as a whole log is verified: dense,
-/// well formed, rightly chained in its stream, later than the one before. Records are put in big transactions, so there is
-/// no promise about a crash on the way. Blocks; one thread uses an object.
+/// well formed, rightly chained in its stream, later than the one before; some thousands at a time, so that what is wrong
+/// with one may be said a little after it was handed over. Records are put in big transactions, so there is no promise about a
+/// crash on the way. Blocks; one thread uses an object, which reads on two.
 package final class LogImport {
     private let environment: LMDBEnvironment
     private let folder: String
     private var frontier = MerkleFrontier()
     private var tiles = TileEdge()
-    private var check: RecordCheck
+    private let lanes: [ImportLane]
+    private var taken: [ImportLane.Taken] = []
     private var versions: [IndexKey: UInt64] = [:]
     private var keys: [HeadCheck.KeyChange] = []
     private var heads: [SignedTreeHead] = []
@@ -22,6 +26,8 @@ package final class LogImport {
 
     /// Records of one transaction.
     private static let batchSize = 16_384
+    /// Records that are looked at together.
+    private static let lookSize = 4096
 
     private struct Batch {
         var records: [(record: ArraySlice<UInt8>, place: LedgerPlace)] = []
@@ -36,32 +42,41 @@ package final class LogImport {
             throw .file(error)
         }
         self.folder = folder
-        check = RecordCheck(path: folder)
+        lanes = (0..<2).map { _ in ImportLane(path: folder) }
         environment = try LMDBEnvironment(path: folder, mapSize: 64 << 30, makesTables: true, isAlone: true)
     }
 
     /// The number of records taken so far.
-    package var size: Position { frontier.size }
+    package var size: Position { frontier.size + UInt64(taken.count) }
 
     /// Takes the next record; `leaf` is its stored leaf hash where the record replaces a redacted one, else nil.
     ///
-    /// Throws ``EventStoreError/Code/damaged`` naming the position when it does not follow on the ones before.
+    /// Throws ``EventStoreError/Code/damaged`` naming the position when one does not follow on those before.
     package func add(_ record: [UInt8], leaf: [UInt8]? = nil) throws(EventStoreError) {
-        let position = frontier.size
-        let checked: (place: LedgerPlace, event: RecordedEvent)
-        do {
-            checked = try place(of: record, at: position)
+        taken.append(ImportLane.Taken(record: record, leaf: leaf))
+        if taken.count >= Self.lookSize { try look() }
+    }
+
+    /// Checks and hashes what was taken, half of it on each lane, and chains it.
+    private func look() throws(EventStoreError) {
+        let (taken, start, lanes) = (taken, frontier.size, lanes)
+        self.taken = []
+        let part = (taken.count + lanes.count - 1) / lanes.count
+        let looks = Mutex([ImportLane.Look](repeating: ImportLane.Look(), count: lanes.count))
+        DispatchQueue.concurrentPerform(iterations: lanes.count) { lane in
+            let range = min(lane * part, taken.count)..<min((lane + 1) * part, taken.count)
+            let look = lanes[lane].look(at: taken[range], from: start + UInt64(range.lowerBound))
+            looks.withLock { $0[lane] = look }
         }
-        try chain(checked.event, checked.place)
-        guard checked.event.isRedacted == (leaf != nil) else {
-            throw .damaged("only the replacement of a redacted record brings its leaf hash", at: position, path: folder)
+        for look in looks.withLock({ $0 }) {
+            for seen in look.seen {
+                try chain(seen.event, seen.place)
+                frontier.append(seen.leaf) { tiles.add($0, height: $1) }
+                if let change = HeadCheck.KeyChange(seen.event) { keys.append(change) }
+                batch.records.append((seen.event.record, seen.place))
+            }
+            if let fault = look.fault { throw fault }
         }
-        guard let hash = leaf.map({ TreeHash($0) }) ?? TreeHash(leafOf: record) else {
-            throw .damaged("the leaf hash has not 32 bytes", at: position, path: folder)
-        }
-        frontier.append(hash) { tiles.add($0, height: $1) }
-        if let change = HeadCheck.KeyChange(checked.event) { keys.append(change) }
-        batch.records.append((checked.event.record, checked.place))
         if batch.records.count >= Self.batchSize { try flush() }
     }
 
@@ -83,6 +98,7 @@ package final class LogImport {
     /// events name last, under the head's origin, has signed it; and unless each kept head is over the first of these records
     /// and signed by the key then in force.
     package func finish(_ head: SignedTreeHead) throws(EventStoreError) -> VerifierKey {
+        try look()
         guard head.head.size == frontier.size, head.head.root == frontier.root else {
             throw .damaged(
                 "the records do not hash to the signed tree head of size \(head.head.size)",
@@ -111,34 +127,13 @@ package final class LogImport {
     /// Closes the files of a log that is not finished.
     package func abandon() { environment.close() }
 
-    private func place(
-        of record: [UInt8],
-        at position: Position
-    ) throws(EventStoreError) -> (LedgerPlace, RecordedEvent) {
-        let layout: RecordLayout
-        switch record.withUnsafeBytes({ bytes in
-            do throws(EventStoreError) {
-                return Result<RecordLayout, EventStoreError>.success(try check.layout(of: bytes, at: position))
-            } catch {
-                return .failure(error)
-            }
-        }) {
-        case .success(let found): layout = found
-        case .failure(let error): throw error
-        }
-        let event = RecordedEvent(record: record[...], layout: layout)
-        let stream = record.withUnsafeBytes { IndexKey($0, at: 48) }
-        let place = LedgerPlace(
-            position: position,
-            stream: stream,
-            streamVersion: event.streamVersion,
-            eventID: event.eventID
-        )
-        return (place, event)
+    private static func next(_ version: inout UInt64) -> UInt64 {
+        version += 1
+        return version
     }
 
     private func chain(_ event: RecordedEvent, _ place: LedgerPlace) throws(EventStoreError) {
-        let version = versions[place.stream, default: 0] + 1
+        let version = Self.next(&versions[place.stream, default: 0])
         guard place.streamVersion == version else {
             throw .damaged(
                 "stream \(event.stream) jumps from version \(version - 1) to \(place.streamVersion)",
@@ -148,7 +143,6 @@ package final class LogImport {
         }
         guard event.recordedAt >= tail.recordedAt, tail.lastEventID.bytes.lexicographicallyPrecedes(place.eventID.bytes)
         else { throw .damaged("it does not come after the one before", at: place.position, path: folder) }
-        versions[place.stream] = version
         tail.recordedAt = event.recordedAt
         tail.lastEventID = place.eventID
         // The machine is another one: the next append notes its boot.

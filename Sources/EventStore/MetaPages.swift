@@ -9,6 +9,7 @@ enum MetaPages {
     private struct Page {
         var transaction: UInt64
         var lastPage: UInt64
+        var mapSize: UInt64
         var roots: [UInt64]
         var pageSize: UInt32
     }
@@ -57,7 +58,10 @@ enum MetaPages {
                 "its two first pages are of commits \(first.transaction) and \(second.transaction), not of neighbours"
         }
         let length = lseek(file.raw, 0, SEEK_END)
-        guard newer.lastPage < 1 << 48, newer.roots.allSatisfy({ $0 == noPage || $0 <= newer.lastPage }) else {
+        // liblmdb maps as much as the last page asks for, whatever stands there.
+        guard newer.lastPage < newer.mapSize / UInt64(first.pageSize),
+            newer.roots.allSatisfy({ $0 == noPage || $0 <= newer.lastPage })
+        else {
             return "its newest page of commit \(newer.transaction) names pages that cannot be"
         }
         // Pages at the end that no tree uses are not always written, so only what the trees start from must be there.
@@ -78,6 +82,7 @@ enum MetaPages {
             return Page(
                 transaction: read(128),
                 lastPage: read(120),
+                mapSize: read(16),
                 roots: [read(64), read(112)],
                 pageSize: read(24)
             )

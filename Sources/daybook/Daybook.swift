@@ -37,7 +37,7 @@ struct Daybook: AsyncParsableCommand {
         // Before any database is opened: afterwards SQLite takes no settings for the whole process.
         SQLiteSetup.apply()
         StandardStream.fillGaps()
-        MemoryFault.explain()
+        MemoryFault.explain(asJSON: words.contains("--json"))
         do {
             var command = try parseAsRoot(Array(words.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -13,13 +13,7 @@ struct KeptCopyTests {
         let opened = try await home.json([
             "task", "open", "Marker-words", "--id", "t1", "--reason", "r", "--as", "Marker-Anna",
         ])
-        let folder = "\(home.path)/docs/sprint/logbook"
-        for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".md") {
-            let handle = try #require(FileHandle(forWritingAtPath: "\(folder)/\(name)"))
-            try handle.seekToEnd()
-            try handle.write(contentsOf: Data("a line by hand\n".utf8))
-            try handle.close()
-        }
+        try home.editDaysByHand()
         try await home.succeed(["task", "open", "later", "--id", "t2", "--reason", "r"])
         return (home, "\(try #require(opened["position"]?.number))")
     }

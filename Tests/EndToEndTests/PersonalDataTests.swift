@@ -21,7 +21,7 @@ struct PersonalDataTests {
             try await home.succeed(["person", "erase", name, "--basis", "GDPR 17", "--reason", "left the plant"])
         }
         let positions = try await plant.positions()
-        print("markers: \(plant.count) in \(files.count) files; \(positions.count) records redacted")
+        print("FIGURES erasure: markers: \(plant.count) in \(files.count) files; \(positions.count) records redacted")
         let said = try await home.json(
             ["redact"] + positions.map { "\($0)" } + ["--basis", "GDPR 17", "--reason", "words in the wrong place"]
         )
@@ -329,7 +329,7 @@ struct PersonalDataTests {
             if isDone { done += 1 } else { undone += 1 }
             try await home.succeed(["verify"])
         }
-        print("killed redactions: \(done) done, \(undone) not done")
+        print("FIGURES erasure: killed redactions: \(done) done, \(undone) not done")
     }
 
     private static let rounds = Int(ProcessInfo.processInfo.environment["DAYBOOK_KILL_ROUNDS"] ?? "") ?? 12

@@ -208,6 +208,10 @@ private struct Comparison: Sendable {
         outcome.isWhole = tables.isCompared
         outcome.problems += tables.problems
         outcome.lines.append("tables     \(tables.words)")
+        phase("the people")
+        if let problem = try home.people.problem() { outcome.problems.append("data/state.db: \(problem)") }
+        let names = home.people.keyFault() == nil ? "its key opens each name" : "its key is not here: names NOT checked"
+        outcome.lines.append("people     the file is whole, and \(names)")
         phase("the model files")
         for version in facts.models.keys.sorted() { outcome.problems += try await problems(ofModel: version) }
         outcome.lines.append("models     \(facts.models.count) versions compared with their manifests")

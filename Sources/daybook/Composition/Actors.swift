@@ -35,11 +35,16 @@ struct Actors {
         do {
             return try await add(name: name, uid: uid, origin: .localUser, by: .system(reason: nil)).person
         } catch {
+            guard (error as? PeopleFault)?.code == .nameTaken else { throw error }
             // Another first command of the same user was faster.
-            guard (error as? PeopleFault)?.code == .nameTaken, let person = try people.person(uid: uid) else {
-                throw error
-            }
-            return person
+            if let person = try people.person(uid: uid) { return person }
+            guard isFree else { throw error }
+            throw Failure(
+                "people.damaged",
+                "data/state.db contradicts itself: it has the name \(name), and nobody is found under it",
+                hint: "keep a copy of data/state.db, and restore it from a backup; nothing was changed",
+                status: ExitStatus.badData
+            )
         }
     }
 

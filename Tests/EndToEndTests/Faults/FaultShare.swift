@@ -29,6 +29,23 @@ struct FaultShare {
         return round
     }
 
+    /// How many trials run at the same time where they have nothing in common: each is a process that mostly computes.
+    static let lanes = 2
+
+    /// Calls `body` with each item, so many at the same time.
+    static func each<Item: Sendable>(
+        _ items: [Item],
+        _ body: @escaping @Sendable (Item) async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, item) in items.enumerated() {
+                if index >= lanes { _ = try await group.next() }
+                group.addTask { try await body(item) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     /// The one line of figures that a run of this suite ends with; `scripts/soak.sh` collects them.
     func say(_ figures: String) { print("FIGURES \(name): \(figures)") }
 }

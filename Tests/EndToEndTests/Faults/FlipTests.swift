@@ -1,6 +1,7 @@
 import CanonicalJSON
 import EventStoreTesting
 import Foundation
+import Synchronization
 import Testing
 
 /// One bit of one file is changed, and then another: each is found by `daybook verify` in its child process, or changes nothing.
@@ -37,15 +38,22 @@ struct FlipTests {
         let damaged = try await Self.sample()
         let path = "data/log/data.mdb"
         let size = try #require(damaged.files(under: path).first?.size)
-        var counts: [DamagedHome.Judgement: Int] = [:]
-        let done = try await Self.share.run { round in
-            // Every tenth in the two pages that say which commit is the newest.
-            let offset = round % 10 == 9 ? Self.metaOffset(&random) : Int.random(in: 0..<size, using: &random)
-            let bit = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
-            let (judgement, words) = try await damaged.trial(path, logOnly: round % 10 != 0) { $0[offset] ^= bit }
-            counts[judgement, default: 0] += 1
-            #expect(judgement != .wrong, "offset \(offset), bit \(bit), SEED=\(random.seed): \(words)")
+        let tally = Mutex<[DamagedHome.Judgement: Int]>([:])
+        let seed = random.seed
+        let batches = try await Self.share.run(dividedBy: FaultShare.lanes) { batch in
+            let flips = (0..<FaultShare.lanes).map { lane in
+                let round = batch * FaultShare.lanes + lane
+                // Every tenth in the two pages that say which commit is the newest.
+                let offset = round % 10 == 9 ? Self.metaOffset(&random) : Int.random(in: 0..<size, using: &random)
+                return Flip(file: path, offset: offset, using: &random, logOnly: round % 10 != 0)
+            }
+            try await FaultShare.each(flips) { flip in
+                let (judgement, words) = try await damaged.trial(flip)
+                tally.withLock { $0[judgement, default: 0] += 1 }
+                #expect(judgement != .wrong, "\(flip), SEED=\(seed): \(words)")
+            }
         }
+        let (done, counts) = (batches * FaultShare.lanes, tally.withLock { $0 })
         #expect(counts[.detected, default: 0] > 0, "flips that nothing notices prove nothing")
         Self.share.say(
             "log: \(done) flips, \(counts[.detected, default: 0]) detected, \(counts[.harmless, default: 0]) harmless, 0 silent"
@@ -78,6 +86,28 @@ struct FlipTests {
         #expect(altered == .wrong && rows.contains("other rows"), "another row: \(rows)")
         let (same, why) = try await damaged.trial("data/registry.db", logOnly: true) { _ in }
         #expect(same == .harmless, "\(why)")
+    }
+
+    @Test("Places that flips at random once found: the last page of a commit, and indexes of the people")
+    func foundPlaces() async throws {
+        let damaged = try await Self.sample()
+        // liblmdb maps as many pages as the number of the last one asks for: from this byte on more than the log's map has.
+        for offset in 139..<144 {
+            for bit: UInt8 in [1, 16, 128] {
+                let path = "data/log/data.mdb"
+                let (judgement, words) = try await damaged.trial(path, logOnly: true) { $0[offset + 4096] ^= bit }
+                #expect(judgement != .wrong, "\(path), offset \(offset), bit \(bit): \(words)")
+                let (other, said) = try await damaged.trial(path, logOnly: true) { $0[offset] ^= bit }
+                #expect(other != .wrong, "\(path), offset \(offset), bit \(bit): \(said)")
+                #expect([judgement, other].contains(.detected), "one of the two pages is the newest")
+            }
+        }
+        // An index that is bent finds nobody; its rows lie at the ends of pages.
+        let people = try #require(damaged.files(under: "data/state.db").first { $0.path == "data/state.db" })
+        for page in 1...people.size / 4096 {
+            let (judgement, words) = try await damaged.trial(people.path, logOnly: false) { $0[page * 4096 - 1] ^= 32 }
+            #expect(judgement != .wrong, "\(people.path), page \(page): \(words)")
+        }
     }
 
     @Test("A flipped byte of a payload names its exact position")
@@ -133,23 +163,49 @@ struct FlipTests {
         for kind in kinds {
             let files = damaged.files(under: kind.prefix)
             guard !files.isEmpty else { continue }
-            var counts: [DamagedHome.Judgement: Int] = [:]
+            let tally = Mutex<[DamagedHome.Judgement: Int]>([:])
             let rounds = max(8, (Self.share.asked ?? 0) / 5)
-            for _ in 0..<rounds {
+            let flips = try (0..<rounds).map { _ in
                 let file = try #require(files.randomElement(using: &random))
-                let offset = Int.random(in: 0..<file.size, using: &random)
-                let bit = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
-                let (judgement, words) = try await damaged.trial(file.path, logOnly: false) { $0[offset] ^= bit }
-                counts[judgement, default: 0] += 1
-                #expect(judgement != .wrong, "\(file.path), offset \(offset), SEED=\(random.seed): \(words)")
+                return Flip(file: file.path, offset: .random(in: 0..<file.size, using: &random), using: &random)
+            }
+            let seed = random.seed
+            try await FaultShare.each(flips) { flip in
+                let (judgement, words) = try await damaged.trial(flip)
+                tally.withLock { $0[judgement, default: 0] += 1 }
+                #expect(judgement != .wrong, "\(flip), SEED=\(seed): \(words)")
                 if kind.name == "model files" {
-                    #expect(judgement == .detected, "\(file.path), offset \(offset), SEED=\(random.seed): \(words)")
+                    #expect(judgement == .detected, "\(flip), SEED=\(seed): \(words)")
                 }
             }
+            let counts = tally.withLock { $0 }
             Self.share.say(
                 "\(kind.name): \(rounds) flips, \(counts[.detected, default: 0]) detected, "
                     + "\(counts[.harmless, default: 0]) harmless, 0 silent"
             )
         }
+    }
+}
+
+/// One bit of one file.
+struct Flip: Sendable, CustomStringConvertible {
+    let file: String
+    let offset: Int
+    let bit: UInt8
+    let logOnly: Bool
+
+    init(file: String, offset: Int, using random: inout SeededGenerator, logOnly: Bool = false) {
+        self.file = file
+        self.offset = offset
+        self.logOnly = logOnly
+        bit = 1 << UInt8.random(in: 0..<8, using: &random)
+    }
+
+    var description: String { "\(file), offset \(offset), bit \(bit)" }
+}
+
+extension DamagedHome {
+    fileprivate func trial(_ flip: Flip) async throws -> (judgement: Judgement, words: String) {
+        try await trial(flip.file, logOnly: flip.logOnly) { $0[flip.offset] ^= flip.bit }
     }
 }

@@ -101,8 +101,13 @@ private struct Typist {
     }
 
     /// Edits a rendered day, so that a copy of it is kept.
-    func editByHand() throws {
-        let folder = "\(home.path)/docs/sprint/logbook"
+    func editByHand() throws { try home.editDaysByHand() }
+}
+
+extension TestHome {
+    /// Adds a line to every rendered day, so that the next rendering keeps copies of them.
+    func editDaysByHand() throws {
+        let folder = "\(path)/docs/sprint/logbook"
         for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".md") {
             let handle = try #require(FileHandle(forWritingAtPath: "\(folder)/\(name)"))
             try handle.seekToEnd()

@@ -5,8 +5,10 @@ import Testing
 
 /// The built program.
 enum Program {
-    /// The folder of the built products, where the tests themselves run.
-    static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
+    /// The folder of the programs under test: `DAYBOOK_PROGRAMS`, else where the tests themselves were built.
+    static let folder =
+        ProcessInfo.processInfo.environment["DAYBOOK_PROGRAMS"]
+        ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
 
     /// The checkout that these tests were built from.
     static let checkout = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
