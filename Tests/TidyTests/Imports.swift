@@ -23,6 +23,11 @@ enum Imports {
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Accounts": ["DurableFiles", "GRDB", "Crypto"],
+        "Serving": [
+            "CPOSIX", "CanonicalJSON", "DurableFiles", "SwiftASN1", "Configuration", "Crypto", "HTTPTypes", "Hummingbird",
+            "HummingbirdCore", "HummingbirdHTTP2", "ServiceLifecycle", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
+            "NIOSSL", "NIOTLS", "X509", "Yams",
+        ],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
