@@ -24,7 +24,8 @@ enum Imports {
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Accounts": ["DurableFiles", "GRDB", "Crypto"],
         "Serving": [
-            "CPOSIX", "CanonicalJSON", "DurableFiles", "SwiftASN1", "Configuration", "Crypto", "HTTPTypes", "Hummingbird",
+            "CPOSIX", "CanonicalJSON", "DurableFiles", "SwiftASN1", "Configuration", "Crypto", "HTTPTypes",
+            "Hummingbird",
             "HummingbirdCore", "HummingbirdHTTP2", "ServiceLifecycle", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
             "NIOSSL", "NIOTLS", "X509", "Yams",
         ],

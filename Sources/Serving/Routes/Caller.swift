@@ -34,7 +34,9 @@ package enum Credential: Sendable, Equatable {
     case peer(PeerCredentials)
 }
 
-/// Says who calls. The one thing that the service asks of the people's side.
+/// Says who calls.
+///
+/// The one thing that the service asks of the people's side.
 package protocol Authenticating: Sendable {
     /// The caller behind a credential; throws the problem to answer with (401, 403, 503), never anything else.
     ///

@@ -14,7 +14,9 @@ package struct BundledFiles: Sendable {
     }
     private let files: [String: File]
 
-    /// The ordinary files of a folder, without its sub-folders; empty when the folder is missing. Links are left out.
+    /// The ordinary files of a folder, without its sub-folders; empty when the folder is missing.
+    ///
+    /// Links are left out.
     package init(folder: String) {
         var files: [String: File] = [:]
         let types = [

@@ -23,7 +23,9 @@ package struct Permission: Sendable, Hashable, Comparable {
     package static func < (left: Self, right: Self) -> Bool { left.name < right.name }
 }
 
-/// Who may call a route. There is no default: a route that does not say so does not compile.
+/// Who may call a route.
+///
+/// There is no default: a route that does not say so does not compile.
 package enum Access: Sendable, Equatable {
     /// Everyone, known or not.
     case `public`

@@ -89,7 +89,9 @@ package struct Setting: Sendable, Equatable {
     ]
 }
 
-/// A setting that cannot be taken: where it stands and what to do. Nothing is started with half of the settings.
+/// A setting that cannot be taken: where it stands and what to do.
+///
+/// Nothing is started with half of the settings.
 package struct SettingsFault: Error, Equatable, CustomStringConvertible {
     /// What is wrong and where.
     package let message: String
