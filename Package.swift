@@ -26,6 +26,7 @@ let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -136,16 +137,24 @@ let package = Package(
             resources: [.copy("Resources")]
         ),
 
+        // The HTTP API of one home: its routes over commands and read models.
+        library(
+            "ControlAPI",
+            [
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "Projecting",
+                "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", grdb,
+            ]
+        ),
+
         // A home in one file, and its keys in another.
         library("Backups", ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", crypto]),
 
         .executableTarget(
             name: "daybook",
             dependencies: [
-                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
-                "Exporting",
-                "ModelFolders",
-                "Projecting", "Proofs", "ReadModels", "RoutingDomain", "SignIn", arguments, crypto, grdb, logging,
+                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
+                "EventStore", "Exporting", "ModelFolders", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+                "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, signals,
             ],
             swiftSettings: strict
         ),

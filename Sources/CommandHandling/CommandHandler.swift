@@ -151,6 +151,14 @@ package struct CommandHandler: Sendable {
         try decide(command, by: sender, expecting: [:]).decided
     }
 
+    /// The state that a command's decision would rest on now, with the version of each of its streams.
+    package func folded<Sent: Command>(
+        _ command: Sent
+    ) throws -> (state: Sent.State, versions: [String: UInt64]) {
+        let (state, versions) = try load(command)
+        return (state, Dictionary(uniqueKeysWithValues: versions.map { ($0.key.text, $0.value) }))
+    }
+
     /// The state that a command's decision would rest on now.
     package func state<Sent: Command>(for command: Sent) throws -> Sent.State {
         try load(command).state

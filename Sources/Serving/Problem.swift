@@ -30,6 +30,8 @@ package struct Problem: Error, Sendable {
     package let facts: [String: JSONValue]
     /// Header fields that belong to the answer: `Retry-After`, `Allow`, `WWW-Authenticate`.
     package let headers: [String: String]
+    /// What the caller can do this time, where that says more than the kind's own hint.
+    package let hint: String?
     /// What lies behind it, for the log only.
     package let cause: (any Error)?
 
@@ -39,12 +41,14 @@ package struct Problem: Error, Sendable {
         _ detail: String,
         facts: [String: JSONValue] = [:],
         headers: [String: String] = [:],
+        hint: String? = nil,
         cause: (any Error)? = nil
     ) {
         self.kind = kind
         self.detail = detail
         self.facts = facts
         self.headers = headers
+        self.hint = hint
         self.cause = cause
     }
 
@@ -55,7 +59,7 @@ package struct Problem: Error, Sendable {
         members["title"] = .string(kind.title)
         members["status"] = .integer(kind.status)
         members["detail"] = .string(detail)
-        members["hint"] = .string(kind.hint)
+        members["hint"] = .string(hint ?? kind.hint)
         members["instance"] = .string(instance)
         members["request_id"] = .string(requestID)
         return .object(members)

@@ -30,6 +30,10 @@ enum Imports {
             "HummingbirdCore", "HummingbirdHTTP2", "ServiceLifecycle", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
             "NIOSSL", "NIOTLS", "X509", "Yams",
         ],
+        "ControlAPI": [
+            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "Projecting",
+            "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", "GRDB",
+        ],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
@@ -38,10 +42,9 @@ enum Imports {
             "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
-            "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
-            "Exporting", "ModelFolders",
-            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "SignIn", "ArgumentParser", "Crypto", "GRDB",
-            "Logging",
+            "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
+            "EventStore", "Exporting", "ModelFolders", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+            "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging", "UnixSignals",
         ],
     ]
 

@@ -210,9 +210,9 @@ package final class Projector: Sendable {
 
     /// Holds the lock and follows the log until the task is cancelled or the log is closed.
     ///
-    /// `each` is called after every catch-up, at least once a second: for what is due by the clock. Throws
+    /// `each` is called after every catch-up with where it came, at least once a second: for what is due by the clock. Throws
     /// ``ProjectingFault/Code/stale`` at once if another process holds the lock.
-    package func run(each: @escaping @Sendable () async throws -> Void = {}) async throws {
+    package func run(each: @escaping @Sendable (CatchUp) async throws -> Void = { _ in }) async throws {
         try await takeLockForGood()
         do {
             try await follow(each)
@@ -248,7 +248,7 @@ package final class Projector: Sendable {
         await turn.leave()
     }
 
-    private func follow(_ each: @escaping @Sendable () async throws -> Void) async throws {
+    private func follow(_ each: @escaping @Sendable (CatchUp) async throws -> Void) async throws {
         let (rounds, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [log] in
@@ -262,8 +262,8 @@ package final class Projector: Sendable {
                 }
             }
             for await _ in rounds {
-                _ = try await withSession { try await self.bringUp($0) }
-                try await each()
+                guard let reached = try await withSession({ try await self.bringUp($0) }) else { continue }
+                try await each(reached)
             }
             group.cancelAll()
         }

@@ -52,6 +52,11 @@ package struct EventField: Hashable, Sendable {
     package let isOptional: Bool
     /// What it means, with its unit.
     package let note: String
+
+    /// The fields of any flat struct, in the order of declaration: a payload, a command, a row of a read model.
+    package static func fields(of type: any Decodable.Type, notes: [String: String] = [:]) -> [EventField] {
+        FieldRecorder.fields(of: type, notes: notes)
+    }
 }
 
 /// An event type as the catalogue knows it: read off the struct once, then used without reflection.
@@ -67,7 +72,7 @@ package struct EventSchema: Sendable {
     init(_ event: any DomainEvent.Type) {
         self.event = event
         about = event.about
-        fields = FieldRecorder.fields(of: event, notes: event.about.notes)
+        fields = EventField.fields(of: event, notes: event.about.notes)
         summary = SummaryTemplate(event.about.summary)
     }
 
@@ -86,12 +91,12 @@ private final class FieldRecorder {
     let notes: [String: String]
     init(notes: [String: String]) { self.notes = notes }
 
-    static func fields(of event: any DomainEvent.Type, notes: [String: String]) -> [EventField] {
+    static func fields(of type: any Decodable.Type, notes: [String: String]) -> [EventField] {
         let recorder = FieldRecorder(notes: notes)
         do {
-            _ = try event.init(from: RecordingDecoder(recorder: recorder))
+            _ = try type.init(from: RecordingDecoder(recorder: recorder))
         } catch {
-            preconditionFailure("\(event) cannot be read as a schema: \(error)")
+            preconditionFailure("\(type) cannot be read as a schema: \(error)")
         }
         return recorder.fields
     }

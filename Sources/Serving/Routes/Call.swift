@@ -14,13 +14,20 @@ package struct Call: Sendable {
     /// Values of the path's parameters by name.
     package let path: [String: String]
     /// Values of the query's parameters by name; each at most once.
-    package let query: [String: String]
+    package var query: [String: String]
     /// Values of the header fields that the route declares, names in lower case.
     package let headers: [String: String]
     /// The body of a JSON route; null otherwise.
     package let json: JSONValue
     /// The body of a streaming route, as it comes; ends with a problem when it grows beyond the route's limit.
     package let stream: BodyStream
+
+    /// The same call with other values in its query.
+    package func with(query values: [String: String]) -> Call {
+        var call = self
+        call.query.merge(values) { $1 }
+        return call
+    }
 }
 
 /// The bytes of a streamed body; each part is read when the handler asks for it.
@@ -64,6 +71,8 @@ package struct Answer: Sendable {
     package var status: Int
     /// Header fields; the service adds its own.
     package var headers: [String: String]
+    /// Values of Set-Cookie fields, one for each cookie.
+    package var cookies: [String] = []
     /// The body.
     package var body: Body
 

@@ -21,6 +21,9 @@ extension Dispatcher {
             guard let name = HTTPField.Name(name) else { continue }
             fields[name] = Self.isFieldValue(value) ? value : nil
         }
+        for cookie in answer.cookies where Self.isFieldValue(cookie) {
+            fields.append(HTTPField(name: .setCookie, value: cookie))
+        }
         fields[.known("X-Request-ID")] = id
         let body: ResponseBody
         switch answer.body {

@@ -112,7 +112,7 @@ package struct Route: Sendable {
     /// Which policy the browser applies to its answer.
     package var contentPolicy = ContentPolicy.strict
     /// Does the work.
-    package let handler: @Sendable (Call) async throws -> Answer
+    package var handler: @Sendable (Call) async throws -> Answer
 
     /// A route; `access` has no default on purpose.
     package init(

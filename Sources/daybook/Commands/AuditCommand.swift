@@ -1,6 +1,7 @@
 import Accounts
 import ArgumentParser
 import CanonicalJSON
+import CommandHandling
 import EventStore
 import Exporting
 import Foundation

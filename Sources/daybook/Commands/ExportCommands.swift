@@ -281,7 +281,7 @@ enum Exports {
             requestID: metadata.requestID,
             reason: metadata.reason,
             meaning: metadata.meaning,
-            summary: EventJSON.summary(event),
+            summary: EventDocument.summary(event),
             payload: String(decoding: event.data, as: UTF8.self)
         )
     }

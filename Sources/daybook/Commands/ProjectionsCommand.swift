@@ -162,7 +162,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             StandardStream.error.write("projecting \(home.folders.root)\n")
             try await withInterruption {
-                try await home.projector.run { try await home.endTemporaryChanges() }
+                try await home.projector.run { _ in try await home.endTemporaryChanges() }
             }
         }
     }

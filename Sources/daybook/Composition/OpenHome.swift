@@ -357,10 +357,7 @@ final class OpenHome: Sendable {
     }
 
     /// Reads moments as the operator names them.
-    func moments() throws -> MomentReader {
-        let state = try handler.state(for: SetTimeZone(timeZone: ""))
-        return MomentReader(log: log, handler: handler, timeZone: TimeZone(identifier: state.timeZone) ?? .gmt)
-    }
+    func moments() throws -> MomentReader { try MomentReader(handler) }
 
     /// The checkpoint of a moment that may be left out.
     func checkpoint(_ text: String?) throws -> Position? { try text.map { try moments().checkpoint($0) } }

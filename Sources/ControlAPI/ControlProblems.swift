@@ -1,0 +1,187 @@
+internal import Accounts
+internal import CanonicalJSON
+internal import DurableFiles
+internal import EventStore
+internal import Projecting
+internal import Proofs
+internal import RoutingDomain
+package import Serving
+internal import SignIn
+
+/// The problems of the domain, and how the errors of other modules become such.
+package enum ControlProblems {
+    /// What the service's own catalogue is extended by.
+    package static let kinds: [ProblemKind] = [
+        invalid, unknown, conflict, notAllowed, precondition, preconditionMissing, login, throttled, password, storage,
+        damaged, gone,
+    ]
+
+    static let invalid = ProblemKind(
+        "rejected.invalid",
+        422,
+        "The request breaks a rule",
+        hint: "`rule`, `field` and `limit` say which"
+    )
+    static let unknown = ProblemKind("rejected.unknown", 404, "The thing named is not there", hint: "look at the list of them")
+    static let conflict = ProblemKind(
+        "rejected.conflict",
+        409,
+        "The state does not allow it",
+        hint: "read the state again, then decide anew"
+    )
+    static let notAllowed = ProblemKind("rejected.not-allowed", 403, "This person may not do it", hint: "ask another person")
+    static let precondition = ProblemKind(
+        "precondition.stale",
+        412,
+        "It was changed in between",
+        hint: "read it again, and send its new ETag in If-Match"
+    )
+    static let preconditionMissing = ProblemKind(
+        "precondition.missing",
+        428,
+        "The request must say which state it changes",
+        hint: "send the ETag of your last GET in If-Match, or If-Match: * for whatever it is now"
+    )
+    static let login = ProblemKind("auth.login", 401, "The log-in failed", hint: "type address and password again")
+    static let throttled = ProblemKind(
+        "auth.throttled",
+        429,
+        "Too many guesses",
+        hint: "try again after the time in Retry-After"
+    )
+    static let password = ProblemKind(
+        "auth.password",
+        403,
+        "The password is asked again, and was missing or wrong",
+        hint: "send the password of the person who signs"
+    )
+    static let storage = ProblemKind(
+        "storage",
+        503,
+        "The disk or the log cannot take it now",
+        hint: "nothing was changed; see `daybook doctor`, then try again"
+    )
+    static let damaged = ProblemKind(
+        "damaged",
+        500,
+        "Something that is stored is damaged",
+        hint: "stop writing and run `daybook verify`"
+    )
+    static let gone = ProblemKind("gone", 410, "It was there and is no longer", hint: "start again")
+
+    /// The problem of an error of the domain, or one of the service itself.
+    package static func problem(of error: any Error) -> Problem {
+        translate(error) ?? Problem(ProblemCatalogue.internalFault, "The service met a fault that it did not expect.", cause: error)
+    }
+
+    /// The problem of an error that is known here; nil for any other.
+    package static func translate(_ error: any Error) -> Problem? {
+        switch error {
+        case let problem as Problem: problem
+        case let rejection as Rejection: of(rejection)
+        case let error as EventStoreError: of(error)
+        case let fault as AccountFault: of(fault)
+        case let fault as PeopleFault: of(fault)
+        case let fault as ProjectingFault: of(fault)
+        case is TokenRefusal: Problem(ProblemCatalogue.unauthenticated, "The session or key is not accepted.")
+        case let fault as ProofFault: Problem(invalid, sentence(fault.message), hint: fault.hint)
+        case let error as PayloadError: Problem(invalid, sentence(error.description))
+        case let fault as FileFault:
+            Problem(storage, "A file of the home cannot be used now.", hint: fault.hint, cause: fault)
+        default: nil
+        }
+    }
+
+    private static func of(_ rejection: Rejection) -> Problem {
+        let kind: ProblemKind =
+            switch rejection.kind {
+            case .conflict where rejection.rule == "version.expected": precondition
+            case .invalid: invalid
+            case .notFound: unknown
+            case .conflict: conflict
+            case .notAllowed: notAllowed
+            case .tryAgain: ProblemCatalogue.busy
+            }
+        var facts: [String: JSONValue] = ["rule": .string(rejection.rule)]
+        facts["field"] = rejection.field.map { .string($0) }
+        facts["limit"] = rejection.limit.map { .string($0) }
+        facts["actual"] = rejection.actual.map { .string($0) }
+        return Problem(
+            kind,
+            sentence(rejection.message),
+            facts: facts,
+            headers: rejection.kind == .tryAgain ? ["Retry-After": "1"] : [:],
+            hint: rejection.hint
+        )
+    }
+
+    private static func of(_ error: EventStoreError) -> Problem {
+        var facts: [String: JSONValue] = ["rule": .string(error.code.description)]
+        facts["position"] = error.position.map { .integer(Int($0)) }
+        switch error.code {
+        case .invalidRequest: return Problem(invalid, sentence(error.message), facts: facts, hint: error.hint)
+        case .idempotencyConflict: return Problem(conflict, sentence(error.message), facts: facts, hint: error.hint)
+        case .damaged, .rolledBack:
+            return Problem(damaged, sentence(error.message), facts: facts, hint: error.hint, cause: error)
+        default:
+            return Problem(
+                storage,
+                sentence(error.message),
+                facts: facts,
+                headers: ["Retry-After": "5"],
+                hint: error.hint,
+                cause: error
+            )
+        }
+    }
+
+    private static func of(_ fault: AccountFault) -> Problem {
+        let wait = fault.retryAfter.map { ["Retry-After": "\($0)"] } ?? [:]
+        let kind: ProblemKind =
+            switch fault.code {
+            case .wrong, .codeUnknown: login
+            case .throttled: throttled
+            case .busy: ProblemCatalogue.busy
+            case .passwordRule, .addressSyntax: invalid
+            case .damaged: damaged
+            }
+        let cause: AccountFault? = fault.code == .damaged ? fault : nil
+        return Problem(
+            kind,
+            sentence(fault.message),
+            facts: ["rule": .string(fault.code.rawValue)],
+            headers: wait,
+            hint: fault.hint,
+            cause: cause
+        )
+    }
+
+    private static func of(_ fault: PeopleFault) -> Problem {
+        let kind: ProblemKind =
+            switch fault.code {
+            case .nameTaken: conflict
+            case .nameSyntax: invalid
+            default: storage
+            }
+        return Problem(
+            kind,
+            sentence(fault.message),
+            facts: ["rule": .string("person-\(fault.code.rawValue)")],
+            hint: fault.hint,
+            cause: kind == storage ? fault : nil
+        )
+    }
+
+    private static func of(_ fault: ProjectingFault) -> Problem {
+        switch fault.code {
+        case .unknownName, .notParked: Problem(unknown, sentence(fault.message), hint: fault.hint)
+        case .stale:
+            Problem(ProblemCatalogue.busy, sentence(fault.message), headers: ["Retry-After": "1"], hint: fault.hint)
+        case .damaged: Problem(damaged, sentence(fault.message), hint: fault.hint, cause: fault)
+        default: Problem(storage, sentence(fault.message), headers: ["Retry-After": "5"], hint: fault.hint, cause: fault)
+        }
+    }
+
+    /// A message of ours as a sentence: first letter large, final stop.
+    static func sentence(_ message: String) -> String { message.prefix(1).uppercased() + message.dropFirst() + "." }
+}
