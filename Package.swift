@@ -234,6 +234,13 @@ let package = Package(
                 lifecycle, logging, nio, x509,
             ]
         ),
+        tests(
+            "ControlAPI",
+            [
+                "Accounts", "CanonicalJSON", "CommandHandling", "EventStore", "EventStoreTesting", "Projecting",
+                "RoutingDomain", "Serving", "SignIn", lifecycle, logging,
+            ]
+        ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),
         .testTarget(
             name: "EndToEndTests",

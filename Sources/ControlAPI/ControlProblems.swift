@@ -182,6 +182,10 @@ package enum ControlProblems {
         }
     }
 
-    /// A message of ours as a sentence: first letter large, final stop.
-    static func sentence(_ message: String) -> String { message.prefix(1).uppercased() + message.dropFirst() + "." }
+    /// A message of ours as a sentence: final stop, and a large first letter unless it begins with a name.
+    static func sentence(_ message: String) -> String {
+        let first = message.prefix { $0 != " " }
+        guard first.allSatisfy({ $0.isLetter && $0.isLowercase }) else { return "\(message)." }
+        return message.prefix(1).uppercased() + message.dropFirst() + "."
+    }
 }
