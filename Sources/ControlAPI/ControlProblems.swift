@@ -22,14 +22,24 @@ package enum ControlProblems {
         "The request breaks a rule",
         hint: "`rule`, `field` and `limit` say which"
     )
-    static let unknown = ProblemKind("rejected.unknown", 404, "The thing named is not there", hint: "look at the list of them")
+    static let unknown = ProblemKind(
+        "rejected.unknown",
+        404,
+        "The thing named is not there",
+        hint: "look at the list of them"
+    )
     static let conflict = ProblemKind(
         "rejected.conflict",
         409,
         "The state does not allow it",
         hint: "read the state again, then decide anew"
     )
-    static let notAllowed = ProblemKind("rejected.not-allowed", 403, "This person may not do it", hint: "ask another person")
+    static let notAllowed = ProblemKind(
+        "rejected.not-allowed",
+        403,
+        "This person may not do it",
+        hint: "ask another person"
+    )
     static let precondition = ProblemKind(
         "precondition.stale",
         412,
@@ -71,7 +81,8 @@ package enum ControlProblems {
 
     /// The problem of an error of the domain, or one of the service itself.
     package static func problem(of error: any Error) -> Problem {
-        translate(error) ?? Problem(ProblemCatalogue.internalFault, "The service met a fault that it did not expect.", cause: error)
+        translate(error)
+            ?? Problem(ProblemCatalogue.internalFault, "The service met a fault that it did not expect.", cause: error)
     }
 
     /// The problem of an error that is known here; nil for any other.
@@ -178,7 +189,8 @@ package enum ControlProblems {
         case .stale:
             Problem(ProblemCatalogue.busy, sentence(fault.message), headers: ["Retry-After": "1"], hint: fault.hint)
         case .damaged: Problem(damaged, sentence(fault.message), hint: fault.hint, cause: fault)
-        default: Problem(storage, sentence(fault.message), headers: ["Retry-After": "5"], hint: fault.hint, cause: fault)
+        default:
+            Problem(storage, sentence(fault.message), headers: ["Retry-After": "5"], hint: fault.hint, cause: fault)
         }
     }
 

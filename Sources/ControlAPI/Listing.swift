@@ -77,7 +77,11 @@ struct Listing<Row: ReadModelRow>: Sendable {
             query: filters + [
                 Parameter("limit", .integer(1...1_000), "At most so many rows; 100 unless said."),
                 Parameter("after", after, "Go on behind what the page before gave as `next`."),
-                Parameter("format", .choice(["json", "csv", "jsonl"]), "csv and jsonl give every row, without a limit."),
+                Parameter(
+                    "format",
+                    .choice(["json", "csv", "jsonl"]),
+                    "csv and jsonl give every row, without a limit."
+                ),
                 Reading.minimum,
             ] + (takesMoment ? [Reading.at] : []),
             answers: [AnswerRule(200, "A page; as CSV or JSON Lines every row.", shape)],

@@ -46,7 +46,12 @@ struct ConfigRoutes: Sendable {
         "Config",
         .object([
             Schema.Member("config", .choice(ConfigName.allCases.map(\.rawValue)), "Which of the two."),
-            Schema.Member("stream_version", .position, "The version of its stream; absent for a past moment.", isOptional: true),
+            Schema.Member(
+                "stream_version",
+                .position,
+                "The version of its stream; absent for a past moment.",
+                isOptional: true
+            ),
             Schema.Member("checkpoint", .position, "The moment; absent for now.", isOptional: true),
             Schema.Member("values", .map(.any, max: 1_000), "Each setting and its value."),
         ])
@@ -78,7 +83,8 @@ struct ConfigRoutes: Sendable {
             .patch,
             "/api/v1/config/{config}",
             "Change settings by a JSON Merge Patch",
-            details: "null takes a setting back to its default. The whole patch is applied or nothing. With `seconds` the change ends "
+            details:
+                "null takes a setting back to its default. The whole patch is applied or nothing. With `seconds` the change ends "
                 + "by itself.",
             access: .requires(.operate),
             path: [Self.config],
@@ -134,7 +140,11 @@ struct ConfigRoutes: Sendable {
                                 .object([
                                     Schema.Member("id", .string(max: 100), "Its name."),
                                     Schema.Member("condition", .string(max: 1_000), "What must hold."),
-                                    Schema.Member("fields", .array(.string(max: 100), max: 100), "The settings concerned."),
+                                    Schema.Member(
+                                        "fields",
+                                        .array(.string(max: 100), max: 100),
+                                        "The settings concerned."
+                                    ),
                                 ]),
                                 max: 1_000
                             ),
@@ -227,7 +237,8 @@ struct ConfigRoutes: Sendable {
             let old = try await reading.source(of: call.with(query: ["at": call.query["from"] ?? ""]))
             let new = try await reading.source(of: call.query["to"].map { call.with(query: ["at": $0]) } ?? call)
             let (before, after) = (
-                try await old.read { try Configs.values($0, config) }, try await new.read { try Configs.values($0, config) }
+                try await old.read { try Configs.values($0, config) },
+                try await new.read { try Configs.values($0, config) }
             )
             return .json(["changes": .array(ValueChange.between(before, after).map(\.json))])
         }
@@ -304,7 +315,8 @@ struct ConfigRoutes: Sendable {
         }
         if tag == "*" { return [:] }
         let words = "\"\(config.stream)@"
-        guard tag.hasPrefix(words), tag.hasSuffix("\""), let version = UInt64(tag.dropFirst(words.count).dropLast()) else {
+        guard tag.hasPrefix(words), tag.hasSuffix("\""), let version = UInt64(tag.dropFirst(words.count).dropLast())
+        else {
             throw Problem(
                 ControlProblems.precondition,
                 "The ETag \(tag.prefix(100)) is none of the \(config.rawValue) config.",

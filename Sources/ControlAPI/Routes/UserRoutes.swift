@@ -44,14 +44,17 @@ struct UserRoutes: Sendable {
 
     private var show: Route {
         Route.one("/api/v1/users/{user}", "One user", home, of: UserRow.self, path: [Self.user], people: ["user_id"]) {
-            db, call in
+            db,
+            call in
             try Users.show(db, call.path["user"] ?? "")
         }
     }
 
     private var approve: Route {
         act("approve", "Let a pending user in with a role", [Self.role, Writing.optionalReason]) { user, call, sender in
-            guard let role = Role(rawValue: call.text("role")) else { preconditionFailure("the schema lists the roles") }
+            guard let role = Role(rawValue: call.text("role")) else {
+                preconditionFailure("the schema lists the roles")
+            }
             return try await home.doorkeeper.approve(user, as: role, by: sender)
         }
     }
@@ -76,7 +79,9 @@ struct UserRoutes: Sendable {
 
     private var changeRole: Route {
         act("role", "Give a user another role", [Self.role, Writing.reason]) { user, call, sender in
-            guard let role = Role(rawValue: call.text("role")) else { preconditionFailure("the schema lists the roles") }
+            guard let role = Role(rawValue: call.text("role")) else {
+                preconditionFailure("the schema lists the roles")
+            }
             return try await home.commands.handle(ChangeRole(userId: user.text, role: role), by: sender)
         }
     }
