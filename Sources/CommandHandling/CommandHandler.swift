@@ -61,16 +61,19 @@ package struct CommandHandler: Sendable {
     package static let attempts = 100
 
     private let appending: @Sendable (AppendRequest) async throws -> AppendResult
+    private let folds: FoldedStates?
 
     /// A handler over a log; `appending` takes the place of the log's own append, for a command that does more in the same
-    /// transaction.
+    /// transaction; `folds` remembers states between commands, for a process that decides many.
     package init(
         log: any EventLog,
         clock: any LogClock,
+        folds: FoldedStates? = nil,
         appending: (@Sendable (AppendRequest) async throws -> AppendResult)? = nil
     ) {
         self.log = log
         self.clock = clock
+        self.folds = folds
         self.appending = appending ?? { try await log.append($0) }
     }
 
@@ -195,12 +198,23 @@ package struct CommandHandler: Sendable {
     }
 
     private func load<Sent: Command>(_ command: Sent) throws -> (state: Sent.State, versions: [StreamName: UInt64]) {
+        let first = try command.streams(Sent.State()).map(Self.name)
+        let earlier: FoldedStates.Fold<Sent.State>? = folds?.take(first)
+        let fold = try earlier.flatMap { try $0.continued(in: log, for: command) } ?? read(command)
+        folds?.keep(fold, for: first)
+        return (fold.state, fold.versions)
+    }
+
+    /// Folds every stream of a command from its beginning.
+    private func read<Sent: Command>(_ command: Sent) throws -> FoldedStates.Fold<Sent.State> {
         var state = Sent.State()
         var history: [HistoricEvent] = []
         var versions: [StreamName: UInt64] = [:]
         while true {
             let missing = try command.streams(state).map(Self.name).filter { versions[$0] == nil }
-            guard !missing.isEmpty else { return (state, versions) }
+            guard !missing.isEmpty else {
+                return FoldedStates.Fold(state: state, versions: versions, events: history.count)
+            }
             for stream in missing where versions[stream] == nil {
                 let events = try log.events(in: stream)
                 versions[stream] = events.last?.streamVersion ?? 0
@@ -211,7 +225,7 @@ package struct CommandHandler: Sendable {
         }
     }
 
-    private static func name(_ stream: String) throws -> StreamName {
+    static func name(_ stream: String) throws -> StreamName {
         guard let name = StreamName(stream) else {
             throw Rejection(
                 "stream.syntax",

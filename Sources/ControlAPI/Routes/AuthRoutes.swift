@@ -186,7 +186,8 @@ struct AuthRoutes: Sendable {
             home,
             access: .requires(.ownAccount),
             filters: [Parameter("user", .uuid, "Another user's, for administrators of people.")],
-            people: ["user_id"]
+            people: ["user_id"],
+            isRemembered: false
         ) { db, request in
             let page = try Sessions.page(
                 db,

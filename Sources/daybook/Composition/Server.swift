@@ -84,16 +84,17 @@ struct Server {
 
     /// The home as the routes see it: reconciled, and with its read models at the head.
     private static func control(of home: OpenHome) async throws -> ControlHome {
+        let commands = CommandHandler(log: home.writing, clock: SystemClock(), folds: FoldedStates())
         let issuer = "daybook.\(home.log.identity.install.text)"
-        let keys = try await TokenKeyring(folder: home.folders.keys, issuer: issuer, commands: home.handler)
-        let doorkeeper = Doorkeeper(people: home.people, pool: PasswordPool(), commands: home.handler, keys: keys)
+        let keys = try await TokenKeyring(folder: home.folders.keys, issuer: issuer, commands: commands)
+        let doorkeeper = Doorkeeper(people: home.people, pool: PasswordPool(), commands: commands, keys: keys)
         let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: issuer))
         let uses = try SessionUse(home.people)
         try await Reconciliation(doorkeeper: doorkeeper, feed: feed, uses: uses).run()
         try await home.catchUp()
         return ControlHome(
             log: home.log,
-            commands: home.handler,
+            commands: commands,
             people: home.people,
             doorkeeper: doorkeeper,
             keys: keys,
