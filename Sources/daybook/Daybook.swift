@@ -19,7 +19,8 @@ struct Daybook: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            InitCommand.self, ServeCommand.self, StatusCommand.self, PersonCommand.self, RedactCommand.self,
+            InitCommand.self, ServeCommand.self, StatusCommand.self, PersonCommand.self, UserCommand.self,
+            ServiceAccountCommand.self, RedactCommand.self,
             RetentionCommand.self, HoldCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
             TaskCommand.self, LogbookCommand.self, ExportCommand.self, AuditCommand.self, ExplainCommand.self,

@@ -85,10 +85,8 @@ struct Server {
     /// The home as the routes see it: reconciled, and with its read models at the head.
     private static func control(of home: OpenHome) async throws -> ControlHome {
         let commands = CommandHandler(log: home.writing, clock: SystemClock(), folds: FoldedStates())
-        let issuer = "daybook.\(home.log.identity.install.text)"
-        let keys = try await TokenKeyring(folder: home.folders.keys, issuer: issuer, commands: commands)
-        let doorkeeper = Doorkeeper(people: home.people, pool: PasswordPool(), commands: commands, keys: keys)
-        let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: issuer))
+        let (doorkeeper, keys) = try await home.door(commands)
+        let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: home.tokenIssuer))
         let uses = try SessionUse(home.people)
         try await Reconciliation(doorkeeper: doorkeeper, feed: feed, uses: uses).run()
         try await home.catchUp()
