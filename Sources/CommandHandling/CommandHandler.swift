@@ -182,7 +182,13 @@ package struct CommandHandler: Sendable {
             }
         }
         let now = Timestamp(microseconds: clock.reading().wall)
-        let context = CommandContext(actor: sender.actor.text, reason: sender.reason, now: now)
+        let context = CommandContext(
+            actor: sender.actor.text,
+            auth: sender.auth,
+            reason: sender.reason,
+            meaning: sender.meaning,
+            now: now
+        )
         return (try command.decide(state, in: context), versions)
     }
 
@@ -220,8 +226,11 @@ package struct CommandHandler: Sendable {
         HistoricEvent(
             position: recorded.position,
             stream: recorded.stream.text,
+            streamVersion: recorded.streamVersion,
             recordedAt: Timestamp(microseconds: recorded.recordedAt),
             actor: recorded.actor.text,
+            // The log took no envelope that it could not read back.
+            auth: { (try? recorded.metadata().auth) ?? "" },
             event: try EventCatalog.decode(
                 type: recorded.type,
                 version: Int(recorded.schemaVersion),

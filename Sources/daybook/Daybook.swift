@@ -21,8 +21,9 @@ struct Daybook: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, StatusCommand.self, PersonCommand.self, RedactCommand.self,
             RetentionCommand.self, HoldCommand.self, ModelCommand.self, ConfigCommand.self,
-            EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
-            TaskCommand.self, LogbookCommand.self, ExportCommand.self, AuditCommand.self, ExplainCommand.self,
+            EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self,
+            ChangesCommand.self, SprintCommand.self, TaskCommand.self, LogbookCommand.self, ExportCommand.self,
+            AuditCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self,
             DoctorCommand.self, ReferenceCommand.self,
