@@ -147,8 +147,14 @@ package struct CommandHandler: Sendable {
     }
 
     /// What a command would append now, without appending: for previews and confirmations.
-    package func preview<Sent: Command>(_ command: Sent, by sender: Sender) throws -> [Decided] {
-        try decide(command, by: sender, expecting: [:]).decided
+    ///
+    /// A dry run shows it also where another person's approval is still missing.
+    package func preview<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        isDryRun: Bool = false
+    ) throws -> [Decided] {
+        try decide(command, by: sender, expecting: [:], isDryRun: isDryRun).decided
     }
 
     /// The state that a command's decision would rest on now.
@@ -159,7 +165,8 @@ package struct CommandHandler: Sendable {
     private func decide<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
-        expecting: [String: UInt64]
+        expecting: [String: UInt64],
+        isDryRun: Bool = false
     ) throws -> (decided: [Decided], versions: [StreamName: UInt64]) {
         for (field, text) in [("reason", sender.reason), ("meaning", sender.meaning)] {
             if let text { _ = try FreeText.checked(text, field: field, maximumBytes: 2000) }
@@ -187,7 +194,8 @@ package struct CommandHandler: Sendable {
             auth: sender.auth,
             reason: sender.reason,
             meaning: sender.meaning,
-            now: now
+            now: now,
+            isDryRun: isDryRun
         )
         return (try command.decide(state, in: context), versions)
     }

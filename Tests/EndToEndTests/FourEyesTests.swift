@@ -69,6 +69,8 @@ struct FourEyesTests {
             exit: 77,
             naming: ["restore"]
         )
+        let dry = try await home.json(["snapshot", "restore", "\(first - 1)", "--dry-run"])
+        #expect(dry["changes"]?.elements?.isEmpty == false, "looking needs no approval")
         let undone = try await home.json(["config", "undo", "runtime", "\(first)"] + reason)
         #expect(undone["is_emergency"]?.truth == true)
         let back = try await home.json(["model", "rollback", "--yes"] + reason)

@@ -30,14 +30,18 @@ struct ChangesProjectionTests {
         )
     }
 
-    /// The positions of the interesting events, by a word.
-    private func story(_ home: TestHome) async throws -> [String: Int] {
+    /// The positions of the interesting events, by a word; `each` follows every single one.
+    private func story(_ home: TestHome, each: Projector? = nil) async throws -> [String: Int] {
         var places: [String: Int] = [:]
-        func note(_ word: String, _ event: any DomainEvent, on stream: String, auth: String = "session/http")
-            async throws
-        {
+        func note(
+            _ word: String,
+            _ event: any DomainEvent,
+            on stream: String,
+            auth: String = "session/http"
+        ) async throws {
             let result = try await home.append([(stream, event)], reason: word, auth: auth)
             places[word] = Int(result.first)
+            _ = try await each?.catchUp()
         }
         let (config, end) = ("config-runtime", "2027-01-01T00:00:00.000000Z")
         try await note(
@@ -102,6 +106,18 @@ struct ChangesProjectionTests {
                 "as of \(moment)"
             )
         }
+    }
+
+    @Test("Followed event by event, the rows are those of a straight rebuild")
+    func cuts() async throws {
+        let home = try TestHome(set: ProjectionSet.bundled())
+        let projector = home.projector()
+        _ = try await story(home, each: projector)
+        #expect(try await projector.rebuild(dryRun: true).isEmpty)
+        let cut = try await projector.digests()
+        let straight = try TestHome(set: ProjectionSet.bundled(), log: home.log)
+        _ = try await straight.projector().catchUp()
+        #expect(try await straight.projector().digests() == cut)
     }
 
     @Test("Writes through the console are found by their own index, not by reading the whole trail")

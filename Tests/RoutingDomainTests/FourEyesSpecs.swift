@@ -110,6 +110,9 @@ struct FourEyesSpecs {
         var command = ActivateModel(version: version)
         let missing = try #require(scenario.rejection(of: command))
         #expect(missing.rule == "four-eyes.missing" && missing.kind == .notAllowed && missing.actual == version)
+        scenario.isDryRun = true
+        #expect(try scenario.when(command).count == 1, "looking needs no approval")
+        scenario.isDryRun = false
         scenario.given(rule(.activation, false), on: "approval_rules")
         #expect(try scenario.when(command).count == 1)
         scenario.given(rule(.activation), on: "approval_rules")

@@ -10,6 +10,7 @@ struct Scenario<Sent: Command> {
     var reason: String? = "because"
     var auth = "local-uid/cli"
     var meaning: String?
+    var isDryRun = false
 
     init(_ type: Sent.Type = Sent.self) {}
 
@@ -38,7 +39,14 @@ struct Scenario<Sent: Command> {
 
     func when(_ command: Sent) throws(Rejection) -> [Decided] {
         let state = history.reduce(into: Sent.State()) { $0.apply($1) }
-        let context = CommandContext(actor: actor, auth: auth, reason: reason, meaning: meaning, now: now)
+        let context = CommandContext(
+            actor: actor,
+            auth: auth,
+            reason: reason,
+            meaning: meaning,
+            now: now,
+            isDryRun: isDryRun
+        )
         return try command.decide(state, in: context)
     }
 

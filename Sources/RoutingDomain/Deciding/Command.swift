@@ -100,13 +100,23 @@ package struct CommandContext: Sendable {
     package let meaning: String?
     /// When the command is decided.
     package let now: Timestamp
+    /// Whether nothing will be appended: somebody only looks at what would be, and needs no approval for that.
+    package let isDryRun: Bool
 
-    package init(actor: String, auth: String, reason: String?, meaning: String? = nil, now: Timestamp) {
+    package init(
+        actor: String,
+        auth: String,
+        reason: String?,
+        meaning: String? = nil,
+        now: Timestamp,
+        isDryRun: Bool = false
+    ) {
         self.actor = actor
         self.auth = auth
         self.reason = reason
         self.meaning = meaning
         self.now = now
+        self.isDryRun = isDryRun
     }
 
     /// Whether the command came past a running service, through the console.

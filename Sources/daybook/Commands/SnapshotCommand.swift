@@ -123,7 +123,7 @@ struct SnapshotCommand: AsyncParsableCommand {
             }
             var sender = try home.sender(write)
             if dryRun, sender.reason == nil { sender.reason = "dry run" }
-            let decided = try home.handler.preview(command, by: sender)
+            let decided = try home.handler.preview(command, by: sender, isDryRun: dryRun)
             let lines =
                 decided.map(Self.words) + ["stays: registrations, people, tasks, approvals, snapshots, the log itself"]
             if dryRun {
