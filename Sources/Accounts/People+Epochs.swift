@@ -42,7 +42,7 @@ extension People {
     private static let wanted = Result<[String], PeopleFault> { () throws(PeopleFault) in
         do {
             return try DatabaseQueue().write { database in
-                try database.execute(sql: tables)
+                try database.execute(sql: tables + credentialTables)
                 return try definitions(database)
             }
         } catch {
