@@ -150,8 +150,14 @@ package struct CommandHandler: Sendable {
     }
 
     /// What a command would append now, without appending: for previews and confirmations.
-    package func preview<Sent: Command>(_ command: Sent, by sender: Sender) throws -> [Decided] {
-        try decide(command, by: sender, expecting: [:]).decided
+    ///
+    /// A dry run shows it also where another person's approval is still missing.
+    package func preview<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        isDryRun: Bool = false
+    ) throws -> [Decided] {
+        try decide(command, by: sender, expecting: [:], isDryRun: isDryRun).decided
     }
 
     /// The state that a command's decision would rest on now, with the version of each of its streams.
@@ -170,7 +176,8 @@ package struct CommandHandler: Sendable {
     private func decide<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
-        expecting: [String: UInt64]
+        expecting: [String: UInt64],
+        isDryRun: Bool = false
     ) throws -> (decided: [Decided], versions: [StreamName: UInt64]) {
         for (field, text) in [("reason", sender.reason), ("meaning", sender.meaning)] {
             if let text { _ = try FreeText.checked(text, field: field, maximumBytes: 2000) }
@@ -193,7 +200,14 @@ package struct CommandHandler: Sendable {
             }
         }
         let now = Timestamp(microseconds: clock.reading().wall)
-        let context = CommandContext(actor: sender.actor.text, reason: sender.reason, now: now)
+        let context = CommandContext(
+            actor: sender.actor.text,
+            auth: sender.auth,
+            reason: sender.reason,
+            meaning: sender.meaning,
+            now: now,
+            isDryRun: isDryRun
+        )
         return (try command.decide(state, in: context), versions)
     }
 
@@ -242,8 +256,11 @@ package struct CommandHandler: Sendable {
         HistoricEvent(
             position: recorded.position,
             stream: recorded.stream.text,
+            streamVersion: recorded.streamVersion,
             recordedAt: Timestamp(microseconds: recorded.recordedAt),
             actor: recorded.actor.text,
+            // The log took no envelope that it could not read back.
+            auth: { (try? recorded.metadata().auth) ?? "" },
             event: try EventCatalog.decode(
                 type: recorded.type,
                 version: Int(recorded.schemaVersion),
