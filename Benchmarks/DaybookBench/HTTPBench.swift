@@ -1,4 +1,5 @@
 import ArgumentParser
+import CanonicalJSON
 import CommandHandling
 import EventStore
 import Foundation

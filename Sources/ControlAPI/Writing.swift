@@ -126,7 +126,7 @@ struct Writing: Sendable {
             isSigned: isSigned
         )
         if call.query["dry_run"] == "true" {
-            let decided = try home.commands.preview(command, by: sender)
+            let decided = try home.commands.preview(command, by: sender, isDryRun: true)
             return .json([
                 "dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) }),
             ])
