@@ -38,7 +38,27 @@ struct Writing: Sendable {
         "The caller's password again; a session needs it here, a key does not.",
         isOptional: true
     )
-    static let problems = ["rejected.invalid", "rejected.unknown", "rejected.conflict", "rejected.not-allowed", "storage"]
+    static let problems = [
+        "rejected.invalid", "rejected.unknown", "rejected.conflict", "rejected.not-allowed", "storage",
+    ]
+
+    /// Events in an answer.
+    static let events = Schema.array(
+        .object([
+            Schema.Member("type", .string(max: 100), "The event's type."),
+            Schema.Member("stream", .string(max: 100), "Its stream."),
+            Schema.Member("data", .any, "Its payload."),
+            Schema.Member("proof", .string(max: 200), "Where its proof is.", isOptional: true),
+            Schema.Member("record", .string(max: 100_000), "Base64 of its record.", isOptional: true),
+            Schema.Member(
+                "tlog_proof",
+                .string(max: 10_000),
+                "Its inclusion proof with a signed tree head.",
+                isOptional: true
+            ),
+        ]),
+        max: 1_000
+    )
 
     /// The answer of a write.
     static let answers = [
@@ -55,32 +75,23 @@ struct Writing: Sendable {
                     Schema.Member("dry_run", .boolean, "Whether nothing was recorded."),
                     Schema.Member(
                         "events",
-                        .array(
-                            .object([
-                                Schema.Member("type", .string(max: 100), "The event's type."),
-                                Schema.Member("stream", .string(max: 100), "Its stream."),
-                                Schema.Member("data", .any, "Its payload."),
-                                Schema.Member("proof", .string(max: 200), "Where its proof is.", isOptional: true),
-                                Schema.Member("record", .string(max: 100_000), "Base64 of its record.", isOptional: true),
-                                Schema.Member(
-                                    "tlog_proof",
-                                    .string(max: 10_000),
-                                    "Its inclusion proof with a signed tree head.",
-                                    isOptional: true
-                                ),
-                            ]),
-                            max: 1_000
-                        ),
-                        "What was recorded; empty for a repetition and for what was so already."
+                        events,
+                        "What was recorded, now or by the earlier request; empty for what was so already."
                     ),
-                    Schema.Member("read", .string(max: 300), "Where to read the result, after it is in the rows.", isOptional: true),
+                    Schema.Member(
+                        "read",
+                        .string(max: 300),
+                        "Where to read the result, after it is in the rows.",
+                        isOptional: true
+                    ),
                 ])
             )
         )
     ]
 
     /// Who sends: the caller, by its door.
-    func sender(_ call: Call, reason: String?, meaning: String? = nil, isSigned: Bool = false) throws(Problem) -> Sender {
+    func sender(_ call: Call, reason: String?, meaning: String? = nil, isSigned: Bool = false) throws(Problem) -> Sender
+    {
         guard let caller = call.caller, let actor = UUID(uuidString: caller.actor) else {
             throw Problem(ProblemCatalogue.unauthenticated, "This needs a login or a service key.")
         }
@@ -95,7 +106,9 @@ struct Writing: Sendable {
 
     /// Sends a command and tells what was recorded; with `dry_run` only what would be.
     ///
-    /// `read` is where the result can be read. With `isSigned` a session must send its password in `password`.
+    /// `read` is where the result can be read. With `isSigned` a session must send its password in `password`. `asAsked` identifies
+    /// the request where the command carries more than was asked for. `check` may refuse what takes long to find out: it runs after
+    /// the decision and the password, and neither for a repetition nor for a dry run.
     func send<Sent: Command>(
         _ command: Sent,
         _ call: Call,
@@ -103,8 +116,10 @@ struct Writing: Sendable {
         expecting: [String: UInt64] = [:],
         isSigned: Bool = false,
         reason: String? = nil,
+        asAsked: [UInt8]? = nil,
         read: String? = nil,
-        status: Int = 200
+        status: Int = 200,
+        check: (() async throws -> Void)? = nil
     ) async throws -> Answer {
         let sender = try sender(
             call,
@@ -114,23 +129,40 @@ struct Writing: Sendable {
         )
         if call.query["dry_run"] == "true" {
             let decided = try home.commands.preview(command, by: sender)
-            return .json(["dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) })])
+            return .json([
+                "dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) }),
+            ])
         }
         if isSigned { try await confirm(call) }
+        let key = call.headers["idempotency-key"]
+        if let check {
+            if let earlier = try home.commands.earlier(command, by: sender, idempotencyKey: key) {
+                return .json(try await json(earlier, call, read: read), status: status)
+            }
+            _ = try home.commands.preview(command, by: sender)
+            try await check()
+        }
         let outcome = try await home.commands.handle(
             command,
             by: sender,
             expecting: expecting,
-            idempotencyKey: call.headers["idempotency-key"]
+            idempotencyKey: key,
+            asAsked: asAsked
         )
         return .json(try await json(outcome, call, read: read), status: status)
     }
 
     /// Checks the password that a session must give again before it signs.
     func confirm(_ call: Call) async throws {
-        guard let caller = call.caller, caller.way == .session, let user = UUID(uuidString: caller.actor) else { return }
+        guard let caller = call.caller, caller.way == .session, let user = UUID(uuidString: caller.actor) else {
+            return
+        }
         guard let text = call.json["password"]?.text else {
-            throw Problem(ControlProblems.password, "This is signed: it needs the password again.", facts: ["field": "password"])
+            throw Problem(
+                ControlProblems.password,
+                "This is signed: it needs the password again.",
+                facts: ["field": "password"]
+            )
         }
         do {
             let password = try Password(Array(text.utf8))
@@ -146,6 +178,7 @@ struct Writing: Sendable {
         var members: [String: JSONValue] = ["dry_run": false, "repeated": .bool(outcome.appended?.isRepeat ?? false)]
         var events = try outcome.decided.map(Self.members)
         if let appended = outcome.appended {
+            if events.isEmpty { events = try await recorded(appended.first..<appended.checkpoint) }
             members["position"] = .integer(Int(appended.first))
             members["checkpoint"] = .integer(Int(appended.checkpoint))
             members["recorded_at"] = .string(Timestamp(microseconds: appended.recordedAt).description)
@@ -172,7 +205,22 @@ struct Writing: Sendable {
         }
     }
 
-    private static func members(_ decided: Decided) throws -> [String: JSONValue] {
+    /// What an earlier request had recorded, from the log.
+    private func recorded(_ positions: Range<Position>) async throws -> [[String: JSONValue]] {
+        let log = home.log
+        return try await home.blocking {
+            let events = try log.page(from: positions.lowerBound, limit: positions.count).events
+            return try events.prefix { positions.contains($0.position) }.map { event in
+                [
+                    "type": .string(event.type), "stream": .string(event.stream.text),
+                    "data": try JSONReader.canonical(event.data),
+                ]
+            }
+        }
+    }
+
+    /// An event that is to be recorded, as answers show it.
+    static func members(_ decided: Decided) throws -> [String: JSONValue] {
         [
             "type": .string(type(of: decided.event).about.type), "stream": .string(decided.stream),
             "data": .object(try PayloadCoding.members(of: decided.event)),
