@@ -114,6 +114,14 @@ let package = Package(
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+        // Models on their way in: what needs the log and the home's models/ together, and in which order.
+        library(
+            "ModelIntake",
+            [
+                "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles",
+                crypto,
+            ]
+        ),
         library(
             "Accounts",
             ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", crypto, grdb, jwt],
@@ -141,8 +149,9 @@ let package = Package(
         library(
             "ControlAPI",
             [
-                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "Projecting",
-                "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", grdb,
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+                "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving",
+                "SignIn", grdb,
             ]
         ),
 
@@ -153,8 +162,8 @@ let package = Package(
             name: "daybook",
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-                "EventStore", "Exporting", "ModelFolders", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
-                "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, signals,
+                "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
+                "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, signals,
             ],
             swiftSettings: strict
         ),
@@ -237,8 +246,8 @@ let package = Package(
         tests(
             "ControlAPI",
             [
-                "Accounts", "CanonicalJSON", "CommandHandling", "EventStore", "EventStoreTesting", "Projecting",
-                "RoutingDomain", "Serving", "SignIn", lifecycle, logging,
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
+                "ModelIntake", "Projecting", "RoutingDomain", "Serving", "SignIn", crypto, lifecycle, logging,
             ]
         ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),

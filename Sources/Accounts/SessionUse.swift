@@ -16,6 +16,7 @@ package final class SessionUse: Sendable {
 
     private let people: People
     private let moments: Mutex<[String: Moment]>
+    private let keys = Mutex<[String: Int64]>([:])
 
     /// Reads what the file knows.
     package init(_ people: People) throws(PeopleFault) {
@@ -56,6 +57,12 @@ package final class SessionUse: Sendable {
 
     /// When a session was last used, as far as is known.
     package func lastUse(of session: String) -> Int64? { moments.withLock { $0[session]?.seen } }
+
+    /// Notes that a service key is used; in memory only, as nothing depends on it.
+    package func note(key: String, now: Int64) { keys.withLock { $0[key] = max($0[key] ?? now, now) } }
+
+    /// When a service key was last used since this process started; nil where it was not.
+    package func lastUse(ofKey key: String) -> Int64? { keys.withLock { $0[key] } }
 
     /// Forgets all sessions but those named.
     package func keepOnly(_ sessions: Set<String>) throws(PeopleFault) {

@@ -1,6 +1,7 @@
 package import Accounts
 package import CommandHandling
 package import EventStore
+package import ModelIntake
 package import Projecting
 internal import RoutingDomain
 package import SignIn
@@ -29,6 +30,8 @@ package struct ControlHome: Sendable {
     package let registry: Registry
     /// Brings the read models up and opens them as of a moment.
     package let projector: Projector
+    /// Model folders: staged, registered, read back.
+    package let models: ModelStore
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -47,6 +50,7 @@ package struct ControlHome: Sendable {
         uses: SessionUse,
         registry: Registry,
         projector: Projector,
+        models: ModelStore,
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -60,6 +64,7 @@ package struct ControlHome: Sendable {
         self.uses = uses
         self.registry = registry
         self.projector = projector
+        self.models = models
         self.name = name
         self.version = version
     }

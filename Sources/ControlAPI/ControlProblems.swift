@@ -2,6 +2,9 @@ internal import Accounts
 internal import CanonicalJSON
 internal import DurableFiles
 internal import EventStore
+internal import Foundation
+internal import Glibc
+internal import ModelFolders
 internal import Projecting
 internal import Proofs
 internal import RoutingDomain
@@ -13,7 +16,7 @@ package enum ControlProblems {
     /// What the service's own catalogue is extended by.
     package static let kinds: [ProblemKind] = [
         invalid, unknown, conflict, notAllowed, precondition, preconditionMissing, login, throttled, password, storage,
-        damaged, gone,
+        damaged, gone, full, altered, range,
     ]
 
     static let invalid = ProblemKind(
@@ -71,6 +74,24 @@ package enum ControlProblems {
         "The disk or the log cannot take it now",
         hint: "nothing was changed; see `daybook doctor`, then try again"
     )
+    static let full = ProblemKind(
+        "storage.full",
+        507,
+        "The disk has no room for it",
+        hint: "free space on the home's disk; what was stored before is untouched"
+    )
+    static let altered = ProblemKind(
+        "model.altered",
+        409,
+        "A model's files are not as they were registered",
+        hint: "restore the folder from a backup; a changed model is a new version"
+    )
+    static let range = ProblemKind(
+        "range",
+        416,
+        "The range lies outside the file",
+        hint: "Content-Range says how large it is"
+    )
     static let damaged = ProblemKind(
         "damaged",
         500,
@@ -97,8 +118,8 @@ package enum ControlProblems {
         case is TokenRefusal: Problem(ProblemCatalogue.unauthenticated, "The session or key is not accepted.")
         case let fault as ProofFault: Problem(invalid, sentence(fault.message), hint: fault.hint)
         case let error as PayloadError: Problem(invalid, sentence(error.description))
-        case let fault as FileFault:
-            Problem(storage, "A file of the home cannot be used now.", hint: fault.hint, cause: fault)
+        case let fault as ModelFolderFault: of(fault)
+        case let fault as FileFault: of(fault)
         default: nil
         }
     }
@@ -192,6 +213,42 @@ package enum ControlProblems {
         default:
             Problem(storage, sentence(fault.message), headers: ["Retry-After": "5"], hint: fault.hint, cause: fault)
         }
+    }
+
+    private static func of(_ fault: FileFault) -> Problem {
+        guard [ENOSPC, EDQUOT].contains(fault.errorNumber) else {
+            return Problem(storage, "A file of the home cannot be used now.", hint: fault.hint, cause: fault)
+        }
+        return Problem(full, "The disk of the home is full, or nearly so.", hint: fault.hint, cause: fault)
+    }
+
+    private static func of(_ fault: ModelFolderFault) -> Problem {
+        if let cause = fault.cause as? FileFault, fault.code == .system { return of(cause) }
+        let kind: ProblemKind =
+            switch fault.code {
+            case .badName, .linked, .notAFile, .tooLarge, .incomplete, .badMetadata, .badIndex: invalid
+            case .stillBeingWritten, .folderTaken: conflict
+            case .busy: ProblemCatalogue.busy
+            case .changedWhileReading, .badManifest, .notAFolder: altered
+            case .unreadable, .system: storage
+            }
+        return Problem(
+            kind,
+            sentence(withoutFolders(fault.message)),
+            facts: ["rule": .string("model.\(fault.code.rawValue)")],
+            headers: fault.code == .busy ? ["Retry-After": "5"] : [:],
+            hint: withoutFolders(fault.hint),
+            cause: kind == storage ? fault : nil
+        )
+    }
+
+    /// Where the home lies on its machine is nothing for callers.
+    private static func withoutFolders(_ text: String) -> String {
+        text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            guard word.hasPrefix("/"), let part = ["/staging/", "/models/"].compactMap({ word.range(of: $0) }).first
+            else { return String(word) }
+            return String(word[part.upperBound...])
+        }.joined(separator: " ")
     }
 
     /// A message of ours as a sentence: final stop, and a large first letter unless it begins with a name.

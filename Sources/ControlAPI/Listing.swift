@@ -96,7 +96,7 @@ struct Listing<Row: ReadModelRow>: Sendable {
 
     private static var shape: Schema {
         .object([
-            Schema.Member("items", .array(Shapes.row(Row.self), max: 1_000), "The rows."),
+            Schema.Member("items", .array(Shapes.row(Row.self), max: 1_010), "The rows."),
             Schema.Member("next", .string(max: 100), "Pass as `after`; absent on the last page.", isOptional: true),
             Schema.Member("checkpoint", .position, "Events before this position are in the rows."),
             Schema.Member("people", Reading.namesShape, "Names behind pseudonyms."),

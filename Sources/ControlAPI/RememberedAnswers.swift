@@ -23,7 +23,9 @@ final class RememberedAnswers: Sendable {
     func keep(_ bytes: [UInt8], for request: String, at checkpoint: Position) {
         kept.withLock { kept in
             guard checkpoint >= kept.checkpoint else { return }
-            if checkpoint > kept.checkpoint || kept.size + bytes.count > Self.most { kept = Kept(checkpoint: checkpoint) }
+            if checkpoint > kept.checkpoint || kept.size + bytes.count > Self.most {
+                kept = Kept(checkpoint: checkpoint)
+            }
             guard kept.bytes.updateValue(bytes, forKey: request) == nil else { return }
             kept.size += bytes.count
         }

@@ -24,6 +24,15 @@ struct Writing: Sendable {
         Parameter("dry_run", .boolean, "Say what would be recorded, and record nothing."),
         Parameter("proof", .boolean, "Have the answer carry record and inclusion proof of each event."),
     ]
+    /// What a write may carry that another person may have to approve.
+    static let gated = [
+        Parameter("approval", TaskRoutes.identifier, "The granted approval to use, where a rule demands one."),
+        Parameter(
+            "request_approval",
+            .boolean,
+            "Only ask another person to approve exactly this; nothing else is done."
+        ),
+    ]
     /// The field that most writes ask for.
     static let reason = Schema.Member("reason", .string(min: 1, max: 2_000), "Why; it stays in the audit trail.")
     static let optionalReason = Schema.Member(
@@ -42,6 +51,24 @@ struct Writing: Sendable {
         "rejected.invalid", "rejected.unknown", "rejected.conflict", "rejected.not-allowed", "storage",
     ]
 
+    /// Events in an answer.
+    static let events = Schema.array(
+        .object([
+            Schema.Member("type", .string(max: 100), "The event's type."),
+            Schema.Member("stream", .string(max: 100), "Its stream."),
+            Schema.Member("data", .any, "Its payload."),
+            Schema.Member("proof", .string(max: 200), "Where its proof is.", isOptional: true),
+            Schema.Member("record", .string(max: 100_000), "Base64 of its record.", isOptional: true),
+            Schema.Member(
+                "tlog_proof",
+                .string(max: 10_000),
+                "Its inclusion proof with a signed tree head.",
+                isOptional: true
+            ),
+        ]),
+        max: 1_000
+    )
+
     /// The answer of a write.
     static let answers = [
         AnswerRule(
@@ -57,28 +84,8 @@ struct Writing: Sendable {
                     Schema.Member("dry_run", .boolean, "Whether nothing was recorded."),
                     Schema.Member(
                         "events",
-                        .array(
-                            .object([
-                                Schema.Member("type", .string(max: 100), "The event's type."),
-                                Schema.Member("stream", .string(max: 100), "Its stream."),
-                                Schema.Member("data", .any, "Its payload."),
-                                Schema.Member("proof", .string(max: 200), "Where its proof is.", isOptional: true),
-                                Schema.Member(
-                                    "record",
-                                    .string(max: 100_000),
-                                    "Base64 of its record.",
-                                    isOptional: true
-                                ),
-                                Schema.Member(
-                                    "tlog_proof",
-                                    .string(max: 10_000),
-                                    "Its inclusion proof with a signed tree head.",
-                                    isOptional: true
-                                ),
-                            ]),
-                            max: 1_000
-                        ),
-                        "What was recorded; empty for a repetition and for what was so already."
+                        events,
+                        "What was recorded, now or by the earlier request; empty for what was so already."
                     ),
                     Schema.Member(
                         "read",
@@ -108,7 +115,12 @@ struct Writing: Sendable {
 
     /// Sends a command and tells what was recorded; with `dry_run` only what would be.
     ///
-    /// `read` is where the result can be read. With `isSigned` a session must send its password in `password`.
+    /// `read` is where the result can be read. With `isSigned` a session must send its password in `password`. `asAsked` identifies
+    /// the request where the command carries more than was asked for. `check` may refuse what takes long to find out: it runs after
+    /// the decision and the password, and neither for a repetition nor for a dry run.
+    ///
+    /// A command that another person may have to approve takes the approval that the query names, or with `request_approval` is not
+    /// sent: exactly this one is laid before another person.
     func send<Sent: Command>(
         _ command: Sent,
         _ call: Call,
@@ -116,8 +128,10 @@ struct Writing: Sendable {
         expecting: [String: UInt64] = [:],
         isSigned: Bool = false,
         reason: String? = nil,
+        asAsked: [UInt8]? = nil,
         read: String? = nil,
-        status: Int = 200
+        status: Int = 200,
+        check: (() async throws -> Void)? = nil
     ) async throws -> Answer {
         let sender = try sender(
             call,
@@ -125,20 +139,78 @@ struct Writing: Sendable {
             meaning: meaning,
             isSigned: isSigned
         )
+        var sent: any Command = command
+        if var gated = command as? any GatedCommand {
+            if call.query["request_approval"] == "true" { return try await requestApproval(of: gated, call, sender) }
+            if let approval = call.query["approval"] { gated.approval = approval }
+            sent = gated
+        }
+        let delivery = Delivery(
+            sender: sender,
+            expecting: expecting,
+            isSigned: isSigned,
+            asAsked: asAsked,
+            read: read,
+            status: status,
+            check: check
+        )
+        return try await deliver(sent, call, delivery)
+    }
+
+    /// How a command is to be sent.
+    private struct Delivery {
+        let sender: Sender
+        let expecting: [String: UInt64]
+        let isSigned: Bool
+        let asAsked: [UInt8]?
+        let read: String?
+        let status: Int
+        let check: (() async throws -> Void)?
+    }
+
+    private func deliver<Sent: Command>(_ command: Sent, _ call: Call, _ delivery: Delivery) async throws -> Answer {
+        let (sender, read, status) = (delivery.sender, delivery.read, delivery.status)
         if call.query["dry_run"] == "true" {
             let decided = try home.commands.preview(command, by: sender, isDryRun: true)
             return .json([
                 "dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) }),
             ])
         }
-        if isSigned { try await confirm(call) }
+        if delivery.isSigned { try await confirm(call) }
+        let key = call.headers["idempotency-key"]
+        if let check = delivery.check {
+            if let earlier = try home.commands.earlier(command, by: sender, idempotencyKey: key) {
+                return .json(try await json(earlier, call, read: read), status: status)
+            }
+            _ = try home.commands.preview(command, by: sender)
+            try await check()
+        }
         let outcome = try await home.commands.handle(
             command,
             by: sender,
-            expecting: expecting,
-            idempotencyKey: call.headers["idempotency-key"]
+            expecting: delivery.expecting,
+            idempotencyKey: key,
+            asAsked: delivery.asAsked
         )
         return .json(try await json(outcome, call, read: read), status: status)
+    }
+
+    /// Lays exactly this command before another person; everything else about it must hold already.
+    private func requestApproval<Sent: GatedCommand>(
+        of command: Sent,
+        _ call: Call,
+        _ sender: Sender
+    ) async throws -> Answer {
+        _ = try home.commands.preview(command, by: sender, isDryRun: true)
+        let deed = try command.deed(try home.commands.state(for: command))
+        let id = try shortIdentifier("a", call)
+        let request = RequestApproval(approval: id, for: deed, statement: sender.reason ?? deed.target)
+        let outcome = try await home.commands.handle(
+            request,
+            by: sender,
+            idempotencyKey: call.headers["idempotency-key"]
+        )
+        return .json(try await json(outcome, call, read: "/api/v1/approvals/\(id)"))
     }
 
     /// Checks the password that a session must give again before it signs.
@@ -167,6 +239,7 @@ struct Writing: Sendable {
         var members: [String: JSONValue] = ["dry_run": false, "repeated": .bool(outcome.appended?.isRepeat ?? false)]
         var events = try outcome.decided.map(Self.members)
         if let appended = outcome.appended {
+            if events.isEmpty { events = try await recorded(appended.first..<appended.checkpoint) }
             members["position"] = .integer(Int(appended.first))
             members["checkpoint"] = .integer(Int(appended.checkpoint))
             members["recorded_at"] = .string(Timestamp(microseconds: appended.recordedAt).description)
@@ -193,7 +266,22 @@ struct Writing: Sendable {
         }
     }
 
-    private static func members(_ decided: Decided) throws -> [String: JSONValue] {
+    /// What an earlier request had recorded, from the log.
+    private func recorded(_ positions: Range<Position>) async throws -> [[String: JSONValue]] {
+        let log = home.log
+        return try await home.blocking {
+            let events = try log.page(from: positions.lowerBound, limit: positions.count).events
+            return try events.prefix { positions.contains($0.position) }.map { event in
+                [
+                    "type": .string(event.type), "stream": .string(event.stream.text),
+                    "data": try JSONReader.canonical(event.data),
+                ]
+            }
+        }
+    }
+
+    /// An event that is to be recorded, as answers show it.
+    static func members(_ decided: Decided) throws -> [String: JSONValue] {
         [
             "type": .string(type(of: decided.event).about.type), "stream": .string(decided.stream),
             "data": .object(try PayloadCoding.members(of: decided.event)),
@@ -218,6 +306,7 @@ extension Route {
         query: [Parameter] = [],
         headers: [Parameter] = [],
         body: [Schema.Member]?,
+        isGated: Bool = false,
         problems: [String] = [],
         handler: @escaping @Sendable (Call) async throws -> Answer
     ) -> Route {
@@ -228,7 +317,7 @@ extension Route {
             details: details,
             access: access,
             path: pathParameters,
-            query: query + Writing.query,
+            query: query + Writing.query + (isGated ? Writing.gated : []),
             headers: headers + Writing.headers,
             body: body.map { .json(.object($0)) } ?? .none,
             answers: Writing.answers,

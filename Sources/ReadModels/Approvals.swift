@@ -27,6 +27,9 @@ package struct ApprovalRow: ReadModelRow {
     package let usedAt: String?
     package let usedBy: String?
     package let position: Int
+
+    /// Its place in the list: `w` and the position of the request while it waits, else `d` and that of the answer.
+    package var key: String { status == "waiting" ? "w\(requestedPosition)" : "d\(position)" }
 }
 
 /// A rule that somebody has set.
@@ -44,13 +47,23 @@ package struct ApprovalRuleRow: ReadModelRow {
 /// What waits for approval, and what was decided.
 package enum Approvals {
     /// The approvals: waiting ones first (oldest first, as they wait longest), then the decided ones, latest first.
+    ///
+    /// `after` is the ``ApprovalRow/key`` that the page before ended at.
     package static func list(
         _ db: Database,
         sprint: String? = nil,
         status: String? = nil,
+        after key: String? = nil,
         limit: Int? = nil
     ) throws -> [ApprovalRow] {
         var conditions = Conditions()
+        if let key, let position = Int(key.dropFirst()) {
+            conditions.add(
+                key.hasPrefix("w")
+                    ? "(status <> 'waiting' OR requested_position > ?)" : "(status <> 'waiting' AND position < ?)",
+                position
+            )
+        }
         conditions.add("sprint = ?", sprint)
         conditions.add("status = ?", status)
         return try ApprovalRow.fetchAll(

@@ -24,6 +24,7 @@ package struct Gate: Sendable {
         try feed.catchUp()
         let now = doorkeeper.now
         let principal = try await feed.verifier.principal(of: token, at: now)
+        if case .serviceKey(let key) = principal.handle { uses.note(key: key, now: now.microseconds) }
         guard case .session(let session) = principal.handle, let user = UUID(uuidString: session.user) else {
             return principal
         }

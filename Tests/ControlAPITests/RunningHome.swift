@@ -6,6 +6,7 @@ import EventStoreTesting
 import Foundation
 import FoundationNetworking
 import Logging
+import ModelIntake
 import Projecting
 import RoutingDomain
 import ServiceLifecycle
@@ -107,6 +108,7 @@ final class RunningHome: Sendable {
             uses: uses,
             registry: Registry(place: projector.place),
             projector: projector,
+            models: ModelStore(home: folder.path, data: folder.path("data"), commands: commands),
             name: { pseudonym in
                 let id = UUID(uuidString: pseudonym)
                 return (try? id.flatMap { try people.person(id: $0) })?.name ?? "person \(pseudonym.prefix(8))"

@@ -20,6 +20,9 @@ enum Imports {
             "EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto",
         ],
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "ModelIntake": [
+            "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
+        ],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Accounts": ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", "Crypto", "GRDB", "JWTKit"],
@@ -31,8 +34,8 @@ enum Imports {
             "NIOSSL", "NIOTLS", "X509", "Yams",
         ],
         "ControlAPI": [
-            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "Projecting",
-            "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", "GRDB",
+            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
+            "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", "GRDB",
         ],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
@@ -42,8 +45,9 @@ enum Imports {
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-            "EventStore", "Exporting", "ModelFolders", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
-            "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging", "UnixSignals",
+            "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
+            "RoutingDomain", "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "UnixSignals",
         ],
     ]
 

@@ -10,12 +10,6 @@ struct ConfigRoutes: Sendable {
     let home: ControlHome
     private var writing: Writing { Writing(home: home) }
     private static let config = Parameter("config", .choice(ConfigName.allCases.map(\.rawValue)), "Which of the two.")
-    private static let ifMatch = Parameter(
-        "if-match",
-        .string(min: 1, max: 200),
-        "The ETag that was read, for example \"config-runtime@17\"; * for whatever it is now."
-    )
-
     var all: [Route] { [read, patch, schema, history, diff, undo, keep, restore] }
 
     private var read: Route {
@@ -36,7 +30,7 @@ struct ConfigRoutes: Sendable {
             let config = try Self.config(call)
             guard call.query["at"] == nil else { return try await past(config, call) }
             let (values, version) = try await home.blocking { try home.current(config) }
-            let tag = Self.tag(config, version)
+            let tag = StreamTag.text(config.stream, version)
             guard call.headers["if-none-match"] != tag else { return Answer(status: 304, headers: ["ETag": tag]) }
             return .json(Self.json(config, values, version: version), headers: ["ETag": tag])
         }
@@ -91,8 +85,8 @@ struct ConfigRoutes: Sendable {
             query: [
                 Parameter("reason", .string(min: 1, max: 2_000), "Why; it stays in the audit trail.", isRequired: true),
                 Parameter("seconds", .integer(1...2_592_000), "How long it holds; for good where it is left out."),
-            ] + Writing.query,
-            headers: [Self.ifMatch] + Writing.headers,
+            ] + Writing.query + Writing.gated,
+            headers: [StreamTag.ifMatch] + Writing.headers,
             body: .json(.map(.any, max: 1_000), mediaType: "application/merge-patch+json"),
             answers: Writing.answers,
             problems: Writing.problems + ["precondition.missing", "precondition.stale"]
@@ -245,7 +239,9 @@ struct ConfigRoutes: Sendable {
     }
 
     private var undo: Route {
-        act("undo", "Take back one change and touch no other field") { UndoConfigChange(config: $0, position: $1) }
+        act("undo", "Take back one change and touch no other field", isSigned: true) {
+            UndoConfigChange(config: $0, position: $1)
+        }
     }
 
     private var keep: Route {
@@ -255,6 +251,7 @@ struct ConfigRoutes: Sendable {
     private func act<Sent: Command>(
         _ verb: String,
         _ summary: String,
+        isSigned: Bool = false,
         command: @escaping @Sendable (ConfigName, Int) -> Sent
     ) -> Route {
         Route.write(
@@ -263,12 +260,19 @@ struct ConfigRoutes: Sendable {
             summary,
             access: .requires(.operate),
             path: [Self.config],
-            headers: [Self.ifMatch],
-            body: [Schema.Member("position", .position, "Where the change stands."), Writing.reason],
-            problems: ["precondition.stale"]
+            headers: [StreamTag.ifMatch],
+            body: [Schema.Member("position", .position, "Where the change stands."), Writing.reason]
+                + (isSigned ? [Writing.password] : []),
+            isGated: true,
+            problems: ["precondition.stale"] + (isSigned ? ["auth.password", "auth.throttled", "busy"] : [])
         ) { call in
             let config = try Self.config(call)
-            return try await send(command(config, call.json["position"]?.number ?? 0), config, call)
+            return try await send(
+                command(config, call.json["position"]?.number ?? 0),
+                config,
+                call,
+                isSigned: isSigned
+            )
         }
     }
 
@@ -279,8 +283,9 @@ struct ConfigRoutes: Sendable {
             "Set it to what it was at a moment; a new event",
             access: .requires(.operate),
             path: [Self.config],
-            headers: [Self.ifMatch],
+            headers: [StreamTag.ifMatch],
             body: [Schema.Member("to", .string(min: 1, max: 100), "Position, time or snapshot."), Writing.reason],
+            isGated: true,
             problems: ["precondition.stale"]
         ) { call in
             let (config, handler, to) = (try Self.config(call), home.commands, call.text("to"))
@@ -294,39 +299,20 @@ struct ConfigRoutes: Sendable {
         _ config: ConfigName,
         _ call: Call,
         needsMatch: Bool = false,
+        isSigned: Bool = false,
         reason: String? = nil
     ) async throws -> Answer {
-        let expecting = try Self.expectation(config, call, isNeeded: needsMatch)
+        let expecting = try StreamTag.expectation(config.stream, call, isNeeded: needsMatch)
         let read = "/api/v1/config/\(config.rawValue)"
-        return try await writing.send(command, call, expecting: expecting, reason: reason, read: read)
+        return try await writing.send(
+            command,
+            call,
+            expecting: expecting,
+            isSigned: isSigned,
+            reason: reason,
+            read: read
+        )
     }
-
-    /// The stream version that If-Match names; none for `*`.
-    private static func expectation(
-        _ config: ConfigName,
-        _ call: Call,
-        isNeeded: Bool
-    ) throws(Problem) -> [String: UInt64] {
-        guard let tag = call.headers["if-match"] else {
-            guard !isNeeded else {
-                throw Problem(ControlProblems.preconditionMissing, "A change names the version that it changes.")
-            }
-            return [:]
-        }
-        if tag == "*" { return [:] }
-        let words = "\"\(config.stream)@"
-        guard tag.hasPrefix(words), tag.hasSuffix("\""), let version = UInt64(tag.dropFirst(words.count).dropLast())
-        else {
-            throw Problem(
-                ControlProblems.precondition,
-                "The ETag \(tag.prefix(100)) is none of the \(config.rawValue) config.",
-                facts: ["expected": .string("\(words)N\"")]
-            )
-        }
-        return [config.stream: version]
-    }
-
-    private static func tag(_ config: ConfigName, _ version: UInt64) -> String { "\"\(config.stream)@\(version)\"" }
 
     private static func config(_ call: Call) throws(Problem) -> ConfigName {
         guard let config = ConfigName(rawValue: call.path["config"] ?? "") else {

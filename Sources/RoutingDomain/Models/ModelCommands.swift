@@ -42,17 +42,7 @@ package struct RegisterModel: Command {
 
     package func decide(_ state: ModelState, in context: CommandContext) throws(Rejection) -> [Decided] {
         let parsed = try ModelVersion.checked(version)
-        guard state.registered[version] == nil else {
-            throw Rejection(
-                "model.duplicate",
-                .conflict,
-                "version \(version) is registered already",
-                hint: "a version never changes; give the new folder another with --version, the next is "
-                    + "\(parsed.next.map(\.description) ?? "none of that day")",
-                field: "version",
-                actual: version
-            )
-        }
+        guard state.registered[version] == nil else { throw Self.duplicate(parsed) }
         for scope in changeScopes where ChangeScope(rawValue: scope) == nil {
             throw Rejection(
                 "model.scope",
@@ -81,6 +71,19 @@ package struct RegisterModel: Command {
             facts: facts
         )
         return [Decided(event, on: ModelState.stream(version))]
+    }
+
+    /// What a version that is registered already is answered with.
+    package static func duplicate(_ version: ModelVersion) -> Rejection {
+        Rejection(
+            "model.duplicate",
+            .conflict,
+            "version \(version) is registered already",
+            hint: "a version never changes; give the new folder another with --version, the next is "
+                + "\(version.next.map(\.description) ?? "none of that day")",
+            field: "version",
+            actual: version.description
+        )
     }
 }
 

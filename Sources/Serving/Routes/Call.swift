@@ -57,6 +57,32 @@ package struct BodyStream: Sendable, AsyncSequence {
     package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: body.makeAsyncIterator(), limit: limit) }
 }
 
+extension BodyStream {
+    /// Hands the bytes on in parts of at least a size, but for the last; returns at the end of the body.
+    ///
+    /// Where the body breaks off, what came of it is handed on before this throws.
+    package func parts(of size: Int, _ take: ([UInt8]) async throws -> Void) async throws {
+        var waiting: [UInt8] = []
+        var iterator = makeAsyncIterator()
+        while true {
+            let part: ByteBuffer?
+            do {
+                part = try await iterator.next()
+            } catch {
+                if !waiting.isEmpty { try await take(waiting) }
+                throw error
+            }
+            guard let part else { break }
+            waiting.append(contentsOf: part.readableBytesView)
+            if waiting.count >= size {
+                try await take(waiting)
+                waiting.removeAll(keepingCapacity: true)
+            }
+        }
+        if !waiting.isEmpty { try await take(waiting) }
+    }
+}
+
 extension Problem {
     static func tooLarge(limit: Int) -> Problem {
         Problem(

@@ -33,7 +33,7 @@ struct ApprovalCommand: AsyncParsableCommand {
         var sprint: String?
 
         func run(in home: OpenHome) async throws {
-            let id = id ?? ShortIdentifier.make("a", write, home)
+            let id = id ?? ShortIdentifier.make("a", actor: home.actor.id, idempotencyKey: write.idempotencyKey)
             let command = RequestApproval(approval: id, subject: subject, statement: statement, sprint: sprint)
             let outcome = try await home.send(command, write)
             home.printer.show(

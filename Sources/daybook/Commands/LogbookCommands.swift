@@ -11,28 +11,6 @@ import RoutingDomain
 
 extension SprintKind: ExpressibleByArgument {}
 
-/// Short identifiers for things that people did not name: six characters without look-alikes.
-enum ShortIdentifier {
-    private static let letters = Array("23456789abcdefghjkmnpqrstuvwxyz")
-
-    /// The identifier that belongs to an actor's idempotency key, so that a repeat names the same thing; fresh without a key.
-    static func make(_ prefix: String, _ write: WriteOptions, _ home: OpenHome) -> String {
-        make(prefix, key: write.idempotencyKey, home)
-    }
-
-    /// The identifier that belongs to an actor's idempotency key; fresh without a key.
-    static func make(_ prefix: String, key: String?, _ home: OpenHome) -> String {
-        guard let key else { return make(prefix) }
-        let digest = SHA256.hash(data: Data("\(home.actor.id.text)\n\(key)".utf8))
-        return prefix + "-" + String(digest.prefix(6).map { letters[Int($0) % letters.count] })
-    }
-
-    /// A fresh identifier after a prefix, for example `t-4k7mzp`.
-    private static func make(_ prefix: String) -> String {
-        prefix + "-" + String((0..<6).compactMap { _ in letters.randomElement() })
-    }
-}
-
 struct SprintCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sprint",
@@ -125,7 +103,7 @@ struct TaskCommand: AsyncParsableCommand {
         var sprint: String?
 
         func run(in home: OpenHome) async throws {
-            let id = id ?? ShortIdentifier.make("t", write, home)
+            let id = id ?? ShortIdentifier.make("t", actor: home.actor.id, idempotencyKey: write.idempotencyKey)
             let outcome = try await home.send(OpenTask(task: id, title: title, sprint: sprint), write)
             home.printer.show(
                 "task \(id) is open",
@@ -237,16 +215,12 @@ enum Evidence {
 
     /// Fills in the evidence of an entry; a file's bytes are on disk under `data/blobs/<sha256>` before this returns.
     static func take(_ text: String, into entry: inout TaskEntry, _ home: OpenHome) async throws {
-        if text.hasPrefix("event:") {
-            guard let position = Position(text.dropFirst(6)), position < (try home.log.head().size) else {
-                throw ValidationError("--evidence \(text) is no position of the log")
-            }
+        switch EvidenceReference(text, head: try home.log.head().size) {
+        case .event, .address:
             entry.evidence = text
             return
-        }
-        if text.hasPrefix("http://") || text.hasPrefix("https://") {
-            entry.evidence = text
-            return
+        case .beyondLog: throw ValidationError("--evidence \(text) is no position of the log")
+        case .name: break
         }
         let blobs = home.folders.blobs
         let (digest, count) = try await onThread {

@@ -4,6 +4,7 @@ import CommandHandling
 import EventStore
 import Foundation
 import ModelFolders
+import ModelIntake
 import ReadModels
 import RoutingDomain
 
@@ -223,17 +224,11 @@ struct ModelCommand: AsyncParsableCommand {
 
     /// Reads every file of a version; throws a ``Failure`` that names each problem.
     static func verify(_ version: String, in home: OpenHome) async throws {
-        guard let model = try home.handler.state(for: ActivateModel(version: version)).models.registered[version] else {
-            _ = try ModelVersion.checked(version)
-            throw ActivateModel.unknown(version)
-        }
-        let parts = model.manifestPath.split(separator: "/")
-        let folder = parts.count == 3 ? String(parts[1]) : version
-        let (root, digest, bytes) = (home.folders.root, model.manifestSha256, model.sizeBytes)
+        let folder = try RegisteredFolder(version, home: home.folders.root, commands: home.handler)
         let problems = try await onThread {
-            let bar = ProgressBar("verifying \(version)", total: bytes)
+            let bar = ProgressBar("verifying \(version)", total: folder.event.sizeBytes)
             defer { bar.finish() }
-            return ModelFolder.verify(home: root, folder: folder, manifestDigest: digest) { bar.advance($0) }
+            return folder.problems { bar.advance($0) }
         }
         guard problems.isEmpty else {
             var failure = Failure(

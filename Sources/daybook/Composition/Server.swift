@@ -6,6 +6,7 @@ import DurableFiles
 import EventStore
 import Foundation
 import Logging
+import ModelIntake
 import Projecting
 import RoutingDomain
 import ServiceLifecycle
@@ -101,6 +102,7 @@ struct Server {
             uses: uses,
             registry: Registry(place: home.projector.place),
             projector: home.projector,
+            models: ModelStore(home: home.folders.root, data: home.folders.data, commands: home.handler),
             name: { home.name(of: $0) },
             version: Daybook.version
         )
