@@ -30,9 +30,12 @@ first_line() {
     printf 'bench-http: no server wrote %s\n' "$1" >&2
     exit 69
 }
-swift build -c release --product daybook
-swift build -c release --product daybook-bench
-programs="$(swift build -c release --show-bin-path)"
+programs="${DAYBOOK_PROGRAMS:-}"
+if [[ -z $programs ]]; then
+    swift build -c release --product daybook
+    swift build -c release --product daybook-bench
+    programs="$(swift build -c release --show-bin-path)"
+fi
 home="$folder/home"
 "$programs/daybook" init --home "$home" >/dev/null
 "$programs/daybook-bench" http-home --home "$home"

@@ -1,4 +1,4 @@
-internal import CanonicalJSON
+package import CanonicalJSON
 internal import Crypto
 internal import DurableFiles
 internal import Foundation
@@ -55,13 +55,7 @@ extension Route {
     package static func documentation(of table: [Route], catalogue: ProblemCatalogue, version: String) -> [Route] {
         let page = BundledFiles(folder: resources)
         let library = BundledFiles(folder: "\(resources)/vendor")
-        let document = OpenAPI(
-            table: RouteTable(table),
-            catalogue: catalogue,
-            title: "Daybook",
-            version: version,
-            cookieName: ServiceParts.cookieName(isSecure: true)
-        ).document
+        let document = openAPI(of: table, catalogue: catalogue, version: version)
         let text = AnswerRule(200, "The file.", nil)
         return [
             Route(
@@ -97,6 +91,17 @@ extension Route {
                 return try (page.bytes(name) != nil ? page : library).answer(name, ifNoneMatch: tag)
             },
         ]
+    }
+
+    /// The OpenAPI document of a table; the same routes give the same document.
+    package static func openAPI(of table: [Route], catalogue: ProblemCatalogue, version: String) -> JSONValue {
+        OpenAPI(
+            table: RouteTable(table),
+            catalogue: catalogue,
+            title: "Daybook",
+            version: version,
+            cookieName: ServiceParts.cookieName(isSecure: true)
+        ).document
     }
 
     /// `/ca`: the authority's certificate, and how a browser comes to trust it.

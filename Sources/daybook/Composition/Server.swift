@@ -1,4 +1,5 @@
 import Accounts
+import ArgumentParser
 import CanonicalJSON
 import CommandHandling
 import ControlAPI
@@ -79,6 +80,25 @@ struct Server {
         )
         configuration.maximumGracefulShutdownDuration = .seconds(settings.integer("server.shutdown-seconds") + 5)
         try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// The API of this program as OpenAPI 3.1, from the routes of a home made for that alone.
+    static func openAPI() async throws -> JSONValue {
+        let place = FileManager.default.temporaryDirectory.appending(path: "daybook-reference-\(UUID().text)").path
+        defer { try? FileManager.default.removeItem(atPath: place) }
+        let global = try GlobalOptions.parse(["--home", place])
+        for folder in [place] + global.folders.all { try DurableFile.makeDirectory(folder, mode: 0o700) }
+        await (try LMDBEventLog.create(at: global.folders.logFolders, timeZone: "UTC")).close()
+        let home = try await OpenHome.open(global, begins: true)
+        do {
+            let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
+            let routes = ControlRoutes.all(try await control(of: home)) + (try Route.authority(authority))
+            await home.close()
+            return Route.openAPI(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
+        } catch {
+            await home.close()
+            throw error
+        }
     }
 
     // MARK: - Parts
