@@ -1,6 +1,7 @@
 import ArgumentParser
 import CanonicalJSON
 import CommandHandling
+import EventStore
 import ModelFolders
 import ModelIntake
 import RoutingDomain
