@@ -172,8 +172,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Exporting", "Projecting", "Proofs", "ReadModels",
-                "RoutingDomain", arguments, crypto, grdb,
+                "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "EventStore", "Exporting", "Projecting",
+                "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, hummingbird, nio,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict

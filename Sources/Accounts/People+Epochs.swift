@@ -21,7 +21,38 @@ extension People {
             )
         }
         if found < Self.shape { try makeTables() }
+        try checkTables()
         try settle(isPatient: false)
+    }
+
+    /// Throws where the tables are not those that this program makes: a damaged one would end the process at its first row.
+    private func checkTables() throws(PeopleFault) {
+        let found = try reading { try Self.definitions($0) }
+        let wanted = try Self.wanted.get()
+        guard let odd = Set(found).symmetricDifference(wanted).min() else { return }
+        let name = odd.prefix { $0 != "(" }.split(separator: " ").dropFirst().prefix(2).joined(separator: " ")
+        throw PeopleFault(
+            code: .storage,
+            message: "data/state.db is damaged: its \(name.lowercased().prefix(80)) is not as this program makes it",
+            hint: "keep a copy of data/state.db, and restore it from a backup; nothing was changed"
+        )
+    }
+
+    /// The definitions of a new file, made once in memory.
+    private static let wanted = Result<[String], PeopleFault> { () throws(PeopleFault) in
+        do {
+            return try DatabaseQueue().write { database in
+                try database.execute(sql: tables + credentialTables)
+                return try definitions(database)
+            }
+        } catch {
+            throw storage(error)
+        }
+    }
+
+    private static func definitions(_ database: Database) throws -> [String] {
+        let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+        return try String.fetchAll(database, sql: sql)
     }
 
     private func makeTables() throws(PeopleFault) {

@@ -57,7 +57,17 @@ package final class TokenVerifier: Sendable {
     private struct Known {
         var access = AccessState()
         var checkers: [String: JWTKeyCollection] = [:]
+        /// What was signed rightly before, by the token's digest: computing a signature again finds nothing new.
+        var signed: [SHA256Digest: Signed] = [:]
     }
+
+    private struct Signed {
+        let key: String
+        let claims: TokenClaims
+    }
+
+    /// The most tokens whose signatures are remembered; then all are forgotten and computed again.
+    private static let remembered = 4_096
 
     private let issuer: String
     private let known = Mutex(Known())
@@ -76,14 +86,7 @@ package final class TokenVerifier: Sendable {
     /// The size, the spelling, the exact header and the claims are checked before any signature is computed, and the log after it.
     /// Throws ``TokenRefusal``.
     package func principal(of token: [UInt8], at now: Timestamp) async throws(TokenRefusal) -> Principal {
-        let (key, claims) = try form(of: token)
-        let checker = try await checker(key, at: now)
-        do {
-            let signed = try await checker.verify(token, as: TokenClaims.self)
-            guard signed == claims else { throw TokenRefusal(reason: .form) }
-        } catch {
-            throw TokenRefusal(reason: .signature)
-        }
+        let claims = try await signed(token, at: now)
         guard claims.iss == issuer, let audience = TokenAudience(rawValue: claims.aud) else {
             throw TokenRefusal(reason: .audience)
         }
@@ -95,6 +98,34 @@ package final class TokenVerifier: Sendable {
         case .session: return try session(claims, at: now)
         case .service: return try service(claims, at: now)
         }
+    }
+
+    /// The claims of a token whose signature is right, by a key that is good at an instant.
+    private func signed(_ token: [UInt8], at now: Timestamp) async throws(TokenRefusal) -> TokenClaims {
+        guard token.count <= TokenForm.limit else { throw TokenRefusal(reason: .form) }
+        let digest = SHA256.hash(data: token)
+        if let earlier = known.withLock({ $0.signed[digest] }) {
+            try requireGood(earlier.key, at: now)
+            return earlier.claims
+        }
+        let (key, claims) = try form(of: token)
+        let checker = try await checker(key, at: now)
+        do {
+            let signed = try await checker.verify(token, as: TokenClaims.self)
+            guard signed == claims else { throw TokenRefusal(reason: .form) }
+        } catch {
+            throw TokenRefusal(reason: .signature)
+        }
+        known.withLock { known in
+            if known.signed.count >= Self.remembered { known.signed = [:] }
+            known.signed[digest] = Signed(key: key, claims: claims)
+        }
+        return claims
+    }
+
+    private func requireGood(_ key: String, at now: Timestamp) throws(TokenRefusal) {
+        let published = known.withLock { $0.access.tokenKeys[key] }
+        guard let published, published.endsAt.map({ now < $0 }) ?? true else { throw TokenRefusal(reason: .key) }
     }
 
     private func form(of token: [UInt8]) throws(TokenRefusal) -> (key: String, claims: TokenClaims) {

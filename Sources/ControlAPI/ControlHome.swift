@@ -36,6 +36,7 @@ package struct ControlHome: Sendable {
     package let name: @Sendable (String) -> String
     /// The program's version.
     package let version: String
+    let answers = RememberedAnswers()
 
     /// The parts of one home.
     package init(

@@ -45,6 +45,8 @@ struct Listing<Row: ReadModelRow>: Sendable {
     let home: ControlHome
     /// The columns that hold pseudonyms; names are told beside them.
     let people: [String]
+    /// Whether the rows depend on nothing but the checkpoint.
+    let isRemembered: Bool
     let page: @Sendable (Database, Request) throws -> Page
 
     private static var columns: [String] { EventField.fields(of: Row.self).map(\.name) }
@@ -63,9 +65,10 @@ struct Listing<Row: ReadModelRow>: Sendable {
         people: [String] = [],
         after: Schema = .position,
         takesMoment: Bool = false,
+        isRemembered: Bool = true,
         page: @escaping @Sendable (Database, Request) throws -> Page
     ) -> Route {
-        let listing = Listing(home: home, people: people, page: page)
+        let listing = Listing(home: home, people: people, isRemembered: isRemembered, page: page)
         let words = takesMoment ? "" : "Shows the present only: what these rows are about is not kept as of a moment."
         return Route(
             .get,
@@ -77,7 +80,11 @@ struct Listing<Row: ReadModelRow>: Sendable {
             query: filters + [
                 Parameter("limit", .integer(1...1_000), "At most so many rows; 100 unless said."),
                 Parameter("after", after, "Go on behind what the page before gave as `next`."),
-                Parameter("format", .choice(["json", "csv", "jsonl"]), "csv and jsonl give every row, without a limit."),
+                Parameter(
+                    "format",
+                    .choice(["json", "csv", "jsonl"]),
+                    "csv and jsonl give every row, without a limit."
+                ),
                 Reading.minimum,
             ] + (takesMoment ? [Reading.at] : []),
             answers: [AnswerRule(200, "A page; as CSV or JSON Lines every row.", shape)],
@@ -106,9 +113,13 @@ struct Listing<Row: ReadModelRow>: Sendable {
         }
         guard let format = call.query["format"], format != "json" else {
             let checkpoint = source.checkpoint
+            let asked = isRemembered && source.pastCheckpoint == nil ? call.asked : nil
+            if let asked, let bytes = home.answers.bytes(for: asked, at: checkpoint) { return .json(bytes: bytes) }
             let first = request(after: call.query["after"], limit)
             let rows = try await source.read { try page($0, first) }
-            return .json(json(rows, checkpoint: Int(checkpoint)))
+            let bytes = Array(json(rows, checkpoint: Int(checkpoint)).prettyText.utf8)
+            if let asked { home.answers.keep(bytes, for: asked, at: checkpoint) }
+            return .json(bytes: bytes)
         }
         let isCSV = format == "csv"
         let name = call.path.isEmpty ? "list" : "rows"
@@ -164,5 +175,18 @@ struct Listing<Row: ReadModelRow>: Sendable {
         case .null: ""
         default: (try? value.canonicalText()) ?? ""
         }
+    }
+}
+
+extension Answer {
+    /// A JSON document that was written before.
+    fileprivate static func json(bytes: [UInt8]) -> Answer { Answer(body: .bytes(bytes, type: "application/json")) }
+}
+
+extension Call {
+    /// Route and parameters as one text; two requests of one text ask for the same.
+    fileprivate var asked: String {
+        let values = path.merging(query) { $0 + "\u{0}" + $1 }.sorted { $0.key < $1.key }
+        return ([route] + values.map { "\($0.key)=\($0.value)" }).joined(separator: "\u{0}")
     }
 }

@@ -128,7 +128,7 @@ struct Writing: Sendable {
             isSigned: isSigned
         )
         if call.query["dry_run"] == "true" {
-            let decided = try home.commands.preview(command, by: sender)
+            let decided = try home.commands.preview(command, by: sender, isDryRun: true)
             return .json([
                 "dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) }),
             ])
@@ -150,6 +150,50 @@ struct Writing: Sendable {
             asAsked: asAsked
         )
         return .json(try await json(outcome, call, read: read), status: status)
+    }
+
+    /// The members of a body whose command may need another person's approval.
+    static let approving = [
+        Schema.Member(
+            "approval",
+            .string(min: 1, max: 60),
+            "The granted approval to use, where a rule demands one.",
+            isOptional: true
+        ),
+        Schema.Member(
+            "request_approval",
+            .boolean,
+            "Ask for an approval of exactly this, and do nothing yet.",
+            isOptional: true
+        ),
+    ]
+
+    /// Sends a signed command that may need another person's approval, or asks for that approval where the body says so.
+    ///
+    /// Whoever asks does not sign: everything but the approval must hold already.
+    func sendGated<Sent: GatedCommand>(
+        _ command: Sent,
+        _ call: Call,
+        expecting: [String: UInt64] = [:],
+        read: String,
+        check: @escaping () async throws -> Void
+    ) async throws -> Answer {
+        guard call.json["request_approval"] == .bool(true) else {
+            return try await send(command, call, expecting: expecting, isSigned: true, read: read, check: check)
+        }
+        guard command.approval == nil else {
+            throw Problem(
+                ControlProblems.invalid,
+                "request_approval asks for an approval, and approval uses one: name one of them.",
+                facts: ["rule": "four-eyes.both", "field": "approval"]
+            )
+        }
+        let sender = try sender(call, reason: call.json["reason"]?.text)
+        _ = try home.commands.preview(command, by: sender, isDryRun: true)
+        let deed = try command.deed(try home.commands.state(for: command))
+        let id = try shortIdentifier("a", call)
+        let request = RequestApproval(approval: id, for: deed, statement: sender.reason ?? deed.target)
+        return try await send(request, call, read: "/api/v1/approvals/\(id)")
     }
 
     /// Checks the password that a session must give again before it signs.

@@ -50,6 +50,7 @@ final class LMDBEnvironment: @unchecked Sendable {
         }
         do {
             if !makesTables { try MetaPages.check(path) }
+            Self.endAsDamaged(raw)
             try require(mdb_env_set_maxdbs(raw, UInt32(Self.names.count)), "open")
             try require(mdb_env_set_maxreaders(raw, Self.maximumReaders), "open")
             try require(mdb_env_set_mapsize(raw, Self.mappable(mapSize)), "open")
@@ -66,6 +67,12 @@ final class LMDBEnvironment: @unchecked Sendable {
     }
 
     deinit { close() }
+
+    /// Has a damaged page that breaks an assertion of liblmdb end the process as a damaged mapping does, by SIGBUS: a program
+    /// explains one signal, and liblmdb writes nothing of its own beside that.
+    private static func endAsDamaged(_ raw: OpaquePointer) {
+        _ = mdb_env_set_assert(raw) { _, _ in _ = raise(SIGBUS) }
+    }
 
     private static func tables(
         of raw: OpaquePointer,

@@ -33,7 +33,8 @@ extension EventStoreError {
                 hint: "another version of LMDB wrote it; use the program that did",
                 cause: cause
             )
-        case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID:
+        // A transaction that liblmdb calls bad has met a damaged page in a call that reports nothing.
+        case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_BAD_TXN:
             return EventStoreError(
                 .damaged,
                 message,

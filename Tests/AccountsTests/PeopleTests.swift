@@ -293,4 +293,21 @@ private final class Images: @unchecked Sendable {
         guard let image = try? place.image(step.rawValue) else { return }
         lock.withLock { images.append((step, image)) }
     }
+
+    @Test("A file whose tables are not ours is refused by name before a row is read")
+    func foreignTables() throws {
+        let folder = try TemporaryFolder("daybook-people")
+        let path = folder.path("state.db")
+        do {
+            let people = try People(path: path, keys: folder.path("keys"))
+            _ = try people.add(id: UUID(), name: "Anna", at: "2026-03-01T00:00:00.000000Z")
+        }
+        // What one flipped bit in the file does to a column's name.
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        let range = try #require(bytes.range(of: Data("sealed_name BLOB NOT NULL,\n    uid".utf8)))
+        bytes[range.lowerBound + 5] ^= 0x10
+        try bytes.write(to: URL(filePath: path))
+        let fault = #expect(throws: PeopleFault.self) { try People(path: path, keys: folder.path("keys")) }
+        #expect(fault?.message == "data/state.db is damaged: its table person is not as this program makes it")
+    }
 }

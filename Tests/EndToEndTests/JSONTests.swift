@@ -45,6 +45,7 @@ struct JSONTests {
             (["approval", "request"], ["a third", "--for", "x", "--id", "a-3"]),
             (["approval", "withdraw"], ["a-3", "--reason", "x"]), (["approval", "list"], []),
             (["sprint", "close"], ["w0", "--approval", "a-1"]),
+            (["approval", "rule", "list"], []), (["changes", "list"], ["--open"]),
             (["logbook", "export"], ["--format", "md", "--out", home.folder.path("book.md")]),
             (["export", "check"], [home.folder.path("book.md")]), (["verify"], []),
             (["model", "active"], ["--at", "now"]),
@@ -131,7 +132,12 @@ struct JSONTests {
         try await home.json(["config", "keep", "runtime", position, "--reason", "x"])
         try await home.json(["config", "undo", "runtime", position, "--reason", "x"])
         try await home.json(["explain", "model_registry", Sample.versions[0]])
+        try await home.succeed(["person", "add", "Lee"])
+        let rule = try await home.json(["approval", "rule", "set", "restore", "on", "--reason", "x"])
+        let changed = "\(try #require(rule["position"]?.number))"
+        try await home.json(["changes", "review", changed, "--as", "Lee", "--reason", "x"])
         covered.formUnion([["config", "keep"], ["config", "undo"], ["explain"]])
+        covered.formUnion([["approval", "rule", "set"], ["changes", "review"]])
         let folder = try TemporaryFolder("daybook-e2e")
         let made = try await Program.run(["init", "--json", "--home", folder.path("second")])
         #expect(made.exit == 0, "\(made)")

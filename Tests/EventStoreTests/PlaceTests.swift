@@ -199,4 +199,44 @@ struct PlaceTests {
         #expect(try Bookkeeper().violations(in: log) == [])
         await log.close()
     }
+
+    @Test("A table whose root lies behind the end of the file is damage, whichever call meets it")
+    func rootBehindEnd() async throws {
+        let test = try await TestLog()
+        var log = try test.open()
+        for number in 0..<20 { _ = try await log.append(.test("stream-\(number)")) }
+        await log.close()
+        let bytes = try Data(contentsOf: URL(filePath: test.dataFile))
+        for name in ["ev", "sr", "id", "ik", "ti", "me"] {
+            // A node of 48 bytes under a key of two: its size and flags, the key's length, the key; the root comes last.
+            let node = Data([48, 0, 0, 0, 2, 0, 2, 0]) + Data(name.utf8)
+            var changed = bytes
+            var from = bytes.startIndex
+            var found = 0
+            while let range = bytes.range(of: node, in: from..<bytes.endIndex) {
+                changed[range.upperBound + 44] ^= 0x40
+                from = range.upperBound
+                found += 1
+            }
+            #expect(found > 0, "the control: \(name) stands in the file")
+            try changed.write(to: URL(filePath: test.dataFile))
+            var codes: Set<EventStoreError.Code> = []
+            do {
+                log = try test.open()
+                let stream = try #require(StreamName("stream-3"))
+                for call: () throws -> Void in [
+                    { _ = try log.head() }, { _ = try log.page(from: 0, limit: 99) },
+                    { _ = try log.events(in: stream) },
+                    { _ = try log.version(of: stream) }, { _ = try log.record(at: 3) },
+                    { _ = try log.subtreeHash(height: 0, index: 3) },
+                ] {
+                    do { try call() } catch { codes.insert(try #require(error as? EventStoreError).code) }
+                }
+                await log.close()
+            } catch {
+                codes.insert(try #require(error as? EventStoreError).code)
+            }
+            #expect(codes.subtracting([.damaged]).isEmpty, "\(name): \(codes)")
+        }
+    }
 }

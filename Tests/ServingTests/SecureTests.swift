@@ -183,9 +183,9 @@ struct SecureTests {
             )
             let chunk = "10000\r\n" + String(repeating: " ", count: 0x10000) + "\r\n"
             var sent = 0
-            while sent < 2_000, await client.send(chunk) { sent += 1 }
-            #expect(sent < 2_000)
-            _ = await client.readToEnd()
+            // What comes while the answer may still be read is thrown away, for a second; then nobody takes more.
+            while sent < 200_000, await client.send(chunk) { sent += 1 }
+            #expect(sent < 200_000)
             let fine = await (try RawClient(port: port)).exchange("GET /health" + tail + "Connection: close\r\n\r\n")
             #expect(fine?.hasPrefix("HTTP/1.1 200 OK") == true)
         }

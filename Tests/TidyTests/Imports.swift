@@ -41,8 +41,7 @@ enum Imports {
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore",
-            "Exporting", "GRDB",
-            "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+            "Exporting", "GRDB", "Hummingbird", "NIOCore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",

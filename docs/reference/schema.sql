@@ -462,3 +462,66 @@ CREATE INDEX service_accounts_by_position ON service_accounts (position);
 CREATE INDEX service_keys_by_account ON service_keys (account, issued_position);
 CREATE INDEX service_keys_by_issue ON service_keys (issued_position);
 CREATE INDEX service_keys_by_position ON service_keys (position);
+
+-- 0023-approvals.sql
+-- An approval of an action: what may be done once under it, upon which stream versions, until when, and when it was done.
+ALTER TABLE approvals ADD COLUMN action TEXT;
+ALTER TABLE approvals ADD COLUMN target TEXT;
+ALTER TABLE approvals ADD COLUMN basis TEXT;
+ALTER TABLE approvals ADD COLUMN expires_at TEXT;
+ALTER TABLE approvals ADD COLUMN used_position INTEGER;
+ALTER TABLE approvals ADD COLUMN used_at TEXT;
+ALTER TABLE approvals ADD COLUMN used_by TEXT;
+
+-- 0024-approval_rules.sql
+-- Which actions need another person's approval, where somebody has said so.
+CREATE TABLE approval_rules (
+    action TEXT NOT NULL PRIMARY KEY,
+    is_required INTEGER NOT NULL CHECK (is_required IN (0, 1)),
+    valid_hours INTEGER NOT NULL,
+    set_at TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX approval_rules_by_position ON approval_rules (position);
+
+-- 0025-changes.sql
+-- Changes that somebody must look at or wait for; writes through the console stand in the audit trail.
+-- A temporary change is over with ended_position; the others with a review.
+CREATE TABLE changes (
+    change_position INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('emergency', 'temporary', 'rule')),
+    stream TEXT NOT NULL,
+    object TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT,
+    expires_at TEXT,
+    ended_position INTEGER,
+    ended_how TEXT CHECK (ended_how IN ('kept', 'undo', 'expiry')),
+    ended_at TEXT,
+    ended_by TEXT,
+    end_reason TEXT,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (change_position, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX changes_by_position ON changes (position);
+
+-- Who reviewed which change; at most one review for each.
+CREATE TABLE change_reviews (
+    reviewed_position INTEGER NOT NULL PRIMARY KEY,
+    recorded_at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX change_reviews_by_position ON change_reviews (position);
+
+-- 0026-audit_trail.sql
+-- Writes past a running service: few, and looked for each time somebody asks what is open.
+CREATE INDEX audit_trail_by_console ON audit_trail (position) WHERE substr(auth, -8) = '/console';

@@ -97,21 +97,24 @@ struct ActivationRoutes: Sendable {
                     isOptional: true
                 ),
                 Writing.reason, Writing.password,
-            ],
+            ] + Writing.approving,
             problems: ["precondition.stale", "auth.password", "auth.throttled", "busy", "model.altered"]
         ) { call in
             let to = call.json["to"]?.text
-            let command = RollBackModel(to: to, withConfig: call.json["with_config"] == .bool(true))
+            let command = RollBackModel(
+                to: to,
+                withConfig: call.json["with_config"] == .bool(true),
+                approval: call.json["approval"]?.text
+            )
             let (commands, stream) = (home.commands, ActivationState.stream)
             let (state, versions) = try await home.blocking { try commands.folded(command) }
             let named = try StreamTag.expectation(stream, call)
             // The stack as it was seen: the target that is verified is the one that becomes active.
             let expecting = named.isEmpty ? [stream: versions[stream] ?? 0] : named
-            return try await writing.send(
+            return try await writing.sendGated(
                 command,
                 call,
                 expecting: expecting,
-                isSigned: true,
                 read: "/api/v1/activation",
                 check: { try await home.requireIntact(try state.activation.target(of: to)) }
             )

@@ -25,7 +25,8 @@ struct AuthRoutes: Sendable {
             .post,
             "/api/v1/auth/signup",
             "Ask for an account",
-            details: "The answer is the same whether or not the address has an account. An administrator approves or rejects.",
+            details:
+                "The answer is the same whether or not the address has an account. An administrator approves or rejects.",
             access: .public,
             body: .json(.object([Self.address, Self.password, Self.name])),
             answers: [AnswerRule(202, "Noted; an administrator answers.", Self.status)],
@@ -71,7 +72,8 @@ struct AuthRoutes: Sendable {
             .post,
             "/api/v1/auth/login",
             "Log in",
-            details: "Sets the session's cookie. With `token: true` the token stands in the answer too, for programs. At most three "
+            details:
+                "Sets the session's cookie. With `token: true` the token stands in the answer too, for programs. At most three "
                 + "sessions live at once; the oldest ends.",
             access: .public,
             headers: [Parameter("cookie", .string(max: 16_384), "Knows the browser again.")],
@@ -154,12 +156,18 @@ struct AuthRoutes: Sendable {
                         Schema.Member("name", .string(max: 1_000), "The name that others see."),
                         Schema.Member("role", .choice(Role.texts), "The role.", isOptional: true),
                         Schema.Member("way", .choice(["session", "key", "socket"]), "How the caller is known."),
-                        Schema.Member("permissions", .array(.choice(RoutingDomain.Permission.texts), max: 20), "In order."),
+                        Schema.Member(
+                            "permissions",
+                            .array(.choice(RoutingDomain.Permission.texts), max: 20),
+                            "In order."
+                        ),
                     ])
                 )
             ]
         ) { call in
-            guard let caller = call.caller else { throw Problem(ProblemCatalogue.unauthenticated, "Nobody is logged in.") }
+            guard let caller = call.caller else {
+                throw Problem(ProblemCatalogue.unauthenticated, "Nobody is logged in.")
+            }
             var members: [String: JSONValue] = [
                 "actor": .string(caller.actor), "name": .string(home.name(caller.actor)),
                 "way": .string(caller.way.rawValue),
@@ -178,7 +186,8 @@ struct AuthRoutes: Sendable {
             home,
             access: .requires(.ownAccount),
             filters: [Parameter("user", .uuid, "Another user's, for administrators of people.")],
-            people: ["user_id"]
+            people: ["user_id"],
+            isRemembered: false
         ) { db, request in
             let page = try Sessions.page(
                 db,
@@ -213,7 +222,9 @@ struct AuthRoutes: Sendable {
             query: [Parameter("reason", .string(min: 1, max: 2_000), "Why; needed for another user's.")],
             body: nil
         ) { call in
-            guard let caller = call.caller else { throw Problem(ProblemCatalogue.unauthenticated, "Nobody is logged in.") }
+            guard let caller = call.caller else {
+                throw Problem(ProblemCatalogue.unauthenticated, "Nobody is logged in.")
+            }
             let id = call.path["session"] ?? ""
             let writing = Writing(home: home)
             guard let session = home.feed.verifier.access.sessions[id],

@@ -40,7 +40,12 @@ struct ConfigRoutes: Sendable {
         "Config",
         .object([
             Schema.Member("config", .choice(ConfigName.allCases.map(\.rawValue)), "Which of the two."),
-            Schema.Member("stream_version", .position, "The version of its stream; absent for a past moment.", isOptional: true),
+            Schema.Member(
+                "stream_version",
+                .position,
+                "The version of its stream; absent for a past moment.",
+                isOptional: true
+            ),
             Schema.Member("checkpoint", .position, "The moment; absent for now.", isOptional: true),
             Schema.Member("values", .map(.any, max: 1_000), "Each setting and its value."),
         ])
@@ -72,7 +77,8 @@ struct ConfigRoutes: Sendable {
             .patch,
             "/api/v1/config/{config}",
             "Change settings by a JSON Merge Patch",
-            details: "null takes a setting back to its default. The whole patch is applied or nothing. With `seconds` the change ends "
+            details:
+                "null takes a setting back to its default. The whole patch is applied or nothing. With `seconds` the change ends "
                 + "by itself.",
             access: .requires(.operate),
             path: [Self.config],
@@ -128,7 +134,11 @@ struct ConfigRoutes: Sendable {
                                 .object([
                                     Schema.Member("id", .string(max: 100), "Its name."),
                                     Schema.Member("condition", .string(max: 1_000), "What must hold."),
-                                    Schema.Member("fields", .array(.string(max: 100), max: 100), "The settings concerned."),
+                                    Schema.Member(
+                                        "fields",
+                                        .array(.string(max: 100), max: 100),
+                                        "The settings concerned."
+                                    ),
                                 ]),
                                 max: 1_000
                             ),
@@ -221,7 +231,8 @@ struct ConfigRoutes: Sendable {
             let old = try await reading.source(of: call.with(query: ["at": call.query["from"] ?? ""]))
             let new = try await reading.source(of: call.query["to"].map { call.with(query: ["at": $0]) } ?? call)
             let (before, after) = (
-                try await old.read { try Configs.values($0, config) }, try await new.read { try Configs.values($0, config) }
+                try await old.read { try Configs.values($0, config) },
+                try await new.read { try Configs.values($0, config) }
             )
             return .json(["changes": .array(ValueChange.between(before, after).map(\.json))])
         }

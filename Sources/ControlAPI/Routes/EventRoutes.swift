@@ -54,13 +54,18 @@ struct EventRoutes: Sendable {
             .get,
             "/api/v1/events",
             "Events in the order of the log, from a position on",
-            details: "The way to follow the log: ask again from `next`. With `wait` the answer waits for the next event when there is "
+            details:
+                "The way to follow the log: ask again from `next`. With `wait` the answer waits for the next event when there is "
                 + "none yet.",
             access: .requires(.read),
             query: [
                 Parameter("from", .position, "First position, inclusive; 0 unless said."),
                 Parameter("limit", .integer(1...1_000), "At most so many are looked at; 100 unless said."),
-                Parameter("type", .string(min: 1, max: 100), "Only this type, or with a star at its end its beginning."),
+                Parameter(
+                    "type",
+                    .string(min: 1, max: 100),
+                    "Only this type, or with a star at its end its beginning."
+                ),
                 Parameter("stream", .string(min: 1, max: 100), "Only this stream."),
                 Parameter("wait", .integer(0...30), "Seconds to wait for an event behind the head."),
             ],
@@ -124,7 +129,8 @@ struct EventRoutes: Sendable {
             .get,
             "/api/v1/events/{position}/proof",
             "The record and its inclusion proof",
-            details: "The proof is a C2SP tlog-proof under a tree head signed by the log's key; `daybook` or verify_bundle.py checks it "
+            details:
+                "The proof is a C2SP tlog-proof under a tree head signed by the log's key; `daybook` or verify_bundle.py checks it "
                 + "offline.",
             access: .requires(.read),
             path: [Self.position],
@@ -217,7 +223,12 @@ struct EventRoutes: Sendable {
             "The proof that an earlier tree head is a beginning of the log",
             access: .requires(.read),
             query: [
-                Parameter("from", .integer(1...JSONValue.greatestInteger), "The size of the earlier head.", isRequired: true)
+                Parameter(
+                    "from",
+                    .integer(1...JSONValue.greatestInteger),
+                    "The size of the earlier head.",
+                    isRequired: true
+                )
             ],
             answers: [
                 AnswerRule(

@@ -174,15 +174,14 @@ struct ModelRoutes: Sendable {
             access: .requires(.operate),
             path: [Self.version],
             headers: [StreamTag.ifMatch],
-            body: [Writing.reason, Writing.password],
+            body: [Writing.reason, Writing.password] + Writing.approving,
             problems: ["precondition.stale", "auth.password", "auth.throttled", "busy", "model.altered"]
         ) { call in
             let version = call.path["version"] ?? ""
-            return try await writing.send(
-                ActivateModel(version: version),
+            return try await writing.sendGated(
+                ActivateModel(version: version, approval: call.json["approval"]?.text),
                 call,
                 expecting: try StreamTag.expectation(ActivationState.stream, call),
-                isSigned: true,
                 read: "/api/v1/activation",
                 check: { try await home.requireIntact(version) }
             )

@@ -62,7 +62,8 @@ struct ServiceAccountRoutes: Sendable {
             access: .requires(.administerKeys),
             filters: [Parameter("account", .uuid, "Only of this program.")],
             people: ["issued_by", "revoked_by"],
-            takesMoment: true
+            takesMoment: true,
+            isRemembered: false
         ) { db, request in
             let page = try ServiceKeys.page(
                 db,

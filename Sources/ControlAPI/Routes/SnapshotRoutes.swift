@@ -166,7 +166,7 @@ struct SnapshotRoutes: Sendable {
             let commands = home.commands
             let decided = try await home.blocking {
                 do {
-                    return try commands.preview(RestoreMoment(checkpoint: Int(checkpoint)), by: sender)
+                    return try commands.preview(RestoreMoment(checkpoint: Int(checkpoint)), by: sender, isDryRun: true)
                 } catch {
                     guard (error as? Rejection)?.rule == "restore.no-change" else { throw error }
                     return []
@@ -185,15 +185,19 @@ struct SnapshotRoutes: Sendable {
             details:
                 "This is signed, and made of new events. The files of a version that becomes active by it are verified first.",
             access: .requires(.operate),
-            body: [Schema.Member("to", Self.moment, "Position, time or snapshot."), Writing.reason, Writing.password],
+            body: [
+                Schema.Member("to", Self.moment, "Position, time or snapshot."), Writing.reason, Writing.password,
+            ] + Writing.approving,
             problems: ["auth.password", "auth.throttled", "busy", "model.altered"]
         ) { call in
-            let command = RestoreMoment(checkpoint: Int(try await home.checkpoint(call.text("to"))))
+            let command = RestoreMoment(
+                checkpoint: Int(try await home.checkpoint(call.text("to"))),
+                approval: call.json["approval"]?.text
+            )
             let sender = try writing.sender(call, reason: call.json["reason"]?.text)
-            return try await writing.send(
+            return try await writing.sendGated(
                 command,
                 call,
-                isSigned: true,
                 read: "/api/v1/activation",
                 check: {
                     for case let event as ModelActivated in try home.commands.preview(command, by: sender).map(\.event)

@@ -16,7 +16,7 @@ struct UserRoutes: Sendable {
     private static let role = Schema.Member("role", .choice(Role.forPeople.map(\.rawValue)), "The role.")
 
     var all: [Route] {
-        [list, show, approve, reject, changeRole, disable, enable, endSessions, issueCode]
+        [list, pending, show, approve, reject, changeRole, disable, enable, endSessions, issueCode]
     }
 
     private var list: Route {
@@ -42,16 +42,68 @@ struct UserRoutes: Sendable {
         }
     }
 
+    private var pending: Route {
+        Route(
+            .get,
+            "/api/v1/users/pending",
+            "Who waits for an answer: name and address as they were typed",
+            details: "At most 1,000, the oldest first. Nothing of it stands in the log.",
+            access: .requires(.administerPeople),
+            query: [Reading.minimum],
+            answers: [
+                AnswerRule(
+                    200,
+                    "The people.",
+                    .object([
+                        Schema.Member(
+                            "items",
+                            .array(
+                                .object([
+                                    Schema.Member("user_id", .uuid, "The pseudonym."),
+                                    Schema.Member("name", .string(max: 1_000), "The name asked for."),
+                                    Schema.Member("address", .string(max: 254), "The mail address."),
+                                    Schema.Member("signed_up_at", .moment, "When."),
+                                ]),
+                                max: 1_000
+                            ),
+                            "In order of sign-up."
+                        )
+                    ])
+                )
+            ],
+            problems: ["busy", "storage"]
+        ) { call in
+            let source = try await Reading(home: home).source(of: call)
+            let rows = try await source.read { try Users.page($0, status: "pending", limit: 1_000) }.rows
+            let people = home.people
+            let items = try await home.blocking {
+                try rows.compactMap { row -> JSONValue? in
+                    guard let id = UUID(uuidString: row.userId), let credential = try people.credential(id: id) else {
+                        return nil
+                    }
+                    return [
+                        "user_id": .string(row.userId), "name": .string(credential.name),
+                        "address": .string(credential.address.text), "signed_up_at": .string(row.signedUpAt),
+                    ]
+                }
+            }
+            return .json(["items": .array(items)])
+        }
+    }
+
     private var show: Route {
         Route.one("/api/v1/users/{user}", "One user", home, of: UserRow.self, path: [Self.user], people: ["user_id"]) {
-            db, call in
+            db,
+            call in
             try Users.show(db, call.path["user"] ?? "")
         }
     }
 
     private var approve: Route {
         act("approve", "Let a pending user in with a role", [Self.role, Writing.optionalReason]) { user, call, sender in
-            guard let role = Role(rawValue: call.text("role")) else { preconditionFailure("the schema lists the roles") }
+            guard let role = Role(rawValue: call.text("role")) else {
+                preconditionFailure("the schema lists the roles")
+            }
             return try await home.doorkeeper.approve(user, as: role, by: sender)
         }
     }
@@ -76,7 +128,9 @@ struct UserRoutes: Sendable {
 
     private var changeRole: Route {
         act("role", "Give a user another role", [Self.role, Writing.reason]) { user, call, sender in
-            guard let role = Role(rawValue: call.text("role")) else { preconditionFailure("the schema lists the roles") }
+            guard let role = Role(rawValue: call.text("role")) else {
+                preconditionFailure("the schema lists the roles")
+            }
             return try await home.commands.handle(ChangeRole(userId: user.text, role: role), by: sender)
         }
     }

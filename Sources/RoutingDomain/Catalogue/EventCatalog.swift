@@ -16,7 +16,8 @@ package enum EventCatalog {
         ConfigPatched.self, ConfigKept.self, ConfigRestored.self,
         SnapshotCreated.self,
         BackupCreated.self, BackupDrilled.self, HomeRestored.self, ProgramUpgraded.self,
-        ApprovalRequested.self, ApprovalGranted.self, ApprovalRejected.self, ApprovalWithdrawn.self,
+        ApprovalRequested.self, ApprovalGranted.self, ApprovalRejected.self, ApprovalWithdrawn.self, ApprovalUsed.self,
+        ApprovalRuleSet.self, ChangeReviewed.self,
         TaskOpened.self, TaskLogged.self, TaskCorrected.self, TaskClosed.self,
         SprintOpened.self, SprintTaskAdded.self, SprintClosed.self,
         PersonErased.self, RecordRedacted.self, RetentionSet.self, LegalHoldPlaced.self, LegalHoldReleased.self,
@@ -89,7 +90,18 @@ package enum Upcasting {
             new["names"] = .string(names.rawValue)
             return new
         },
+        // Before there were rules of approval, nothing waited for one, and no going back was an emergency.
+        Step(type: ModelActivated.about.type, from: 2, transform: notUrgent),
+        Step(type: ConfigPatched.about.type, from: 1, transform: notUrgent),
+        Step(type: ConfigRestored.about.type, from: 1, transform: notUrgent),
+        // approval.requested 1 was never for an action: what 2 adds is absent.
+        Step(type: ApprovalRequested.about.type, from: 1) { $0 },
     ]
+
+    @Sendable
+    private static func notUrgent(_ old: [String: JSONValue]) -> [String: JSONValue] {
+        old.merging(["is_emergency": false]) { stored, _ in stored }
+    }
 
     static func upcast(
         type: String,

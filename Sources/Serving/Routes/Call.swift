@@ -11,6 +11,8 @@ package struct Call: Sendable {
     package let caller: Caller?
     /// How it came.
     package let connection: Connection
+    /// The path of the route, with its parameters in braces.
+    package let route: String
     /// Values of the path's parameters by name.
     package let path: [String: String]
     /// Values of the query's parameters by name; each at most once.

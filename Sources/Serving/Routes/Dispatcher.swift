@@ -85,6 +85,7 @@ struct Dispatcher: HTTPResponder {
             requestID: id,
             caller: caller,
             connection: connection,
+            route: route.path,
             path: pathValues,
             query: query,
             headers: headers,

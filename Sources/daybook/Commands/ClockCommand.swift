@@ -23,6 +23,7 @@ struct ClockCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
+                auth: OpenHome.auth,
                 reason: write.reason,
                 now: Timestamp(microseconds: SystemClock().reading().wall)
             )

@@ -166,6 +166,7 @@ struct KeysCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
+                auth: OpenHome.auth,
                 reason: write.reason,
                 now: Timestamp(microseconds: home.handler.clock.reading().wall)
             )

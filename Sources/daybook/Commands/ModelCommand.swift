@@ -112,12 +112,14 @@ struct ModelCommand: AsyncParsableCommand {
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Argument(help: "The version.")
         var version: String
 
         func run(in home: OpenHome) async throws {
             _ = try ModelVersion.checked(version)
-            let command = ActivateModel(version: version)
+            let command = ActivateModel(version: version, approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
             if let earlier = try await home.earlier(command, write) {
                 return ModelCommand.showActivation(earlier, home)
             }
@@ -130,10 +132,15 @@ struct ModelCommand: AsyncParsableCommand {
     struct Rollback: HomeCommand {
         static let configuration = CommandConfiguration(
             abstract: "Go back to the version active before; twice goes two back.",
-            discussion: "Names its target before it acts, and asks when a person types. A rollback is a new event."
+            discussion: """
+                Names its target before it acts, and asks when a person types. A rollback is a new event. To a version that was \
+                active within 90 days it waits for nobody's approval; it is then an emergency change, listed by \
+                `daybook changes` until another person reviewed it.
+                """
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Option(name: .long, help: ArgumentHelp("Go back to this version on the stack.", valueName: "version"))
         var to: String?
         @Flag(name: .long, help: "Bring back the runtime config of that version's last active moment too.")
@@ -142,7 +149,8 @@ struct ModelCommand: AsyncParsableCommand {
         var yes = false
 
         func run(in home: OpenHome) async throws {
-            let command = RollBackModel(to: to, withConfig: withConfig)
+            let command = RollBackModel(to: to, withConfig: withConfig, approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
             if let earlier = try await home.earlier(command, write) {
                 return ModelCommand.showActivation(earlier, home)
             }
@@ -243,13 +251,15 @@ struct ModelCommand: AsyncParsableCommand {
         let config = outcome.decided.dropFirst().compactMap { $0.event as? ConfigRestored }.first
         var members: [String: JSONValue] = [
             "version": .string(event.version), "kind": .string(event.kind.rawValue), "position": .position(position),
+            "is_emergency": .bool(event.isEmergency),
         ]
         members["previous_version"] = event.previousVersion.map { .string($0) }
         members["config_changes"] = config?.changes
         home.printer.show(
             """
             \(event.version) is active (before: \(event.previousVersion ?? "none"), position \(position.map(String.init) ?? "-"))\
-            \(config.map { "\nruntime config: \($0.words)" } ?? "")
+            \(config.map { "\nruntime config: \($0.words)" } ?? "")\
+            \(event.isEmergency ? "\nan emergency change: open until another person reviewed it" : "")
             """,
             .object(members)
         )

@@ -181,6 +181,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
+                auth: OpenHome.auth,
                 reason: write.reason,
                 now: Timestamp(microseconds: 0)
             )

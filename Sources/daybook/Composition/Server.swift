@@ -68,7 +68,9 @@ struct Server {
         }
         var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
         services.append(Watchdog(notifier: notifier) { true })
-        if let identity { services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger)) }
+        if let identity {
+            services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger))
+        }
         services.append(Farewell(notifier: notifier))
         var configuration = ServiceGroupConfiguration(
             services: services,
@@ -83,16 +85,15 @@ struct Server {
 
     /// The home as the routes see it: reconciled, and with its read models at the head.
     private static func control(of home: OpenHome) async throws -> ControlHome {
-        let issuer = "daybook.\(home.log.identity.install.text)"
-        let keys = try await TokenKeyring(folder: home.folders.keys, issuer: issuer, commands: home.handler)
-        let doorkeeper = Doorkeeper(people: home.people, pool: PasswordPool(), commands: home.handler, keys: keys)
-        let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: issuer))
+        let commands = CommandHandler(log: home.writing, clock: SystemClock(), folds: FoldedStates())
+        let (doorkeeper, keys) = try await home.door(commands)
+        let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: home.tokenIssuer))
         let uses = try SessionUse(home.people)
         try await Reconciliation(doorkeeper: doorkeeper, feed: feed, uses: uses).run()
         try await home.catchUp()
         return ControlHome(
             log: home.log,
-            commands: home.handler,
+            commands: commands,
             people: home.people,
             doorkeeper: doorkeeper,
             keys: keys,
@@ -130,7 +131,11 @@ struct Server {
 
     private func listeners(_ folders: HomeFolders) -> [Listener] {
         let isSecure = !settings.truth("server.insecure-http")
-        let tcp = Listener.tcp(host: settings.text("server.host"), port: settings.integer("server.port"), isSecure: isSecure)
+        let tcp = Listener.tcp(
+            host: settings.text("server.host"),
+            port: settings.integer("server.port"),
+            isSecure: isSecure
+        )
         return [tcp] + (settings.truth("server.socket") ? [.unix(path: folders.socket)] : [])
     }
 

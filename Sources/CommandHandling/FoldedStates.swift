@@ -1,0 +1,63 @@
+internal import EventStore
+internal import RoutingDomain
+internal import Synchronization
+
+/// States that were folded for earlier commands: the next one reads on from there instead of from the beginning.
+///
+/// A state is lent to one command at a time and given back with what it read; a second command of the same streams meanwhile
+/// folds its own. What is decided rests on the log's own versions either way, so a lost memory costs time only. Redacting a text
+/// does not reach into it: nothing that is redacted decides anything.
+package final class FoldedStates: Sendable {
+    /// A state with the versions of the streams it was folded from.
+    struct Fold<State: CommandState>: Sendable {
+        var state: State
+        var versions: [StreamName: UInt64]
+        /// How many events it took.
+        var events: Int
+
+        /// The state with everything appended since; nil where the command asks for other streams by now.
+        func continued<Sent: Command>(in log: any EventLog, for command: Sent) throws -> Fold?
+        where Sent.State == State {
+            var fold = self
+            var news: [HistoricEvent] = []
+            for (stream, version) in versions where try log.version(of: stream) > version {
+                let events = try log.events(in: stream, from: version + 1, limit: .max)
+                fold.versions[stream] = events.last?.streamVersion ?? version
+                news += try events.map(CommandHandler.historic)
+            }
+            news.sort { $0.position < $1.position }
+            for event in news { fold.state.apply(event) }
+            fold.events += news.count
+            let wanted = Set(try command.streams(fold.state).map(CommandHandler.name))
+            return wanted == Set(versions.keys) ? fold : nil
+        }
+    }
+
+    private struct Key: Hashable {
+        let state: ObjectIdentifier
+        let streams: [StreamName]
+    }
+
+    /// States of fewer events are folded faster than looked up.
+    private static let least = 32
+    private static let most = 64
+    private let folds = Mutex<[Key: any Sendable]>([:])
+
+    /// A memory of nothing.
+    package init() {}
+
+    func take<State: CommandState>(_ streams: [StreamName]) -> Fold<State>? {
+        let key = Key(state: ObjectIdentifier(State.self), streams: streams)
+        // Taken out, not copied: what is appended to it then changes it in place.
+        return folds.withLock { $0.removeValue(forKey: key) } as? Fold<State>
+    }
+
+    func keep<State: CommandState>(_ fold: Fold<State>, for streams: [StreamName]) {
+        guard fold.events >= Self.least else { return }
+        let key = Key(state: ObjectIdentifier(State.self), streams: streams)
+        folds.withLock { folds in
+            if folds.count >= Self.most { folds = [:] }
+            folds[key] = fold
+        }
+    }
+}
