@@ -185,7 +185,7 @@ extension RunningHome {
     }
 
     /// Every answer in every test is one that its route declares: its status, its shape, the code of its problem.
-    private func checkAgainstItsRoute(_ method: String, _ path: String, _ received: Received) {
+    func checkAgainstItsRoute(_ method: String, _ path: String, _ received: Received) {
         let segments = path.prefix { $0 != "?" }.split(separator: "/").map { $0.removingPercentEncoding ?? "" }
         guard let method = Serving.Method(rawValue: method),
             case .route(let route, _) = RouteTable(ControlRoutes.all(control)).find(method, segments)
