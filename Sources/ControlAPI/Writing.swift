@@ -141,8 +141,8 @@ struct Writing: Sendable {
         )
         var sent: any Command = command
         if var gated = command as? any GatedCommand {
+            gated.approval = call.query["approval"]
             if call.query["request_approval"] == "true" { return try await requestApproval(of: gated, call, sender) }
-            if let approval = call.query["approval"] { gated.approval = approval }
             sent = gated
         }
         let delivery = Delivery(
@@ -201,6 +201,13 @@ struct Writing: Sendable {
         _ call: Call,
         _ sender: Sender
     ) async throws -> Answer {
+        guard command.approval == nil else {
+            throw Problem(
+                ControlProblems.invalid,
+                "request_approval asks for an approval, and approval uses one: name one of them.",
+                facts: ["rule": "four-eyes.both", "field": "approval"]
+            )
+        }
         _ = try home.commands.preview(command, by: sender, isDryRun: true)
         let deed = try command.deed(try home.commands.state(for: command))
         let id = try shortIdentifier("a", call)

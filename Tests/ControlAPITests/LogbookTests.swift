@@ -6,11 +6,10 @@ import Testing
 @testable import ControlAPI
 
 @Suite("Work over HTTP") struct LogbookTests {
-    @Test("a sprint with a task is worked on, corrected, approved by another person and closed")
+    @Test("a task of a sprint is opened once, worked on, corrected, and read in lists and days")
     func wholeWay() async throws {
         try await RunningHome.with { home in
             let (token, _) = try await home.user(.operator)
-            let (approver, _) = try await home.user(.approver)
             func post(_ path: String, _ json: JSONValue) async throws -> Received {
                 let answer = try await home.post("/api/v1/\(path)", json, token: token)
                 #expect(answer.status == 200, "\(path): \(answer.text)")
@@ -59,7 +58,21 @@ import Testing
             #expect(text.text.contains("# Logbook \(day)") && text.text.contains("cut 4"))
             #expect(text.headers["content-type"]?.hasPrefix("text/markdown") == true)
             #expect(try await home.get("/api/v1/logbook/days/1999-01-01", token: token).status == 404)
+        }
+    }
 
+    @Test("a sprint is closed with another person's signed approval, and not before")
+    func closing() async throws {
+        try await RunningHome.with { home in
+            let (token, _) = try await home.user(.operator)
+            let (approver, _) = try await home.user(.approver)
+            func post(_ path: String, _ json: JSONValue) async throws -> Received {
+                let answer = try await home.post("/api/v1/\(path)", json, token: token)
+                #expect(answer.status == 200, "\(path): \(answer.text)")
+                return answer
+            }
+            _ = try await post("sprints", ["sprint": "w0", "title": "Begin", "kind": "wave"])
+            _ = try await post("tasks", ["task": "t1", "title": "Cut orders", "sprint": "w0"])
             let request: JSONValue = ["approval": "a1", "subject": "sprint-w0", "statement": "done?", "sprint": "w0"]
             _ = try await post("approvals", request)
             let early = try await home.post("/api/v1/sprints/w0/close", ["approval": "a1"], token: token)
@@ -72,7 +85,7 @@ import Testing
             #expect(granted.status == 200, "\(granted.text)")
             let event = try await home.get("/api/v1/events/\(granted.json["position"]?.number ?? 0)", token: token)
             #expect(event.json["meaning"] == "seen and approved" && event.json["auth"] == "password/http")
-            _ = try await post("tasks/\(task)/close", [:])
+            _ = try await post("tasks/t1/close", [:])
             let closed = try await post("sprints/w0/close", ["approval": "a1"])
             #expect(closed.json["events"]?.elements?.first?["data"]?["outstanding"] == 0)
             let sprints = try await home.get(

@@ -179,7 +179,27 @@ extension RunningHome {
         let http = try #require(response as? HTTPURLResponse)
         var headers: [String: String] = [:]
         for (name, value) in http.allHeaderFields { headers["\(name)".lowercased()] = "\(value)" }
-        return Received(status: http.statusCode, headers: headers, bytes: Array(data))
+        let received = Received(status: http.statusCode, headers: headers, bytes: Array(data))
+        checkAgainstItsRoute(method, path, received)
+        return received
+    }
+
+    /// Every answer in every test is one that its route declares: its status, its shape, the code of its problem.
+    func checkAgainstItsRoute(_ method: String, _ path: String, _ received: Received) {
+        let segments = path.prefix { $0 != "?" }.split(separator: "/").map { $0.removingPercentEncoding ?? "" }
+        guard let method = Serving.Method(rawValue: method),
+            case .route(let route, _) = RouteTable(ControlRoutes.all(control)).find(method, segments)
+        else { return }
+        if received.status >= 400 {
+            let codes = route.problems + route.commonProblems
+            #expect(received.code.map(codes.contains) == true, "\(route.path) does not list \(received.code ?? "-")")
+            return
+        }
+        let rule = route.answers.first { $0.status == received.status }
+        #expect(rule != nil, "\(route.path) does not list \(received.status)")
+        guard received.headers["content-type"] == "application/json", let schema = rule?.schema else { return }
+        let violations = schema.violations(of: received.json)
+        #expect(violations.isEmpty, "\(route.path): \(violations.prefix(3).map { "\($0.pointer) \($0.message)" })")
     }
 
     func get(_ path: String, token: String? = nil, headers: [String: String] = [:]) async throws -> Received {

@@ -102,7 +102,10 @@ struct ActivationRoutes: Sendable {
             problems: ["precondition.stale", "auth.password", "auth.throttled", "busy", "model.altered"]
         ) { call in
             let to = call.json["to"]?.text
-            let command = RollBackModel(to: to, withConfig: call.json["with_config"] == .bool(true))
+            let command = RollBackModel(
+                to: to,
+                withConfig: call.json["with_config"] == .bool(true)
+            )
             let (commands, stream) = (home.commands, ActivationState.stream)
             let (state, versions) = try await home.blocking { try commands.folded(command) }
             let named = try StreamTag.expectation(stream, call)

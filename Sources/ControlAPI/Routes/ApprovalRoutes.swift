@@ -21,7 +21,7 @@ struct ApprovalRoutes: Sendable {
             "What waits for another person, oldest first, then what was decided, latest first",
             home,
             filters: [
-                Parameter("status", .choice(ApprovalState.Status.texts), "Only these."),
+                Parameter("status", .choice(["waiting", "granted", "rejected", "withdrawn"]), "Only these."),
                 Parameter("sprint", TaskRoutes.identifier, "Only of this sprint or wave."),
             ],
             people: Self.people,

@@ -166,7 +166,7 @@ struct SnapshotRoutes: Sendable {
             let commands = home.commands
             let decided = try await home.blocking {
                 do {
-                    return try commands.preview(RestoreMoment(checkpoint: Int(checkpoint)), by: sender)
+                    return try commands.preview(RestoreMoment(checkpoint: Int(checkpoint)), by: sender, isDryRun: true)
                 } catch {
                     guard (error as? Rejection)?.rule == "restore.no-change" else { throw error }
                     return []

@@ -34,7 +34,7 @@ extension OpenHome {
         }
         _ = try handler.preview(command, by: sender, isDryRun: true)
         let deed = try command.deed(try handler.state(for: command))
-        let id = ShortIdentifier.make("a", actor: actor.id, idempotencyKey: key)
+        let id = ShortIdentifier.make("a", actor: sender.actor, idempotencyKey: key)
         let request = RequestApproval(approval: id, for: deed, statement: sender.reason ?? deed.target)
         let outcome = try await handler.handle(request, by: sender, idempotencyKey: key)
         await follow()

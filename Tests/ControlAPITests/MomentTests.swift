@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Moments over HTTP") struct SnapshotTests {
+@Suite("Moments over HTTP") struct MomentTests {
     private func patch(_ home: RunningHome, _ values: JSONValue, token: String) async throws {
         let patched = try await home.send(
             "PATCH",
