@@ -132,6 +132,10 @@ struct RecordLayout: Sendable {
         guard 0...RecordFormat.greatestTime ~= record.bigEndian(at: 12, as: Microseconds.self) else {
             throw RecordError("its time lies outside the years 1970 to 9999")
         }
+        // Places are reckoned with too, and shown as signed numbers.
+        guard record.bigEndian(at: 4, as: UInt64.self) <= Int64.max,
+            1...UInt64(Int64.max) ~= record.bigEndian(at: 64, as: UInt64.self)
+        else { throw RecordError("its position or stream version is out of range") }
         let typeEnd = try Self.endOfName(at: RecordFormat.fixedBytes, in: record)
         let streamEnd = try Self.endOfName(at: typeEnd, in: record)
         guard streamEnd - typeEnd <= 101, record.bigEndian(at: 2, as: UInt16.self) == streamEnd else {

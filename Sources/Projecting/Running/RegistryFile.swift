@@ -205,10 +205,10 @@ final class RegistryFile {
 
     private static func migrate(_ handle: SQLiteHandle, set: ProjectionSet, log: any EventLog) throws {
         let install = log.identity.install.text
-        var applied: [Int64: String] = [:]
+        var applied: [Int64: [String]] = [:]
         if try handle.value("SELECT count(*) FROM sqlite_schema")?.integer != 0 {
-            for row in try handle.rows("SELECT number, sha256 FROM migration_applied") {
-                applied[row[0].integer ?? 0] = row[1].text ?? ""
+            for row in try handle.rows("SELECT number, name, sha256 FROM migration_applied") {
+                applied[row[0].integer ?? 0] = [row[1].text ?? "", row[2].text ?? ""]
             }
             guard try handle.value("SELECT install FROM registry_log")?.text == install else {
                 throw Unfit(description: "it belongs to another log")
@@ -223,7 +223,7 @@ final class RegistryFile {
         }
         for migration in set.migrations {
             if let recorded = applied.removeValue(forKey: Int64(migration.number)) {
-                guard recorded == migration.sha256 else { throw Unfit(description: "\(migration.file) was another") }
+                guard recorded == [migration.file, migration.sha256] else { throw Unfit(description: "\(migration.file) was another") }
                 continue
             }
             try handle.execute(migration.sql)
