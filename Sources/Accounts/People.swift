@@ -13,6 +13,13 @@ package struct Person: Hashable, Sendable {
     package let name: String
     /// The operating-system user whose local commands act as this person.
     package let uid: UInt32?
+
+    /// A person by these facts.
+    package init(id: UUID, name: String, uid: UInt32?) {
+        self.id = id
+        self.name = name
+        self.uid = uid
+    }
 }
 
 /// Why a person could not be found or made.

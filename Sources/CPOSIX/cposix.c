@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
+#include <spawn.h>
 #include <linux/openat2.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -114,4 +116,35 @@ int cposix_send_datagram(const char *path, const char *message, size_t length) {
     close(fd);
     errno = error;
     return sent == (ssize_t)length ? 0 : -1;
+}
+
+int cposix_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int cposix_spawn(int32_t *pid, const char *path, char *const *words, char *const *environment, const char *folder, int input,
+                 int output, int errors) {
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t all, none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    int code = posix_spawn_file_actions_init(&files);
+    if (code != 0) return code;
+    code = posix_spawnattr_init(&attributes);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&files, input, 0);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&files, output, 1);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&files, errors, 2);
+    if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(&files, 3);
+    if (code == 0) code = posix_spawn_file_actions_addchdir_np(&files, folder);
+    if (code == 0) code = posix_spawnattr_setpgroup(&attributes, 0);
+    if (code == 0) code = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (code == 0) code = posix_spawnattr_setsigmask(&attributes, &none);
+    if (code == 0) {
+        code = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    pid_t started = 0;
+    if (code == 0) code = posix_spawn(&started, path, &files, &attributes, words, environment);
+    if (code == 0) *pid = started;
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return code;
 }

@@ -32,6 +32,8 @@ package struct ControlHome: Sendable {
     package let projector: Projector
     /// Model folders: staged, registered, read back.
     package let models: ModelStore
+    /// The long works.
+    package let jobs: JobBoard
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -51,6 +53,7 @@ package struct ControlHome: Sendable {
         registry: Registry,
         projector: Projector,
         models: ModelStore,
+        jobs: JobBoard,
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -65,6 +68,7 @@ package struct ControlHome: Sendable {
         self.registry = registry
         self.projector = projector
         self.models = models
+        self.jobs = jobs
         self.name = name
         self.version = version
     }

@@ -16,7 +16,7 @@ package enum ControlProblems {
     /// What the service's own catalogue is extended by.
     package static let kinds: [ProblemKind] = [
         invalid, unknown, conflict, notAllowed, precondition, preconditionMissing, login, throttled, password, storage,
-        damaged, gone, full, altered, range,
+        damaged, gone, full, altered, range, queueFull,
     ]
 
     static let invalid = ProblemKind(
@@ -99,6 +99,13 @@ package enum ControlProblems {
         hint: "stop writing and run `daybook verify`"
     )
     static let gone = ProblemKind("gone", 410, "It was there and is no longer", hint: "start again")
+
+    static let queueFull = ProblemKind(
+        "jobs.full",
+        503,
+        "As many jobs wait as may",
+        hint: "try again after the time in Retry-After, or call one off"
+    )
 
     /// The problem of an error of the domain, or one of the service itself.
     package static func problem(of error: any Error) -> Problem {

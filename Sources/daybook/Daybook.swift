@@ -40,6 +40,7 @@ struct Daybook: AsyncParsableCommand {
         SQLiteSetup.apply()
         StandardStream.fillGaps()
         MemoryFault.explain(asJSON: words.contains("--json"))
+        if words.contains("--job") { Lifeline.hold() }
         do {
             var command = try parseAsRoot(Array(words.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -56,7 +57,7 @@ struct Daybook: AsyncParsableCommand {
     ///
     /// Swift's runtime finds none when a preloaded library has changed the environment before `main`; the kernel still knows
     /// them. A command whose words are lost must not pass for a request for help.
-    private static let words: [String] = {
+    static let words: [String] = {
         guard CommandLine.arguments.isEmpty, let bytes = FileManager.default.contents(atPath: "/proc/self/cmdline")
         else {
             return CommandLine.arguments
@@ -79,6 +80,13 @@ struct GlobalOptions: ParsableArguments {
         help: ArgumentHelp("Act as this known person (else DAYBOOK_ACTOR, else your user).", valueName: "name")
     )
     var actor: String?
+
+    @Flag(name: .long, help: "Write how far a long command is to standard error, one line of JSON each time.")
+    var progress = false
+
+    /// The job that this process works for: whoever asked for it acts, and the process ends when its standard input does.
+    @Option(name: .long, help: .hidden)
+    var job: String?
 
     @Option(name: .long, help: .hidden)
     var projections: String?

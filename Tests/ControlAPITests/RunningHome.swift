@@ -40,11 +40,13 @@ final class RunningHome: Sendable {
     /// Serves a new home for the time of a closure.
     static func with<Value>(
         routes: @Sendable (ControlHome) -> [Route] = { ControlRoutes.all($0) },
+        works: Works = Works { _, _ in [:] },
+        jobLimits: JobLimits = JobLimits(),
         _ body: (RunningHome) async throws -> Value
     ) async throws -> Value {
         let folder = try TemporaryFolder("daybook-control")
         let log = try LMDBEventLog.create(at: LogFolders(data: folder.path), timeZone: "Asia/Seoul")
-        let control = try await control(folder, log)
+        let control = try await control(folder, log, works, jobLimits)
         let lines = Shared<[String]>([])
         let parts = ServiceParts(
             table: RouteTable(routes(control)),
@@ -63,7 +65,10 @@ final class RunningHome: Sendable {
         let service = HTTPService(parts: parts, listeners: [listener]) { ready.yield($0) }
         let quiet = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
         let group = ServiceGroup(
-            configuration: .init(services: [Following(control: control), service], logger: quiet)
+            configuration: .init(
+                services: [Following(control: control), service, Working(jobs: control.jobs)],
+                logger: quiet
+            )
         )
         let running = Task { try await group.run() }
         var iterator = ports.makeAsyncIterator()
@@ -81,7 +86,12 @@ final class RunningHome: Sendable {
         }
     }
 
-    private static func control(_ folder: TemporaryFolder, _ log: LMDBEventLog) async throws -> ControlHome {
+    private static func control(
+        _ folder: TemporaryFolder,
+        _ log: LMDBEventLog,
+        _ works: Works,
+        _ jobLimits: JobLimits
+    ) async throws -> ControlHome {
         let clock = SystemClock()
         let commands = CommandHandler(log: log, clock: clock)
         for config in ConfigName.allCases {
@@ -109,6 +119,13 @@ final class RunningHome: Sendable {
             registry: Registry(place: projector.place),
             projector: projector,
             models: ModelStore(home: folder.path, data: folder.path("data"), commands: commands),
+            jobs: JobBoard(
+                log: log,
+                commands: commands,
+                folders: JobFolders(data: folder.path),
+                works: works,
+                limits: jobLimits
+            ),
             name: { pseudonym in
                 let id = UUID(uuidString: pseudonym)
                 return (try? id.flatMap { try people.person(id: $0) })?.name ?? "person \(pseudonym.prefix(8))"
@@ -131,6 +148,19 @@ private struct Following: Service {
     func run() async throws {
         try await cancelWhenGracefulShutdown {
             try await control.projector.run { control.registry.advanced(to: $0.checkpoint) }
+        }
+    }
+}
+
+/// Has jobs done.
+private struct Working: Service {
+    let jobs: JobBoard
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await jobs.run()
+        } onGracefulShutdown: {
+            jobs.stop()
         }
     }
 }

@@ -25,6 +25,7 @@ package enum EventCatalog {
         UserEnabled.self, UserPasswordChanged.self, UserCodeIssued.self, UserLockedOut.self,
         SessionStarted.self, SessionEnded.self, SessionRevoked.self,
         ServiceAccountCreated.self, ServiceKeyIssued.self, ServiceKeyRevoked.self, TokenKeyPublished.self,
+        JobRequested.self, JobStarted.self, JobCancelled.self, JobFinished.self,
     ]
 
     /// The schemas of ``all`` by wire name.

@@ -146,7 +146,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
             let done = dryRun ? "no difference" : "rebuilt; no row changed"
             home.printer.show(
                 lines.isEmpty ? done : lines.joined(separator: "\n"),
-                ["dry_run": .bool(dryRun), "differences": .array(differences.map(ProjectionsCommand.json))]
+                ProjectionsCommand.result(differences, dryRun: dryRun)
             )
         }
     }
@@ -198,6 +198,11 @@ struct ProjectionsCommand: AsyncParsableCommand {
                 ["name": .string(name), "skipped_position": .integer(Int(position))]
             )
         }
+    }
+
+    /// What a rebuild tells programs.
+    static func result(_ differences: [TableDifference], dryRun: Bool) -> JSONValue {
+        ["dry_run": .bool(dryRun), "differences": .array(differences.map(json))]
     }
 
     private static func lines(_ differences: [TableDifference]) -> [String] {

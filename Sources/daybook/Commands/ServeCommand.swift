@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlAPI
 import Foundation
 import Serving
 
@@ -9,7 +10,7 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Serve the home over HTTPS and a local socket, until interrupted.",
         discussion: """
             Settings stand in config/daybook.yaml; the environment (DAYBOOK_SERVER_PORT) goes before them, and these options before \
-            both. docs/http.md lists them all. One server runs for a home at a time.
+            both. docs/http.md and docs/jobs.md list them all. One server runs for a home at a time.
             """
     )
     @OptionGroup var global: GlobalOptions
@@ -28,6 +29,7 @@ struct ServeCommand: AsyncParsableCommand {
         let settings: Settings
         do {
             settings = try Settings(
+                Setting.service + JobLimits.settings,
                 file: "\(global.folders.config)/daybook.yaml",
                 environment: ProcessInfo.processInfo.environment,
                 flags: flags

@@ -22,8 +22,10 @@ final class OpenHome: Sendable {
     let handler: CommandHandler
     let projector: Projector
     private let names: PeopleNames
-    /// The person who acts.
+    /// The person who acts; where this process works for a job, whoever asked for that.
     let actor: Person
+    /// Who sends, where this process works for a job.
+    private let jobSender: Sender?
     let printer: Printer
 
     /// The door in every envelope: how the actor was known, and that no server stood between.
@@ -37,6 +39,7 @@ final class OpenHome: Sendable {
         _ names: PeopleNames,
         _ projector: Projector,
         _ actor: Person,
+        _ jobSender: Sender?,
         _ printer: Printer
     ) {
         self.folders = folders
@@ -46,6 +49,7 @@ final class OpenHome: Sendable {
         self.names = names
         self.projector = projector
         self.actor = actor
+        self.jobSender = jobSender
         self.printer = printer
         handler = CommandHandler(log: writing, clock: SystemClock())
     }
@@ -75,10 +79,11 @@ final class OpenHome: Sendable {
             let words = waiting == nil ? "" : "an erasure waits for the key of the names, and "
             say("\(words)people are shown by their pseudonyms: \(fault)")
         }
-        let actor = try await Actors(people: people, log: writing).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people, log)
+        let actors = Actors(people: people, log: writing)
+        let (actor, jobSender) = try await actors.acting(for: options, begins: begins) { names.name(of: $0) }
         let projector = try makeProjector(folders, writing, names, options)
-        let home = OpenHome(folders, log, writing, people, names, projector, actor, options.printer)
+        let home = OpenHome(folders, log, writing, people, names, projector, actor, jobSender, options.printer)
         if isToFinish { try await Redactions(folders: folders).finish(in: home) }
         await home.noteRestoration()
         return home
@@ -187,6 +192,10 @@ final class OpenHome: Sendable {
     /// Throws while the key of the names cannot be read: nobody then acts as a known person.
     func sender(_ write: WriteOptions? = nil, meaning: String? = nil) throws -> Sender {
         if let fault = people.keyFault() { throw fault }
+        if var sender = jobSender {
+            sender.meaning = meaning
+            return sender
+        }
         return Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
     }
 

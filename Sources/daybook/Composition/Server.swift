@@ -9,6 +9,7 @@ import Foundation
 import Logging
 import ModelIntake
 import Projecting
+import ReadModels
 import RoutingDomain
 import ServiceLifecycle
 import Serving
@@ -45,7 +46,8 @@ struct Server {
     }
 
     private func serve(_ home: OpenHome) async throws {
-        let control = try await Self.control(of: home)
+        let control = try await control(of: home)
+        try await control.jobs.recover(try await control.registry.read { try Jobs.open($0).map(\.job) })
         let logger = try logger()
         let identity = try identity(home.folders)
         let tls = try identity.map { try Route.authority($0.authority) } ?? []
@@ -68,6 +70,8 @@ struct Server {
             notifier.ready()
         }
         var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
+        // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
+        services.append(JobsService(jobs: control.jobs))
         services.append(Watchdog(notifier: notifier) { true })
         if let identity {
             services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger))
@@ -78,7 +82,9 @@ struct Server {
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Self.quiet
         )
-        configuration.maximumGracefulShutdownDuration = .seconds(settings.integer("server.shutdown-seconds") + 5)
+        configuration.maximumGracefulShutdownDuration = .seconds(
+            settings.integer("server.shutdown-seconds") + JobProcess.patience + 5
+        )
         try await ServiceGroup(configuration: configuration).run()
     }
 
@@ -92,7 +98,9 @@ struct Server {
         let home = try await OpenHome.open(global, begins: true)
         do {
             let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
-            let routes = ControlRoutes.all(try await control(of: home)) + (try Route.authority(authority))
+            let settings = try Settings(Setting.service + JobLimits.settings, file: nil, environment: [:], flags: [:])
+            let control = try await Server(global: global, settings: settings).control(of: home)
+            let routes = ControlRoutes.all(control) + (try Route.authority(authority))
             await home.close()
             return Route.openAPI(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
         } catch {
@@ -104,7 +112,7 @@ struct Server {
     // MARK: - Parts
 
     /// The home as the routes see it: reconciled, and with its read models at the head.
-    private static func control(of home: OpenHome) async throws -> ControlHome {
+    private func control(of home: OpenHome) async throws -> ControlHome {
         let commands = CommandHandler(log: home.writing, clock: SystemClock(), folds: FoldedStates())
         let (doorkeeper, keys) = try await home.door(commands)
         let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: home.tokenIssuer))
@@ -123,8 +131,27 @@ struct Server {
             registry: Registry(place: home.projector.place),
             projector: home.projector,
             models: ModelStore(home: home.folders.root, data: home.folders.data, commands: home.handler),
+            jobs: jobs(of: home),
             name: { home.name(of: $0) },
             version: Daybook.version
+        )
+    }
+
+    private func jobs(of home: OpenHome) -> JobBoard {
+        let folder = settings.text("jobs.backup-folder")
+        let place = folder.hasPrefix("/") ? folder : "\(home.folders.root)/\(folder)"
+        let works = JobWorks(global: global, projector: home.projector, backupFolder: folder.isEmpty ? nil : place)
+        let limits = JobLimits(
+            atOnce: settings.integer("jobs.at-once"),
+            queue: settings.integer("jobs.queue"),
+            keepDays: settings.integer("jobs.keep-days")
+        )
+        return JobBoard(
+            log: home.log,
+            commands: home.handler,
+            folders: JobFolders(data: home.folders.data),
+            works: works.works,
+            limits: limits
         )
     }
 
@@ -210,6 +237,19 @@ private struct ProjectingService: Service {
                 registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
                 try await home.endTemporaryChanges()
             }
+        }
+    }
+}
+
+/// Has jobs done while the service runs, and ends them with it.
+private struct JobsService: Service {
+    let jobs: JobBoard
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await jobs.run()
+        } onGracefulShutdown: {
+            jobs.stop()
         }
     }
 }
