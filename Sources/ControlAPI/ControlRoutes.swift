@@ -6,6 +6,7 @@ package enum ControlRoutes {
     package static func all(_ home: ControlHome) -> [Route] {
         AuthRoutes(home: home).all + UserRoutes(home: home).all + ConfigRoutes(home: home).all
             + EventRoutes(home: home).all
+            + CommandRoutes(home: home).all
     }
 
     /// The problems that they name, beside the service's own.

@@ -38,7 +38,9 @@ struct Writing: Sendable {
         "The caller's password again; a session needs it here, a key does not.",
         isOptional: true
     )
-    static let problems = ["rejected.invalid", "rejected.unknown", "rejected.conflict", "rejected.not-allowed", "storage"]
+    static let problems = [
+        "rejected.invalid", "rejected.unknown", "rejected.conflict", "rejected.not-allowed", "storage",
+    ]
 
     /// The answer of a write.
     static let answers = [
@@ -61,7 +63,12 @@ struct Writing: Sendable {
                                 Schema.Member("stream", .string(max: 100), "Its stream."),
                                 Schema.Member("data", .any, "Its payload."),
                                 Schema.Member("proof", .string(max: 200), "Where its proof is.", isOptional: true),
-                                Schema.Member("record", .string(max: 100_000), "Base64 of its record.", isOptional: true),
+                                Schema.Member(
+                                    "record",
+                                    .string(max: 100_000),
+                                    "Base64 of its record.",
+                                    isOptional: true
+                                ),
                                 Schema.Member(
                                     "tlog_proof",
                                     .string(max: 10_000),
@@ -73,14 +80,20 @@ struct Writing: Sendable {
                         ),
                         "What was recorded; empty for a repetition and for what was so already."
                     ),
-                    Schema.Member("read", .string(max: 300), "Where to read the result, after it is in the rows.", isOptional: true),
+                    Schema.Member(
+                        "read",
+                        .string(max: 300),
+                        "Where to read the result, after it is in the rows.",
+                        isOptional: true
+                    ),
                 ])
             )
         )
     ]
 
     /// Who sends: the caller, by its door.
-    func sender(_ call: Call, reason: String?, meaning: String? = nil, isSigned: Bool = false) throws(Problem) -> Sender {
+    func sender(_ call: Call, reason: String?, meaning: String? = nil, isSigned: Bool = false) throws(Problem) -> Sender
+    {
         guard let caller = call.caller, let actor = UUID(uuidString: caller.actor) else {
             throw Problem(ProblemCatalogue.unauthenticated, "This needs a login or a service key.")
         }
@@ -112,10 +125,7 @@ struct Writing: Sendable {
             meaning: meaning,
             isSigned: isSigned
         )
-        if call.query["dry_run"] == "true" {
-            let decided = try home.commands.preview(command, by: sender)
-            return .json(["dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) })])
-        }
+        if call.query["dry_run"] == "true" { return try preview(command, by: sender) }
         if isSigned { try await confirm(call) }
         let outcome = try await home.commands.handle(
             command,
@@ -126,11 +136,25 @@ struct Writing: Sendable {
         return .json(try await json(outcome, call, read: read), status: status)
     }
 
+    /// What a command would record.
+    func preview<Sent: Command>(_ command: Sent, by sender: Sender) throws -> Answer {
+        let decided = try home.commands.preview(command, by: sender)
+        return .json([
+            "dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) }),
+        ])
+    }
+
     /// Checks the password that a session must give again before it signs.
     func confirm(_ call: Call) async throws {
-        guard let caller = call.caller, caller.way == .session, let user = UUID(uuidString: caller.actor) else { return }
+        guard let caller = call.caller, caller.way == .session, let user = UUID(uuidString: caller.actor) else {
+            return
+        }
         guard let text = call.json["password"]?.text else {
-            throw Problem(ControlProblems.password, "This is signed: it needs the password again.", facts: ["field": "password"])
+            throw Problem(
+                ControlProblems.password,
+                "This is signed: it needs the password again.",
+                facts: ["field": "password"]
+            )
         }
         do {
             let password = try Password(Array(text.utf8))

@@ -44,7 +44,9 @@ enum Imports {
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
             "EventStore", "Exporting", "ModelFolders", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
-            "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging", "UnixSignals",
+            "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging", "NIOCore",
+            "NIOHTTP1",
+            "NIOPosix", "NIOSSL", "UnixSignals",
         ],
     ]
 

@@ -24,8 +24,9 @@ package struct InitialiseConfig: Command {
 }
 
 /// Changes settings by a JSON Merge Patch, for good or for a while.
-package struct PatchConfig: Command {
+package struct PatchConfig: RequestedCommand {
     package static let name = "patch-config"
+    package static let permission = Permission.operate
     package var config: ConfigName
     package var patch: JSONValue
     /// How long a temporary change holds; nil means for good.
@@ -73,8 +74,9 @@ package struct PatchConfig: Command {
 }
 
 /// Takes back one change and touches no other field.
-package struct UndoConfigChange: Command {
+package struct UndoConfigChange: RequestedCommand {
     package static let name = "undo-config-change"
+    package static let permission = Permission.operate
     package var config: ConfigName
     package var position: Int
 
@@ -143,8 +145,9 @@ extension ConfigHistory {
 }
 
 /// Confirms a temporary change, so that it no longer ends by itself.
-package struct KeepConfigChange: Command {
+package struct KeepConfigChange: RequestedCommand {
     package static let name = "keep-config-change"
+    package static let permission = Permission.operate
     package var config: ConfigName
     package var position: Int
 
@@ -214,8 +217,9 @@ package struct ExpireConfigChanges: Command {
 }
 
 /// Sets one configuration to what it was at an earlier moment.
-package struct RestoreConfig: Command {
+package struct RestoreConfig: RequestedCommand {
     package static let name = "restore-config"
+    package static let permission = Permission.operate
     package var config: ConfigName
     /// The state before this position is restored.
     package var checkpoint: Int

@@ -12,8 +12,10 @@ package struct SnapshotState: CommandState {
 }
 
 /// Names a moment.
-package struct CreateSnapshot: Command {
+package struct CreateSnapshot: RequestedCommand {
     package static let name = "create-snapshot"
+    package static let permission = Permission.operate
+    package static let isLocal = true
     package var snapshot: String
     /// Events before this position belong to it.
     package var checkpoint: Int
@@ -64,11 +66,14 @@ package struct CreateSnapshot: Command {
 /// Brings activation and both configurations back to an earlier moment, all in one append.
 ///
 /// Registrations, people, tasks and approvals stay: they are facts, not settings.
-package struct RestoreMoment: Command {
+package struct RestoreMoment: RequestedCommand {
     /// Everything a restore may act on.
     package typealias State = RollBackModel.State
 
     package static let name = "restore-moment"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     /// The state before this position is restored.
     package var checkpoint: Int
 

@@ -1,8 +1,10 @@
 package import CanonicalJSON
 
 /// Registers a complete model folder as an inactive version.
-package struct RegisterModel: Command {
+package struct RegisterModel: RequestedCommand {
     package static let name = "register-model"
+    package static let permission = Permission.train
+    package static let isLocal = true
     package var version: String
     package var sourceName: String?
     package var manifestPath: String
@@ -104,7 +106,7 @@ extension ModelVersion {
 }
 
 /// Makes a registered version the active one.
-package struct ActivateModel: Command {
+package struct ActivateModel: RequestedCommand {
     /// The activation stack and the registration of the version in question.
     package struct State: CommandState {
         package var activation = ActivationState()
@@ -117,6 +119,9 @@ package struct ActivateModel: Command {
     }
 
     package static let name = "activate-model"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     package var version: String
 
     package init(version: String) { self.version = version }
@@ -159,7 +164,7 @@ package struct ActivateModel: Command {
 }
 
 /// Goes back to the version that was active before, or to a named one below it on the stack.
-package struct RollBackModel: Command {
+package struct RollBackModel: RequestedCommand {
     /// The activation stack, and the configurations for going back with them.
     package struct State: CommandState {
         package var activation = ActivationState()
@@ -172,6 +177,9 @@ package struct RollBackModel: Command {
     }
 
     package static let name = "roll-back-model"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     /// The version to go back to; nil means the one active before.
     package var to: String?
     /// Whether the runtime config of that version's last active moment comes back with it.

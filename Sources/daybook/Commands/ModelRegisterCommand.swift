@@ -57,7 +57,7 @@ extension ModelCommand {
             }
             guard try home.handler.state(for: ActivateModel(version: version.description)).models.registered.isEmpty
             else {
-                _ = try home.handler.preview(Self.probe(version), by: try home.sender(write))
+                _ = try home.handler.preview(Self.probe(version), by: try await home.sender(write))
                 return
             }
             let head = try home.log.head()
@@ -79,7 +79,7 @@ extension ModelCommand {
                 folder: place,
                 notes
             )
-            _ = try home.handler.preview(command, by: try home.sender(write))
+            _ = try home.handler.preview(command, by: try await home.sender(write))
             let incoming = UUID().text
             let digest = try await onThread {
                 let bar = ProgressBar("copying \(version)", total: scanned.files.reduce(0) { $0 + $1.size })

@@ -87,7 +87,7 @@ struct RedactCommand: AsyncParsableCommand {
         let handler = CommandHandler(log: log, clock: SystemClock()) {
             try await log.redact($0, replacements: replacements)
         }
-        var sender = try home.sender()
+        var sender = try await home.sender()
         sender.reason = reason
         _ = try handler.preview(command, by: sender)
         try proving.prepare()

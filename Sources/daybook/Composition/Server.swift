@@ -22,8 +22,8 @@ struct Server {
     func run() async throws {
         let folders = global.folders
         try OpenHome.requireHome(folders)
-        guard let lock = try FileLock.take("\(folders.data)/server.lock") else {
-            let owner = FileLock.owner(of: "\(folders.data)/server.lock").map { " (process \($0))" } ?? ""
+        guard let lock = try FileLock.take(folders.serverLock) else {
+            let owner = FileLock.owner(of: folders.serverLock).map { " (process \($0))" } ?? ""
             throw Failure(
                 "server.running",
                 "another server serves this home\(owner)",
@@ -67,7 +67,9 @@ struct Server {
         }
         var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
         services.append(Watchdog(notifier: notifier) { true })
-        if let identity { services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger)) }
+        if let identity {
+            services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger))
+        }
         services.append(Farewell(notifier: notifier))
         var configuration = ServiceGroupConfiguration(
             services: services,
@@ -128,7 +130,11 @@ struct Server {
 
     private func listeners(_ folders: HomeFolders) -> [Listener] {
         let isSecure = !settings.truth("server.insecure-http")
-        let tcp = Listener.tcp(host: settings.text("server.host"), port: settings.integer("server.port"), isSecure: isSecure)
+        let tcp = Listener.tcp(
+            host: settings.text("server.host"),
+            port: settings.integer("server.port"),
+            isSecure: isSecure
+        )
         return [tcp] + (settings.truth("server.socket") ? [.unix(path: folders.socket)] : [])
     }
 
