@@ -240,7 +240,7 @@ let package = Package(
             "ControlAPI",
             [
                 "Accounts", "CanonicalJSON", "CommandHandling", "EventStore", "EventStoreTesting", "Projecting",
-                "RoutingDomain", "Serving", "SignIn", lifecycle, logging,
+                "RoutingDomain", "Serving", "SignIn", crypto, lifecycle, logging,
             ]
         ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),

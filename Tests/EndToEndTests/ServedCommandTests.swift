@@ -130,7 +130,7 @@ struct ServedCommandTests {
                     /("[a-z_]*position"|position|"at_checkpoint"|expected|"actual"|version): ?[0-9]+/,
                     with: "PLACE"
                 )
-                .replacing(/(position|at version) [0-9]+/, with: "PLACE")
+                .replacing(/(position|at version|activation at) [0-9]+/, with: "PLACE")
         }
         return ["\(outcome.exit)", clean(outcome.output), clean(outcome.errors)]
     }
