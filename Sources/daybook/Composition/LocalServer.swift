@@ -20,8 +20,15 @@ struct LocalServer: Sendable {
     /// Every call looks anew: a server may have started or ended since.
     func door() async -> String { await isRunning() ? "local-uid/console" : "local-uid/cli" }
 
-    /// Sends commands to it.
-    var commands: CommandsOverHTTP { CommandsOverHTTP(exchange: exchange, server: "the server of this home") }
+    /// Where a command of the catalogue goes: the running server, or nil where none runs and for `--console`.
+    func taking(_ write: WriteOptions?) async -> CommandsOverHTTP? {
+        let isRunning = await isRunning()
+        if write?.console == true {
+            if !isRunning { OpenHome.say("no server runs for this home: --console changes nothing") }
+            return nil
+        }
+        return isRunning ? CommandsOverHTTP(exchange: exchange, server: "the server of this home") : nil
+    }
 
     private var exchange: HTTPExchange {
         var exchange = HTTPExchange(place: .socket(path: folders.socket))

@@ -224,7 +224,7 @@ final class OpenHome: Sendable {
         let sender = try await sender(write, meaning: meaning)
         let expected = try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators }
         let outcome: CommandOutcome
-        if let requested = command as? any RequestedCommand, let server = await server(write) {
+        if let requested = command as? any RequestedCommand, let server = await LocalServer(folders).taking(write) {
             var envelope = CommandsOverHTTP.Envelope(reason: sender.reason, meaning: meaning, expecting: expected)
             envelope.idempotencyKey = write?.idempotencyKey
             envelope.actor = actor.id.text
@@ -241,15 +241,6 @@ final class OpenHome: Sendable {
         }
         if let appended = outcome.appended { await prove(appended, write?.proving) }
         return outcome
-    }
-
-    /// The running server that a command goes to; nil where none runs, and for `--console`.
-    private func server(_ write: WriteOptions?) async -> CommandsOverHTTP? {
-        let server = LocalServer(folders)
-        let isRunning = await server.isRunning()
-        guard write?.console == true else { return isRunning ? server.commands : nil }
-        if !isRunning { Self.say("no server runs for this home: --console changes nothing") }
-        return nil
     }
 
     /// The newest signed tree head, kept for ever from now on, as somebody outside may come back with it.
