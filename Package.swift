@@ -28,6 +28,7 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
@@ -163,7 +164,8 @@ let package = Package(
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
                 "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
-                "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, signals,
+                "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio, nioHTTP1, nioPosix,
+                nioSSL, signals,
             ],
             swiftSettings: strict
         ),

@@ -47,6 +47,12 @@ package struct CommandOutcome: Sendable {
     package let appended: AppendResult?
     /// What was decided; empty when an earlier arrival with the same idempotency key had done it.
     package let decided: [Decided]
+
+    /// An outcome as a handler made it, here or in another process.
+    package init(appended: AppendResult?, decided: [Decided]) {
+        self.appended = appended
+        self.decided = decided
+    }
 }
 
 /// The one way to change anything: load the command's streams, decide, append under the versions that were read.

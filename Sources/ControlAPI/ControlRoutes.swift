@@ -21,6 +21,7 @@ package enum ControlRoutes {
             AuditRoutes(home: home).all,
             ProjectionRoutes(home: home).all,
             ServiceAccountRoutes(home: home).all,
+            CommandRoutes(home: home).all,
             JobRoutes(home: home).all,
             JobStartRoutes(home: home).all,
             JobFileRoutes(home: home).all,

@@ -30,6 +30,7 @@ enum Shapes {
         case .timestamp: .moment
         case .choice(let texts): .choice(texts)
         case .document: .any
+        case .strings: .array(.string(max: 65_535), max: 1_000)
         }
     }
 

@@ -170,12 +170,7 @@ struct Writing: Sendable {
 
     private func deliver<Sent: Command>(_ command: Sent, _ call: Call, _ delivery: Delivery) async throws -> Answer {
         let (sender, read, status) = (delivery.sender, delivery.read, delivery.status)
-        if call.query["dry_run"] == "true" {
-            let decided = try home.commands.preview(command, by: sender, isDryRun: true)
-            return .json([
-                "dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) }),
-            ])
-        }
+        if call.query["dry_run"] == "true" { return try preview(command, by: sender) }
         if delivery.isSigned { try await confirm(call) }
         let key = call.headers["idempotency-key"]
         if let check = delivery.check {
@@ -193,6 +188,14 @@ struct Writing: Sendable {
             asAsked: delivery.asAsked
         )
         return .json(try await json(outcome, call, read: read), status: status)
+    }
+
+    /// What a command would record, also where another person's approval is still missing.
+    func preview<Sent: Command>(_ command: Sent, by sender: Sender) throws -> Answer {
+        let decided = try home.commands.preview(command, by: sender, isDryRun: true)
+        return .json([
+            "dry_run": true, "repeated": false, "events": .array(try decided.map { .object(try Self.members($0)) }),
+        ])
     }
 
     /// Lays exactly this command before another person; everything else about it must hold already.

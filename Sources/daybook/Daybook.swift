@@ -27,7 +27,7 @@ struct Daybook: AsyncParsableCommand {
             AuditCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self,
-            DoctorCommand.self, ReferenceCommand.self,
+            DoctorCommand.self, RemoteCommand.self, ReferenceCommand.self,
         ]
     )
 
@@ -137,6 +137,9 @@ struct WriteOptions: ParsableArguments {
         )
     )
     var expect: [String] = []
+
+    @Flag(name: .long, help: "Write past a running server, as its administrator; the event says so.")
+    var console = false
 
     @OptionGroup var proving: ProofOption
 

@@ -47,7 +47,7 @@ enum Imports {
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
             "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
             "RoutingDomain", "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
-            "UnixSignals",
+            "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",
         ],
     ]
 

@@ -10,6 +10,8 @@ package enum FieldKind: Hashable, Sendable {
     case choice([String])
     /// Any JSON value, opaque to the catalogue.
     case document
+    /// A list of strings; commands have such fields, payloads do not.
+    case strings
 
     /// The kind in words, for messages and the reference.
     package var words: String {
@@ -20,6 +22,7 @@ package enum FieldKind: Hashable, Sendable {
         case .timestamp: "timestamp"
         case .choice(let texts): texts.joined(separator: " | ")
         case .document: "JSON document"
+        case .strings: "list of strings"
         }
     }
 
@@ -30,6 +33,7 @@ package enum FieldKind: Hashable, Sendable {
         case is Bool.Type: .boolean
         case is Timestamp.Type: .timestamp
         case is JSONValue.Type: .document
+        case is [String].Type: .strings
         case let choice as any Choice.Type: .choice(choice.texts)
         default: preconditionFailure("\(type) cannot be a field of a payload")
         }
@@ -151,6 +155,8 @@ private struct RecordingContainer<Key: CodingKey>: KeyedDecodingContainerProtoco
         switch kind {
         case .document:
             if let value = JSONValue.null as? Value { return value }
+        case .strings:
+            if let value = [String]() as? Value { return value }
         case .timestamp: return try Value(from: ScalarDecoder(text: Timestamp(microseconds: 0).description))
         case .choice(let texts):
             if let first = texts.first { return try Value(from: ScalarDecoder(text: first)) }

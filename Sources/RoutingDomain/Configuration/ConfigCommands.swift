@@ -37,8 +37,9 @@ package struct GatedConfigState: CommandState {
 }
 
 /// Changes settings by a JSON Merge Patch, for good or for a while.
-package struct PatchConfig: GatedCommand {
+package struct PatchConfig: GatedCommand, RequestedCommand {
     package static let name = "patch-config"
+    package static let permission = Permission.operate
     package var config: ConfigName
     package var patch: JSONValue
     /// How long a temporary change holds; nil means for good.
@@ -97,8 +98,10 @@ package struct PatchConfig: GatedCommand {
 ///
 /// Going back never waits: a patch or restore younger than ``EmergencyWindow`` is undone without an approval, and that is then
 /// an emergency change. The undo of an undo goes forward again, and waits like any change.
-package struct UndoConfigChange: GatedCommand {
+package struct UndoConfigChange: GatedCommand, RequestedCommand {
     package static let name = "undo-config-change"
+    package static let permission = Permission.operate
+    package static let isSigned = true
     package var config: ConfigName
     package var position: Int
     package var approval: String?
@@ -195,8 +198,9 @@ extension ConfigHistory {
 /// Confirms a temporary change, so that it no longer ends by itself.
 ///
 /// Gated like a patch: what was approved for half an hour was not approved for ever.
-package struct KeepConfigChange: GatedCommand {
+package struct KeepConfigChange: GatedCommand, RequestedCommand {
     package static let name = "keep-config-change"
+    package static let permission = Permission.operate
     package var config: ConfigName
     package var position: Int
     package var approval: String?
@@ -273,8 +277,9 @@ package struct ExpireConfigChanges: Command {
 }
 
 /// Sets one configuration to what it was at an earlier moment.
-package struct RestoreConfig: GatedCommand {
+package struct RestoreConfig: GatedCommand, RequestedCommand {
     package static let name = "restore-config"
+    package static let permission = Permission.operate
     package var config: ConfigName
     /// The state before this position is restored.
     package var checkpoint: Int

@@ -12,8 +12,10 @@ package struct SnapshotState: CommandState {
 }
 
 /// Names a moment.
-package struct CreateSnapshot: Command {
+package struct CreateSnapshot: RequestedCommand {
     package static let name = "create-snapshot"
+    package static let permission = Permission.operate
+    package static let isLocal = true
     package var snapshot: String
     /// Events before this position belong to it.
     package var checkpoint: Int
@@ -66,11 +68,14 @@ package struct CreateSnapshot: Command {
 /// Registrations, people, tasks and approvals stay: they are facts, not settings.
 ///
 /// Bound by the rule for restores, and by those for whatever it changes on the way.
-package struct RestoreMoment: GatedCommand {
+package struct RestoreMoment: GatedCommand, RequestedCommand {
     /// Everything a restore may act on.
     package typealias State = RollBackModel.State
 
     package static let name = "restore-moment"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     /// The state before this position is restored.
     package var checkpoint: Int
     package var approval: String?

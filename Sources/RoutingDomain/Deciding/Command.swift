@@ -22,6 +22,28 @@ package protocol Command: Encodable, Sendable {
     func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided]
 }
 
+/// A command that people and programs send from outside: its fields can be read back, and it names who may send it.
+///
+/// What conforms to ``Command`` alone is Daybook's own doing, or one half of a deed whose other half stands in
+/// `data/state.db`; neither is taken from outside as it is. ``CommandCatalog`` lists every conforming type.
+package protocol RequestedCommand: Command, Decodable {
+    /// What its sender must be allowed.
+    static var permission: Permission { get }
+
+    /// Whether it tells of what its sender has done or looked up on this machine: files, the log's size, the time zones known here.
+    ///
+    /// Such a command is believed only from this machine; a remote sender takes the route that does that work itself.
+    static var isLocal: Bool { get }
+
+    /// Whether whoever came with a password must give it again.
+    static var isSigned: Bool { get }
+}
+
+extension RequestedCommand {
+    package static var isLocal: Bool { false }
+    package static var isSigned: Bool { false }
+}
+
 extension Command {
     /// The command as canonical JSON, whose digest guards idempotency keys.
     ///

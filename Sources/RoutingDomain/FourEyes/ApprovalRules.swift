@@ -85,7 +85,7 @@ package struct ApprovalRules: CommandState {
 }
 
 /// Switches four-eyes for an action on or off.
-package struct SetApprovalRule: Command {
+package struct SetApprovalRule: RequestedCommand {
     /// The rules, and who administers the home.
     package struct State: CommandState {
         package var rules = ApprovalRules()
@@ -98,6 +98,8 @@ package struct SetApprovalRule: Command {
     }
 
     package static let name = "set-approval-rule"
+    package static let permission = Permission.administerPeople
+    package static let isSigned = true
     package var action: ApprovalAction
     package var isRequired: Bool
     /// nil keeps the hours in force.

@@ -19,7 +19,7 @@ package struct ChangeReviewed: DomainEvent {
 }
 
 /// Says that another person has looked at an emergency change, a console write or a changed rule.
-package struct ReviewChange: Command {
+package struct ReviewChange: RequestedCommand {
     /// The changes of the named stream that wait for a review, and who the reviewer is.
     package struct State: CommandState {
         /// A change that must be looked at.
@@ -59,6 +59,7 @@ package struct ReviewChange: Command {
     }
 
     package static let name = "review-change"
+    package static let permission = Permission.approve
     /// The position of the change.
     package var position: Int
     /// The stream that the change stands on.

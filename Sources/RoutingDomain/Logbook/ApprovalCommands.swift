@@ -91,8 +91,9 @@ package struct ApprovalState: CommandState {
 }
 
 /// Asks for another person's agreement, to a sprint's end or to an action that needs it.
-package struct RequestApproval: Command {
+package struct RequestApproval: RequestedCommand {
     package static let name = "request-approval"
+    package static let permission = Permission.operate
     package var approval: String
     /// What is to be approved, for example `sprint-w0`; the action's own name where there is one.
     package var subject: String
@@ -180,7 +181,7 @@ package struct RequestApproval: Command {
 }
 
 /// An answer to a waiting approval.
-package struct AnswerApproval: Command {
+package struct AnswerApproval: RequestedCommand {
     /// The three answers; a grant and a rejection take another person, a withdrawal the requester.
     package enum Answer: String, Choice {
         case grant
@@ -189,6 +190,8 @@ package struct AnswerApproval: Command {
     }
 
     package static let name = "answer-approval"
+    package static let permission = Permission.approve
+    package static let isSigned = true
     package var approval: String
     package var answer: Answer
     /// The pseudonym of who answers: the command's actor, whose own stream tells whether the person is known.
@@ -207,7 +210,17 @@ package struct AnswerApproval: Command {
     }
 
     package func decide(_ state: ApprovalState, in context: CommandContext) throws(Rejection) -> [Decided] {
-        precondition(signer == context.actor, "an answer is signed by the actor of its command")
+        guard signer == context.actor else {
+            throw Rejection(
+                "approval.signer",
+                .notAllowed,
+                "an answer is signed by the actor of its command",
+                hint: "name your own pseudonym as the signer",
+                field: "signer",
+                limit: context.actor,
+                actual: String(signer.prefix(40))
+            )
+        }
         let open = try state.waiting(try FreeText.identifier(approval, field: "approval"))
         let isRequester = open.requester == context.actor
         if answer != .grant { _ = try context.requireReason(for: "this answer") }

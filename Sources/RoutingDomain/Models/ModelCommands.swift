@@ -1,8 +1,10 @@
 package import CanonicalJSON
 
 /// Registers a complete model folder as an inactive version.
-package struct RegisterModel: Command {
+package struct RegisterModel: RequestedCommand {
     package static let name = "register-model"
+    package static let permission = Permission.train
+    package static let isLocal = true
     package var version: String
     package var sourceName: String?
     package var manifestPath: String
@@ -107,7 +109,7 @@ extension ModelVersion {
 }
 
 /// Makes a registered version the active one.
-package struct ActivateModel: GatedCommand {
+package struct ActivateModel: GatedCommand, RequestedCommand {
     /// The activation stack, the registration of the version in question, and the gate.
     package struct State: CommandState {
         package var activation = ActivationState()
@@ -122,6 +124,9 @@ package struct ActivateModel: GatedCommand {
     }
 
     package static let name = "activate-model"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     package var version: String
     package var approval: String?
 

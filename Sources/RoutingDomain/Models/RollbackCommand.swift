@@ -2,7 +2,7 @@
 ///
 /// Going back never waits: to a version that was active within ``EmergencyWindow`` it needs no approval, and is then an
 /// emergency change, open until another person reviewed it.
-package struct RollBackModel: GatedCommand {
+package struct RollBackModel: GatedCommand, RequestedCommand {
     /// The activation stack, the configurations for going back with them, and the gate.
     package struct State: CommandState {
         package var activation = ActivationState()
@@ -17,6 +17,9 @@ package struct RollBackModel: GatedCommand {
     }
 
     package static let name = "roll-back-model"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     /// The version to go back to; nil means the one active before.
     package var to: String?
     /// Whether the runtime config of that version's last active moment comes back with it.

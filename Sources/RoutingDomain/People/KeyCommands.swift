@@ -1,6 +1,7 @@
 /// Gives a program an account.
-package struct CreateServiceAccount: Command {
+package struct CreateServiceAccount: RequestedCommand {
     package static let name = "create-service-account"
+    package static let permission = Permission.administerKeys
     /// The pseudonym, a UUID.
     package var account: String
     package var accountName: String
@@ -138,8 +139,9 @@ package struct IssueServiceKey: Command {
 }
 
 /// Makes a service key good for nothing from here on.
-package struct RevokeServiceKey: Command {
+package struct RevokeServiceKey: RequestedCommand {
     package static let name = "revoke-service-key"
+    package static let permission = Permission.administerKeys
     package var keyId: String
 
     package init(keyId: String) { self.keyId = keyId }

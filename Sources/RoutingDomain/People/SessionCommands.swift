@@ -78,8 +78,9 @@ package struct EndSession: Command {
 }
 
 /// Ends sessions from outside: one, or all of a user.
-package struct RevokeSessions: Command {
+package struct RevokeSessions: RequestedCommand {
     package static let name = "revoke-sessions"
+    package static let permission = Permission.administerPeople
     package var userId: String
     /// The one to end; nil ends all.
     package var sessionId: String?

@@ -81,8 +81,9 @@ package struct RejectUser: Command {
 }
 
 /// Gives a user another role; it holds from the next request on.
-package struct ChangeRole: Command {
+package struct ChangeRole: RequestedCommand {
     package static let name = "change-role"
+    package static let permission = Permission.administerPeople
     package var userId: String
     package var role: Role
 
@@ -136,8 +137,9 @@ package struct DisableUser: Command {
 }
 
 /// Lets a disabled user in again.
-package struct EnableUser: Command {
+package struct EnableUser: RequestedCommand {
     package static let name = "enable-user"
+    package static let permission = Permission.administerPeople
     package var userId: String
 
     package init(userId: String) { self.userId = userId }

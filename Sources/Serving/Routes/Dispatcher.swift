@@ -214,11 +214,11 @@ struct Dispatcher: HTTPResponder {
             "request_id": "\(id)", "method": "\(request.method.rawValue)", "status": "\(answer.status)",
             "latency_ms": "\(milliseconds)",
         ]
-        // The route's own pattern says more than the path, and no value of a person's stands in it.
+        // The route's own pattern says more than the path, and no value of a person's stands in it; nor does one where no route is.
         if let route = trace.route {
             metadata["route"] = "\(route)"
         } else {
-            metadata["path"] = "\(trace.path.prefix(200))"
+            metadata["path"] = "\(table.shown(trace.path))"
         }
         if let actor = trace.actor { metadata["user_id"] = "\(actor)" }
         if let code = trace.code { metadata["code"] = "\(code)" }

@@ -54,6 +54,19 @@ package struct RouteTable: Sendable {
         self.root = root.frozen
     }
 
+    /// A path as a line of the log may show it: the words that a route's own path has there, a star for anything else.
+    ///
+    /// What no route knows can be anything, a secret that was typed into the wrong place among it.
+    func shown(_ path: String) -> String {
+        var node: Node? = root
+        let words = path.split(separator: "/").prefix(16).map { segment in
+            let known = node?.words[String(segment)]
+            node = known ?? node?.parameter.first
+            return known == nil ? "*" : String(segment)
+        }
+        return "/" + words.joined(separator: "/")
+    }
+
     /// The route for a method and the segments of a path.
     package func find(_ method: Method, _ segments: [String]) -> Match {
         var others: Set<Method> = []

@@ -123,7 +123,7 @@ struct ModelCommand: AsyncParsableCommand {
             if let earlier = try await home.earlier(command, write) {
                 return ModelCommand.showActivation(earlier, home)
             }
-            _ = try home.handler.preview(command, by: try home.sender(write))
+            _ = try home.handler.preview(command, by: try await home.sender(write))
             try await ModelCommand.verify(version, in: home)
             ModelCommand.showActivation(try await home.send(command, write), home)
         }
@@ -155,7 +155,7 @@ struct ModelCommand: AsyncParsableCommand {
                 return ModelCommand.showActivation(earlier, home)
             }
             let seen = try home.log.version(of: .activation)
-            _ = try home.handler.preview(command, by: try home.sender(write))
+            _ = try home.handler.preview(command, by: try await home.sender(write))
             let state = try home.handler.state(for: command)
             let target = try state.activation.target(of: to)
             let words = "going back from \(state.activation.active ?? "-") to \(target)"

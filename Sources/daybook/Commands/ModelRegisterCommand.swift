@@ -56,7 +56,7 @@ extension ModelCommand {
                     ["version": .string(version.description), "position": .position(earlier.appended?.first)]
                 )
             }
-            let decision = try registration.decided(by: try home.sender(write))
+            let decision = try registration.decided(by: try await home.sender(write))
             let command = try await onThread {
                 let bar = ProgressBar("copying \(version)", total: registration.bytes)
                 defer { bar.finish() }

@@ -50,7 +50,7 @@ struct PersonEraseCommand: HomeCommand {
         if try await home.requests(command, approving, write) { return }
         // A rule that forbids it is told before the one about open requests: that one may never come to matter.
         if try await home.earlier(command, write) == nil {
-            _ = try home.handler.preview(command, by: try home.sender(write))
+            _ = try home.handler.preview(command, by: try await home.sender(write))
         }
         if let waiting = report.waiting.first {
             throw Rejection(

@@ -181,7 +181,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
-                auth: OpenHome.auth,
+                auth: await home.door(),
                 reason: write.reason,
                 now: Timestamp(microseconds: 0)
             )
@@ -191,7 +191,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
                 name,
                 position: position,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
+                metadata: EventMetadata(auth: await home.door(), reason: reason)
             )
             home.printer.show(
                 "\(name) passed over \(position) and stands at \(state.checkpoint)",

@@ -89,7 +89,7 @@ struct RedactCommand: AsyncParsableCommand {
         let handler = CommandHandler(log: log, clock: SystemClock()) {
             try await log.redact($0, replacements: replacements)
         }
-        var sender = try home.sender()
+        var sender = try await home.sender()
         sender.reason = reason
         _ = try handler.preview(command, by: sender)
         try proving.prepare()
@@ -120,7 +120,7 @@ struct RedactCommand: AsyncParsableCommand {
         try await home.catchUp()
         let targets = try targets(in: home)
         try GoingWords.refuse(["--basis": basis, "--reason": reason], quoting: targets.flatMap { $0.texts.values })
-        var sender = try home.sender()
+        var sender = try await home.sender()
         sender.reason = reason
         _ = try await home.requests(
             RedactRecords(targets: targets.map(\.command), basis: basis),

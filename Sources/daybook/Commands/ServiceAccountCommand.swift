@@ -98,7 +98,7 @@ struct ServiceAccountCommand: AsyncParsableCommand {
                 overlapHours: overlap
             )
             let door = try await home.door().doorkeeper
-            let (key, issued) = try await door.issueServiceKey(command, by: try home.sender(write))
+            let (key, issued) = try await door.issueServiceKey(command, by: try await home.sender(write))
             await home.follow()
             if let out { try ProofFiles.create(Array((key + "\n").utf8), at: out) }
             home.printer.show(

@@ -121,7 +121,7 @@ struct SnapshotCommand: AsyncParsableCommand {
                     Self.json([], earlier.appended?.first)
                 )
             }
-            var sender = try home.sender(write)
+            var sender = try await home.sender(write)
             if dryRun, sender.reason == nil { sender.reason = "dry run" }
             let decided = try home.handler.preview(command, by: sender, isDryRun: dryRun)
             let lines =

@@ -80,7 +80,7 @@ struct UserCommand: AsyncParsableCommand {
         var role: Role
 
         func run(in home: OpenHome) async throws {
-            let sender = try home.sender(write)
+            let sender = try await home.sender(write)
             try await UserCommand.act(target, home, write, "\(role.rawValue) now") { id in
                 try await home.door().doorkeeper.approve(id, as: role, by: sender)
             }
@@ -96,7 +96,7 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
 
         func run(in home: OpenHome) async throws {
-            let sender = try home.sender(write)
+            let sender = try await home.sender(write)
             try await UserCommand.act(target, home, write, "turned away") { id in
                 try await home.door().doorkeeper.reject(id, by: sender)
             }
@@ -125,7 +125,7 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
 
         func run(in home: OpenHome) async throws {
-            let sender = try home.sender(write)
+            let sender = try await home.sender(write)
             try await UserCommand.act(target, home, write, "kept out") { id in
                 try await home.door().doorkeeper.disable(id, by: sender)
             }
@@ -169,7 +169,7 @@ struct UserCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let door = try await home.door().doorkeeper
             let id = try target.id(in: home)
-            let code = try await door.issueCode(for: id, .passwordReset, by: try home.sender(write))
+            let code = try await door.issueCode(for: id, .passwordReset, by: try await home.sender(write))
             await home.follow()
             home.printer.show(
                 "code for \(home.name(of: id.text)): \(code.text)\nIt is shown once; hand it over by another way.",
@@ -187,7 +187,7 @@ struct UserCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let door = try await home.door().doorkeeper
-            let code = try await door.issueCode(for: UUID(), .firstAdmin, by: try home.sender())
+            let code = try await door.issueCode(for: UUID(), .firstAdmin, by: try await home.sender())
             await home.follow()
             home.printer.show("first administrator's one-time code: \(code.text)", ["code": .string(code.text)])
         }

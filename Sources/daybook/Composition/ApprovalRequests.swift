@@ -57,6 +57,6 @@ extension OpenHome {
         _ options: ApprovalOptions,
         _ write: WriteOptions
     ) async throws -> Bool {
-        try await requests(command, options, by: try sender(write), key: write.idempotencyKey)
+        try await requests(command, options, by: try await sender(write), key: write.idempotencyKey)
     }
 }

@@ -28,8 +28,8 @@ final class OpenHome: Sendable {
     private let jobSender: Sender?
     let printer: Printer
 
-    /// The door in every envelope: how the actor was known, and that no server stood between.
-    static let auth = "local-uid/cli"
+    /// The door in the envelope of what this process appends itself.
+    func door() async -> String { await LocalServer(folders).door() }
 
     private init(
         _ folders: HomeFolders,
@@ -190,18 +190,18 @@ final class OpenHome: Sendable {
     /// Who sends, with the envelope's other facts.
     ///
     /// Throws while the key of the names cannot be read: nobody then acts as a known person.
-    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) throws -> Sender {
+    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) async throws -> Sender {
         if let fault = people.keyFault() { throw fault }
         if var sender = jobSender {
             sender.meaning = meaning
             return sender
         }
-        return Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
+        return Sender(actor: actor.id, auth: await door(), reason: write?.statedReason, meaning: meaning)
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
     func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) async throws -> CommandOutcome? {
-        let outcome = try handler.earlier(asked, by: try sender(write), idempotencyKey: write.idempotencyKey)
+        let outcome = try handler.earlier(asked, by: try await sender(write), idempotencyKey: write.idempotencyKey)
         if let appended = outcome?.appended { await prove(appended, write.proving) }
         return outcome
     }
@@ -230,13 +230,25 @@ final class OpenHome: Sendable {
         asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
         try write?.proving.prepare()
-        let outcome = try await handler.handle(
-            command,
-            by: try sender(write, meaning: meaning),
-            expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
-            idempotencyKey: write?.idempotencyKey,
-            asAsked: asAsked
-        )
+        let sender = try await sender(write, meaning: meaning)
+        let expected = try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators }
+        let outcome: CommandOutcome
+        // A job's own process works for the server already.
+        if jobSender == nil, let requested = command as? any RequestedCommand, let server = await LocalServer(folders).taking(write) {
+            var envelope = CommandsOverHTTP.Envelope(reason: sender.reason, meaning: meaning, expecting: expected)
+            envelope.idempotencyKey = write?.idempotencyKey
+            envelope.actor = actor.id.text
+            envelope.asAsked = asAsked
+            outcome = try await server.send(requested, envelope)
+        } else {
+            outcome = try await handler.handle(
+                command,
+                by: sender,
+                expecting: expected,
+                idempotencyKey: write?.idempotencyKey,
+                asAsked: asAsked
+            )
+        }
         if let appended = outcome.appended { await prove(appended, write?.proving) }
         return outcome
     }

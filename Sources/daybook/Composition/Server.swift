@@ -25,8 +25,8 @@ struct Server {
     func run() async throws {
         let folders = global.folders
         try OpenHome.requireHome(folders)
-        guard let lock = try FileLock.take("\(folders.data)/server.lock") else {
-            let owner = FileLock.owner(of: "\(folders.data)/server.lock").map { " (process \($0))" } ?? ""
+        guard let lock = try FileLock.take(folders.serverLock) else {
+            let owner = FileLock.owner(of: folders.serverLock).map { " (process \($0))" } ?? ""
             throw Failure(
                 "server.running",
                 "another server serves this home\(owner)",
