@@ -30,7 +30,7 @@ struct ClockCommand: AsyncParsableCommand {
             let result = try await home.writing.acceptClock(
                 reason: reason,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: await home.door(), reason: reason)
+                metadata: EventMetadata(auth: await home.auth(), reason: reason)
             )
             await home.prove(result, write.proving)
             await home.follow()

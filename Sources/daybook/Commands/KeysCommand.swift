@@ -175,7 +175,7 @@ struct KeysCommand: AsyncParsableCommand {
             let result = try await home.log.rotateKey(
                 lost: lost,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: await home.door(), reason: reason)
+                metadata: EventMetadata(auth: await home.auth(), reason: reason)
             )
             await home.follow()
             let key = home.log.identity.verifierKey

@@ -190,7 +190,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
                 name,
                 position: position,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: await home.door(), reason: reason)
+                metadata: EventMetadata(auth: await home.auth(), reason: reason)
             )
             home.printer.show(
                 "\(name) passed over \(position) and stands at \(state.checkpoint)",

@@ -27,7 +27,7 @@ final class OpenHome: Sendable {
     let printer: Printer
 
     /// The door in the envelope of what this process appends itself.
-    func door() async -> String { await LocalServer(folders).door() }
+    func auth() async -> String { await LocalServer(folders).auth() }
 
     private init(
         _ folders: HomeFolders,
@@ -187,7 +187,7 @@ final class OpenHome: Sendable {
     /// Throws while the key of the names cannot be read: nobody then acts as a known person.
     func sender(_ write: WriteOptions? = nil, meaning: String? = nil) async throws -> Sender {
         if let fault = people.keyFault() { throw fault }
-        return Sender(actor: actor.id, auth: await door(), reason: write?.statedReason, meaning: meaning)
+        return Sender(actor: actor.id, auth: await auth(), reason: write?.statedReason, meaning: meaning)
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
