@@ -181,7 +181,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
-                auth: await home.door(),
+                auth: await home.auth(),
                 reason: write.reason,
                 now: Timestamp(microseconds: 0)
             )
@@ -191,7 +191,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
                 name,
                 position: position,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: await home.door(), reason: reason)
+                metadata: EventMetadata(auth: await home.auth(), reason: reason)
             )
             home.printer.show(
                 "\(name) passed over \(position) and stands at \(state.checkpoint)",

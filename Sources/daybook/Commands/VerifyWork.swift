@@ -168,7 +168,7 @@ struct VerifyWork: Sendable {
             let actor = try Actors(people: people, log: log).known(named: command.global.actor)
             return try await log.acceptRollback(
                 actor: actor?.id ?? .system,
-                metadata: EventMetadata(auth: await LocalServer(folders).door(), reason: command.reason)
+                metadata: EventMetadata(auth: await LocalServer(folders).auth(), reason: command.reason)
             )
         }
         let (position, identity) = (result.first, log.identity)

@@ -18,7 +18,7 @@ struct LocalServer: Sendable {
     /// The door in the envelope of what this process appends itself: past a running server that is an administrator's console work.
     ///
     /// Every call looks anew: a server may have started or ended since.
-    func door() async -> String { await isRunning() ? "local-uid/console" : "local-uid/cli" }
+    func auth() async -> String { await isRunning() ? "local-uid/console" : "local-uid/cli" }
 
     /// Where a command of the catalogue goes: the running server, or nil where none runs and for `--console`.
     func taking(_ write: WriteOptions?) async -> CommandsOverHTTP? {

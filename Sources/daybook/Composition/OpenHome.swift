@@ -29,7 +29,7 @@ final class OpenHome: Sendable {
     let printer: Printer
 
     /// The door in the envelope of what this process appends itself.
-    func door() async -> String { await LocalServer(folders).door() }
+    func auth() async -> String { await LocalServer(folders).auth() }
 
     private init(
         _ folders: HomeFolders,
@@ -196,7 +196,7 @@ final class OpenHome: Sendable {
             sender.meaning = meaning
             return sender
         }
-        return Sender(actor: actor.id, auth: await door(), reason: write?.statedReason, meaning: meaning)
+        return Sender(actor: actor.id, auth: await auth(), reason: write?.statedReason, meaning: meaning)
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
