@@ -19,11 +19,11 @@ struct ComplianceTests {
         expectNone(CompliancePage.silent(page))
     }
 
-    @Test("A made-up name is found, and so are another target, another suite, a loose quote and a line that says nothing")
+    @Test("A made-up name is found, and so are another target or suite, and a line that says nothing")
     func controls() {
         let suite = SourceText(
             path: "Tests/ProofsTests/SampleTests.swift",
-            text: "struct SampleTests {\n    @Test(\n        \"It is so\",\n        arguments: [1]\n    )\n    func a() {}\n}"
+            text: "struct SampleTests {\n@Test(\n    \"It is so\",\n    arguments: [1]\n)\nfunc a() {}\n}"
         )
         func page(_ cell: String) -> SourceText {
             SourceText(path: Self.path, text: "| clause | shown by |\n|---|---|\n| (a) | \(cell) |")

@@ -525,3 +525,30 @@ CREATE INDEX change_reviews_by_position ON change_reviews (position);
 -- 0026-audit_trail.sql
 -- Writes past a running service: few, and looked for each time somebody asks what is open.
 CREATE INDEX audit_trail_by_console ON audit_trail (position) WHERE substr(auth, -8) = '/console';
+
+-- 0027-jobs.sql
+-- The long works that somebody asked for; what they made and logged are files beside, progress is no event.
+CREATE TABLE jobs (
+    job TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
+    requested_position INTEGER NOT NULL,
+    requested_at TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    reason TEXT,
+    retry_of TEXT,
+    started_at TEXT,
+    ended_at TEXT,
+    cancelled_by TEXT,
+    cancel_reason TEXT,
+    problem TEXT,
+    message TEXT,
+    result TEXT,
+    duration_ms INTEGER,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX jobs_by_request ON jobs (requested_position);
+CREATE INDEX jobs_by_position ON jobs (position);
+CREATE INDEX jobs_open ON jobs (requested_position) WHERE status IN ('queued', 'running');
