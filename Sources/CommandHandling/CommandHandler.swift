@@ -219,8 +219,11 @@ package struct CommandHandler: Sendable {
 
     private func load<Sent: Command>(_ command: Sent) throws -> (state: Sent.State, versions: [StreamName: UInt64]) {
         let first = try command.streams(Sent.State()).map(Self.name)
-        let earlier: FoldedStates.Fold<Sent.State>? = folds?.take(first)
-        let fold = try earlier.flatMap { try $0.continued(in: log, for: command) } ?? read(command)
+        if var fold: FoldedStates.Fold<Sent.State> = folds?.take(first), try fold.advance(in: log, for: command) {
+            folds?.keep(fold, for: first)
+            return (fold.state, fold.versions)
+        }
+        let fold = try read(command)
         folds?.keep(fold, for: first)
         return (fold.state, fold.versions)
     }

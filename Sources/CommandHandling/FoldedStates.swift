@@ -15,21 +15,21 @@ package final class FoldedStates: Sendable {
         /// How many events it took.
         var events: Int
 
-        /// The state with everything appended since; nil where the command asks for other streams by now.
-        func continued<Sent: Command>(in log: any EventLog, for command: Sent) throws -> Fold?
+        /// Takes everything appended since; false where the command asks for other streams by now.
+        ///
+        /// Changes the state in place: a copy of a long history would cost more than the few events.
+        mutating func advance<Sent: Command>(in log: any EventLog, for command: Sent) throws -> Bool
         where Sent.State == State {
-            var fold = self
             var news: [HistoricEvent] = []
             for (stream, version) in versions where try log.version(of: stream) > version {
-                let events = try log.events(in: stream, from: version + 1, limit: .max)
-                fold.versions[stream] = events.last?.streamVersion ?? version
-                news += try events.map(CommandHandler.historic)
+                let recent = try log.events(in: stream, from: version + 1, limit: .max)
+                versions[stream] = recent.last?.streamVersion ?? version
+                news += try recent.map(CommandHandler.historic)
             }
             news.sort { $0.position < $1.position }
-            for event in news { fold.state.apply(event) }
-            fold.events += news.count
-            let wanted = Set(try command.streams(fold.state).map(CommandHandler.name))
-            return wanted == Set(versions.keys) ? fold : nil
+            for event in news { state.apply(event) }
+            events += news.count
+            return Set(try command.streams(state).map(CommandHandler.name)) == Set(versions.keys)
         }
     }
 

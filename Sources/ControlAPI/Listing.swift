@@ -87,8 +87,12 @@ struct Listing<Row: ReadModelRow>: Sendable {
                 ),
                 Reading.minimum,
             ] + (takesMoment ? [Reading.at] : []),
-            answers: [AnswerRule(200, "A page; as CSV or JSON Lines every row.", shape)],
-            problems: ["busy", "storage"] + (takesMoment ? ["rejected.invalid", "rejected.unknown"] : [])
+            answers: [
+                AnswerRule(200, "A page; as CSV or JSON Lines every row.", shape),
+                AnswerRule(200, "", .string(max: 1 << 30), mediaType: "text/csv"),
+                AnswerRule(200, "", .string(max: 1 << 30), mediaType: "application/x-ndjson"),
+            ],
+            problems: ["rejected.invalid", "busy", "storage"] + (takesMoment ? ["rejected.unknown"] : [])
         ) { call in
             try await listing.answer(call)
         }

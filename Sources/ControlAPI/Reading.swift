@@ -60,6 +60,14 @@ struct Reading: Sendable {
             return .past(try await home.projector.readModels(asOf: checkpoint))
         }
         if let position = call.query["min_position"].flatMap({ Position($0) }) {
+            let head = try home.log.head().size
+            guard position < head else {
+                throw Problem(
+                    ControlProblems.invalid,
+                    "Position \(position) is not in the log, which has \(head) events.",
+                    facts: ["field": "min_position"]
+                )
+            }
             try await home.registry.wait(for: position)
         }
         return .now(home.registry)

@@ -35,7 +35,7 @@ extension Route {
                     ])
                 )
             ],
-            problems: ["rejected.unknown", "busy", "storage"] + (takesMoment ? ["rejected.invalid"] : [])
+            problems: ["rejected.invalid", "rejected.unknown", "busy", "storage"]
         ) { call in
             let reading = Reading(home: home)
             let source = try await reading.source(of: call)

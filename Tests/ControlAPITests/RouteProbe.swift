@@ -56,7 +56,7 @@ struct RouteProbe {
         case .array: .array([])
         case .map: .object([:])
         case .any: .object(["ef_search": 256])
-        case .object(let members):
+        case .object(let members), .extensible(let members):
             .object(
                 Dictionary(
                     uniqueKeysWithValues: members.filter { !$0.isOptional || $0.name == "reason" }.map {

@@ -23,7 +23,12 @@ struct CommandCatalogTests {
             #expect(Set(type.fields.map(\.name)).count == type.fields.count, "\(type.name)")
         }
         let signed = all.filter { $0.isSigned }.map { $0.name }
-        #expect(Set(signed) == ["activate-model", "roll-back-model", "restore-moment", "answer-approval"])
+        #expect(
+            Set(signed) == [
+                "activate-model", "roll-back-model", "restore-moment", "answer-approval", "undo-config-change",
+                "set-approval-rule",
+            ]
+        )
         let readers: Set<Permission> = [.ownAccount, .read]
         #expect(all.allSatisfy { !readers.contains($0.permission) })
     }

@@ -99,7 +99,7 @@ struct JobRoutes: Sendable {
             details:
                 "Whoever asked for it may, and whoever may maintain. It counts as cancelled from this event on; its process is "
                 + "ended and what it made is removed. An export that it had already recorded stays recorded.",
-            access: .requires(.read),
+            access: .requires(.export),
             path: [Self.job],
             body: [Writing.reason]
         ) { call in
@@ -120,7 +120,7 @@ struct JobRoutes: Sendable {
             "/api/v1/jobs/{job}/retry",
             "Do an ended job again, with the same parameters",
             details: "It becomes a job of its own that names the old one. Needs what starting that kind needs.",
-            access: .requires(.read),
+            access: .requires(.export),
             path: [Self.job],
             headers: Writing.headers,
             body: .json(.object([Writing.reason])),

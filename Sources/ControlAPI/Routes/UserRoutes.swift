@@ -71,7 +71,7 @@ struct UserRoutes: Sendable {
                     ])
                 )
             ],
-            problems: ["busy", "storage"]
+            problems: ["rejected.invalid", "busy", "storage"]
         ) { call in
             let source = try await Reading(home: home).source(of: call)
             let rows = try await source.read { try Users.page($0, status: "pending", limit: 1_000) }.rows

@@ -83,12 +83,14 @@ package struct OpenAPI: Sendable {
 
     private func responses(_ route: Route) -> JSONValue {
         var byStatus: [String: JSONValue] = [:]
-        for answer in route.answers {
-            var members: [String: JSONValue] = ["description": .string(answer.summary)]
-            if let schema = answer.schema {
-                members["content"] = .object([answer.mediaType: ["schema": schema.reference]])
+        for (status, answers) in Dictionary(grouping: route.answers, by: \.status) {
+            var members: [String: JSONValue] = ["description": .string(answers.map(\.summary).joined(separator: " "))]
+            var content: [String: JSONValue] = [:]
+            for answer in answers {
+                if let schema = answer.schema { content[answer.mediaType] = ["schema": schema.reference] }
             }
-            byStatus["\(answer.status)"] = .object(members)
+            if !content.isEmpty { members["content"] = .object(content) }
+            byStatus["\(status)"] = .object(members)
         }
         let kinds = Set(route.problems + route.commonProblems).map { catalogue.kind($0) }
         for (status, kinds) in Dictionary(grouping: kinds, by: \.status) {
@@ -170,11 +172,12 @@ extension Schema {
             return ["type": "object", "additionalProperties": schema.reference, "maxProperties": .integer(most)]
         case .oneOf(let schemas): return ["anyOf": .array(schemas.map(\.reference))]
         case .any: return true
-        case .object(let known): return Self.object(known)
+        case .object(let known): return Self.object(known, isExtensible: false)
+        case .extensible(let known): return Self.object(known, isExtensible: true)
         }
     }
 
-    private static func object(_ known: [Member]) -> JSONValue {
+    private static func object(_ known: [Member], isExtensible: Bool) -> JSONValue {
         var properties: [String: JSONValue] = [:]
         for member in known {
             guard case .object(var members) = member.schema.reference else {
@@ -185,7 +188,7 @@ extension Schema {
             properties[member.name] = .object(members)
         }
         var members: [String: JSONValue] = [
-            "type": "object", "properties": .object(properties), "additionalProperties": false,
+            "type": "object", "properties": .object(properties), "additionalProperties": .bool(isExtensible),
         ]
         let required = known.filter { !$0.isOptional }.map { JSONValue.string($0.name) }
         if !required.isEmpty { members["required"] = .array(required) }
@@ -200,7 +203,7 @@ extension Schema {
             schema.collect(&named)
         case .array(let schema, _), .map(let schema, _): schema.collect(&named)
         case .oneOf(let schemas): for schema in schemas { schema.collect(&named) }
-        case .object(let known): for member in known { member.schema.collect(&named) }
+        case .object(let known), .extensible(let known): for member in known { member.schema.collect(&named) }
         default: break
         }
     }

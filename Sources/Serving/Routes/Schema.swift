@@ -16,6 +16,8 @@ package indirect enum Schema: Sendable, Equatable {
     case array(Schema, max: Int)
     /// An object of these members and no other.
     case object([Member])
+    /// An object of these members, and of further ones by the kind of thing; for what the service says, never for what it takes.
+    case extensible([Member])
     /// An object whose keys are data: at most so many members, each of one shape.
     case map(Schema, max: Int)
     /// The first shape that fits.
@@ -59,7 +61,7 @@ package indirect enum Schema: Sendable, Equatable {
     /// The body of every problem.
     package static let problem = Schema.named(
         "Problem",
-        .object([
+        .extensible([
             Member("type", .string(max: 100, format: "uri"), "urn:daybook: and the code of the catalogue."),
             Member("title", .string(max: 200), "The same line for each problem of this type."),
             Member("status", .integer(400...599), "The HTTP status again."),
@@ -110,6 +112,9 @@ extension Schema {
                 schema.check(member, at: "\(pointer)/\(Self.escaped(key))", &found)
             }
         case (.object(let known), .object(let members)): checkMembers(known, members, at: pointer, &found)
+        case (.extensible(let known), .object(let members)):
+            let names = Set(known.map(\.name))
+            checkMembers(known, members.filter { names.contains($0.key) }, at: pointer, &found)
         case (.oneOf(let schemas), _):
             if !schemas.contains(where: { $0.violations(of: value).isEmpty }) {
                 say("fits none of the shapes it may have")
@@ -167,7 +172,7 @@ extension Schema {
         case .boolean: "true or false"
         case .null: "null"
         case .array: "a list"
-        case .object, .map: "an object"
+        case .object, .extensible, .map: "an object"
         case .oneOf, .any: "what it may be"
         case .named(_, let schema): schema.kind
         }

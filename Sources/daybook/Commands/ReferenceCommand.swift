@@ -8,7 +8,8 @@ import Projecting
 struct ReferenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reference",
-        abstract: "Write the reference pages from the program itself: events, SQL bindings, schema, settings, commands, OpenAPI."
+        abstract:
+            "Write the reference pages from the program itself: events, SQL bindings, schema, settings, commands, OpenAPI."
     )
     @OptionGroup var global: GlobalOptions
     @Option(name: .long, help: ArgumentHelp("The folder to write to.", valueName: "dir"))

@@ -234,7 +234,9 @@ final class OpenHome: Sendable {
         let expected = try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators }
         let outcome: CommandOutcome
         // A job's own process works for the server already.
-        if jobSender == nil, let requested = command as? any RequestedCommand, let server = await LocalServer(folders).taking(write) {
+        if jobSender == nil, let requested = command as? any RequestedCommand,
+            let server = await LocalServer(folders).taking(write)
+        {
             var envelope = CommandsOverHTTP.Envelope(reason: sender.reason, meaning: meaning, expecting: expected)
             envelope.idempotencyKey = write?.idempotencyKey
             envelope.actor = actor.id.text
@@ -382,27 +384,4 @@ final class OpenHome: Sendable {
 
     /// The checkpoint of a moment that may be left out.
     func checkpoint(_ text: String?) throws -> Position? { try text.map { try moments().checkpoint($0) } }
-}
-
-/// A command that works in an open home.
-protocol HomeCommand: AsyncParsableCommand {
-    var global: GlobalOptions { get }
-    /// Does the work; the home is opened before and closed after.
-    func run(in home: OpenHome) async throws
-}
-
-extension HomeCommand {
-    func run() async throws { try await runInHome() }
-
-    /// Opens the home, does the work, and closes the home again.
-    func runInHome() async throws {
-        let home = try await OpenHome.open(global)
-        do {
-            try await run(in: home)
-        } catch {
-            await home.close()
-            throw error
-        }
-        await home.close()
-    }
 }

@@ -200,10 +200,11 @@ struct Server {
                 status: ExitStatus.configuration
             )
         }
+        let clock = SystemClock()
         return Logger(label: "daybook") { _ in
             JSONLinesLog(
                 level: level,
-                moment: { Timestamp(microseconds: SystemClock().reading().wall).description },
+                moment: { Timestamp(microseconds: clock.reading().wall).description },
                 sink: { StandardStream.error.write(bytes: $0) }
             )
         }
@@ -235,7 +236,11 @@ private struct ProjectingService: Service {
         try await cancelWhenGracefulShutdown {
             try await home.projector.run { reached in
                 registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
-                try await home.endTemporaryChanges()
+                let now = Timestamp(microseconds: home.handler.clock.reading().wall).description
+                let isDue = try await registry.read { db in
+                    try !TemporaryChanges.due(db, now: now).isEmpty || !ProjectionStates.parked(db).isEmpty
+                }
+                if isDue { try await home.endTemporaryChanges() }
             }
         }
     }
