@@ -164,7 +164,8 @@ let package = Package(
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
                 "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
-                "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio, nioHTTP1, nioPosix,
+                "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio, nioHTTP1,
+                nioPosix,
                 nioSSL, signals,
             ],
             swiftSettings: strict
