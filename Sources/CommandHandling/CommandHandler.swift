@@ -98,6 +98,21 @@ package struct CommandHandler: Sendable {
     ) async throws -> CommandOutcome {
         let key = try idempotencyKey.map { Self.key($0, of: try asAsked ?? command.canonicalBytes()) }
         if let key, let earlier = try earlier(key, by: sender) { return earlier }
+        guard let folds, let first = try command.streams(Sent.State()).first.map(Self.name) else {
+            return try await race(command, by: sender, expecting: expecting, key: key)
+        }
+        await folds.enter(first)
+        defer { folds.leave(first) }
+        return try await race(command, by: sender, expecting: expecting, key: key)
+    }
+
+    /// Decides and appends until nobody else was faster.
+    private func race<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        expecting: [String: UInt64],
+        key: IdempotencyKey?
+    ) async throws -> CommandOutcome {
         for _ in 0..<Self.attempts {
             let (decided, versions) = try decide(command, by: sender, expecting: expecting)
             guard !decided.isEmpty else { return CommandOutcome(appended: nil, decided: []) }

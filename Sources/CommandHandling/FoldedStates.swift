@@ -33,6 +33,41 @@ package final class FoldedStates: Sendable {
         }
     }
 
+    /// Commands of one stream wait for each other, first come, first served: deciding side by side would have all but one of them
+    /// decide again after each append.
+    private struct Turns {
+        /// Who waits for a stream that somebody has; nobody has one that is not here.
+        var waiting: [StreamName: [CheckedContinuation<Void, Never>]] = [:]
+    }
+
+    private let turns = Mutex(Turns())
+
+    /// Returns when nobody else decides on the stream; ``leave(_:)`` hands it on.
+    func enter(_ stream: StreamName) async {
+        await withCheckedContinuation { continuation in
+            let isFree = turns.withLock { turns in
+                guard turns.waiting[stream] == nil else {
+                    turns.waiting[stream]?.append(continuation)
+                    return false
+                }
+                turns.waiting[stream] = []
+                return true
+            }
+            if isFree { continuation.resume() }
+        }
+    }
+
+    func leave(_ stream: StreamName) {
+        let next = turns.withLock { turns -> CheckedContinuation<Void, Never>? in
+            guard turns.waiting[stream]?.isEmpty == false else {
+                turns.waiting[stream] = nil
+                return nil
+            }
+            return turns.waiting[stream]?.removeFirst()
+        }
+        next?.resume()
+    }
+
     private struct Key: Hashable {
         let state: ObjectIdentifier
         let streams: [StreamName]

@@ -13,7 +13,7 @@ struct JobDocument: Sendable {
 
     /// The shape of ``json(_:)``.
     static let shape = Schema.named(
-        "Job",
+        "JobDetail",
         .object([
             Schema.Member("job", .uuid, "Its identifier."),
             Schema.Member("kind", .choice(JobKind.texts), "What the work is."),

@@ -225,7 +225,7 @@ struct ModelFileRoutes: Sendable {
                     ])
                 )
             ],
-            problems: ["rejected.unknown", "model.altered", "storage"]
+            problems: ["rejected.invalid", "rejected.unknown", "model.altered", "storage"]
         ) { call in
             let (store, version) = (home.models, call.path["version"] ?? "")
             return try await home.blocking {
@@ -261,7 +261,7 @@ struct ModelFileRoutes: Sendable {
                 AnswerRule(206, "The part of it that Range asks for.", nil, mediaType: "application/octet-stream"),
                 AnswerRule(304, "It is still that file.", nil),
             ],
-            problems: ["rejected.unknown", "model.altered", "range", "storage"]
+            problems: ["rejected.invalid", "rejected.unknown", "model.altered", "range", "storage"]
         ) { call in
             let (store, version, name) = (home.models, call.path["version"] ?? "", call.path["name"] ?? "")
             guard let file = try await home.blocking({ try store.file(name, of: version) }) else {

@@ -199,7 +199,10 @@ extension Schema {
     func collect(_ named: inout [String: JSONValue]) {
         switch self {
         case .named(let name, let schema):
-            guard named.updateValue(definition, forKey: name) == nil else { return }
+            if let earlier = named.updateValue(definition, forKey: name) {
+                precondition(earlier == definition, "the name \(name) stands for one shape")
+                return
+            }
             schema.collect(&named)
         case .array(let schema, _), .map(let schema, _): schema.collect(&named)
         case .oneOf(let schemas): for schema in schemas { schema.collect(&named) }

@@ -92,7 +92,9 @@ struct CommandsOverHTTP: Sendable {
 
     /// The outcome that an answer tells of.
     static func outcome(of answer: JSONValue) throws -> CommandOutcome {
-        let decided = try (answer["events"]?.elements ?? []).map { item in
+        // A repetition decides nothing, with a server as without one; what the first one recorded is not said twice.
+        let isRepeat = answer["repeated"] == .bool(true)
+        let decided = try (isRepeat ? [] : answer["events"]?.elements ?? []).map { item in
             guard let type = item["type"]?.text, let stream = item["stream"]?.text, let data = item["data"],
                 let schema = EventCatalog.schemas[type]
             else { throw strange("an event that this program does not know") }
@@ -105,7 +107,7 @@ struct CommandsOverHTTP: Sendable {
             first: Position(first),
             count: end - first,
             recordedAt: recordedAt.microseconds,
-            isRepeat: answer["repeated"] == .bool(true)
+            isRepeat: isRepeat
         )
         return CommandOutcome(appended: appended, decided: decided)
     }

@@ -34,6 +34,12 @@ final class ServedHome: Sendable {
         }
     }
 
+    /// Where it listens for TCP.
+    var url: String {
+        let line = server.text.split(separator: "\n").first.map(String.init) ?? ""
+        return (try? JSONReader.plain(line))?["url"]?.text ?? ""
+    }
+
     /// Sends one request over the local socket.
     func send(_ method: String, _ path: String, _ json: JSONValue? = nil) async throws -> Received {
         let socket = "\(home.path)/data/daybook.sock"
