@@ -100,7 +100,7 @@ struct ServiceAccountCommand: AsyncParsableCommand {
             let door = try await home.door().doorkeeper
             let (key, issued) = try await door.issueServiceKey(command, by: try await home.sender(write))
             await home.follow()
-            if let out { try ProofFiles.create(Array((key + "\n").utf8), at: out) }
+            if let out { try ProofFiles.create(Array((key + "\n").utf8), at: out, isSecret: true) }
             home.printer.show(
                 "key \(issued.keyId), good until \(Words.instant(issued.expiresAt.description))\n\(out ?? key)",
                 [
