@@ -11,6 +11,7 @@ help: ## Show this list
 
 setup: ## Install what the build needs (scripts/apt-packages.txt)
 	@scripts/setup.sh
+	@scripts/vendor-web.py || echo "setup: going on without the pages of /docs"
 
 run: setup ## Show Daybook once through; MODELS=DIR takes other model folders, HOME_DIR=DIR keeps the home
 	@swift build --product daybook

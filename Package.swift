@@ -16,7 +16,24 @@ let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swif
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdHTTP2: Target.Dependency = .product(name: "HummingbirdHTTP2", package: "hummingbird")
+let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 
 func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
@@ -43,9 +60,21 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        // Named only to hold its version: Hummingbird brings it in.
+        .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
     ],
     targets: [
         // The ground: C shims, bytes and files. Knows nothing of events.
@@ -86,7 +115,46 @@ let package = Package(
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
-        library("Accounts", ["DurableFiles", grdb, crypto]),
+        // Models on their way in: what needs the log and the home's models/ together, and in which order.
+        library(
+            "ModelIntake",
+            [
+                "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles",
+                crypto,
+            ]
+        ),
+        library(
+            "Accounts",
+            ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", crypto, grdb, jwt],
+            resources: [.copy("Resources")]
+        ),
+        // Coming in: what needs the log and data/state.db together, and in which order.
+        library(
+            "SignIn",
+            ["Accounts", "CommandHandling", "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles"]
+        ),
+
+        // HTTP without a domain: TLS, limits, deadlines, routes, problems, settings.
+        library(
+            "Serving",
+            [
+                "CPOSIX", "CanonicalJSON", "DurableFiles", asn1, configuration, crypto, httpTypes, hummingbird,
+                hummingbirdCore, hummingbirdHTTP2, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes, nioSSL, nioTLS,
+                x509,
+                yams,
+            ],
+            resources: [.copy("Resources")]
+        ),
+
+        // The HTTP API of one home: its routes over commands and read models.
+        library(
+            "ControlAPI",
+            [
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
+                "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving",
+                "SignIn", grdb,
+            ]
+        ),
 
         // A home in one file, and its keys in another.
         library("Backups", ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", crypto]),
@@ -94,10 +162,11 @@ let package = Package(
         .executableTarget(
             name: "daybook",
             dependencies: [
-                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
-                "Exporting",
-                "ModelFolders",
-                "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, logging,
+                "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
+                "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
+                "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio, nioHTTP1,
+                nioPosix,
+                nioSSL, signals,
             ],
             swiftSettings: strict
         ),
@@ -106,8 +175,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "Backups", "CPOSIX", "CanonicalJSON", "EventStore", "Exporting", "Projecting", "Proofs", "ReadModels",
-                "RoutingDomain", arguments, crypto, grdb,
+                "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "EventStore", "Exporting", "Projecting",
+                "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, hummingbird, nio,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -157,7 +226,33 @@ let package = Package(
             ]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
-        tests("Accounts", ["EventStoreTesting", "DurableFiles", grdb]),
+        tests(
+            "Accounts",
+            [
+                "CanonicalJSON", "DurableFiles", "EventStoreTesting", "RoutingDomain", crypto, grdb,
+            ]
+        ),
+        tests(
+            "SignIn",
+            [
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
+                "RoutingDomain",
+            ]
+        ),
+        tests(
+            "Serving",
+            [
+                "CanonicalJSON", "DurableFiles", "EventStoreTesting", asn1, httpTypes, hummingbird, hummingbirdTesting,
+                lifecycle, logging, nio, x509,
+            ]
+        ),
+        tests(
+            "ControlAPI",
+            [
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
+                "ModelIntake", "Projecting", "RoutingDomain", "Serving", "SignIn", crypto, lifecycle, logging,
+            ]
+        ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),
         .testTarget(
             name: "EndToEndTests",

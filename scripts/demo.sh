@@ -89,6 +89,10 @@ else
     echo "no python3 here: take the bundle and the card to a machine that has it"
 fi
 
+# The server: goes on until Ctrl-C where a person watches; otherwise it answers once and is stopped.
+watched=yes
+if [[ -n ${CI:-} || ! -t 0 || ! -t 1 ]]; then watched=""; fi
+
 cat <<END
 
 == Where everything lies (home: $home)
@@ -99,4 +103,29 @@ cat <<END
   logbook and its checksum     $home/logbook.md, $home/logbook.md.sha256
   for an auditor               $home/audit.tar, $home/auditor-card.txt; report.html in the bundle opens by a double click
   look around                  DAYBOOK_HOME=$home $program status
+
+== The same home over HTTPS (README, "Over HTTP", goes on from here)
 END
+if [[ -n $watched ]]; then
+    printf '\n$ daybook serve      # until Ctrl-C; PORT=N make run takes another port\n'
+    exec "$program" serve ${PORT:+--port "$PORT"} 2>"$home/logs/serve.jsonl"
+fi
+printf '\n$ daybook serve --port 0\n'
+"$program" serve --port 0 --json >"$home/serve.json" 2>"$home/logs/serve.jsonl" &
+server="$!"
+trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
+for _ in $(seq 300); do
+    if [[ -s $home/serve.json ]]; then break; fi
+    kill -0 "$server" 2>/dev/null || fail "the server ended" "see $home/logs/serve.jsonl" 69
+    read -rt 0.1 <> <(:) || true
+done
+[[ -s $home/serve.json ]] || fail "the server does not answer" "see $home/logs/serve.jsonl" 69
+cat "$home/serve.json"
+if command -v curl >/dev/null; then
+    url="$(sed 's/.*"url":"\([^"]*\)".*/\1/' "$home/serve.json")"
+    printf '\n$ curl -k %s/api/v1/auth/me\n' "$url"
+    curl -sSk "$url/api/v1/auth/me"
+fi
+echo
+echo "no terminal: the server is stopped again; \`make run\` in one goes on serving"
+

@@ -8,7 +8,7 @@ internal import GRDB
 // 3. the database is written anew (VACUUM), the superseded key is overwritten and removed, its mark deleted
 // What is left of step 3 stands in the file itself and is done at the next opening.
 extension People {
-    private static let shape = 2
+    private static let shape = 3
 
     /// Makes or migrates the tables, and finishes what a crash left.
     func prepare() throws(PeopleFault) {
@@ -42,7 +42,7 @@ extension People {
     private static let wanted = Result<[String], PeopleFault> { () throws(PeopleFault) in
         do {
             return try DatabaseQueue().write { database in
-                try database.execute(sql: tables)
+                try database.execute(sql: tables + credentialTables)
                 return try definitions(database)
             }
         } catch {
@@ -57,12 +57,16 @@ extension People {
 
     private func makeTables() throws(PeopleFault) {
         try writing { database in
-            guard try Int.fetchOne(database, sql: "PRAGMA user_version") != Self.shape else { return }
-            // Release 0.1.0 kept names in the clear, in a table of the same name.
-            let isPlain = try database.tableExists("person")
-            if isPlain { try database.execute(sql: "ALTER TABLE person RENAME TO plain_person") }
-            try database.execute(sql: Self.tables)
-            if isPlain { try self.sealPlainNames(database) }
+            let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+            guard found < Self.shape else { return }
+            if found < 2 {
+                // Release 0.1.0 kept names in the clear, in a table of the same name.
+                let isPlain = try database.tableExists("person")
+                if isPlain { try database.execute(sql: "ALTER TABLE person RENAME TO plain_person") }
+                try database.execute(sql: Self.tables)
+                if isPlain { try self.sealPlainNames(database) }
+            }
+            try database.execute(sql: Self.credentialTables)
             try database.execute(sql: "PRAGMA user_version = \(Self.shape)")
         }
     }
@@ -122,7 +126,7 @@ extension People {
         try reading { try Self.value("erasures", $0) }
     }
 
-    /// Erases people: their rows go, everybody else's name is sealed under a new epoch, and the old key is destroyed.
+    /// Erases people: their rows and credentials go, everybody else's name is sealed under a new epoch, and the old key is destroyed.
     ///
     /// `applied` is how many erasures of the directory are then carried out. Afterwards neither this file nor an older copy
     /// of it tells the names, unless somebody also kept the old key. Returns how many were there. Throws ``PeopleFault``, with
@@ -133,13 +137,13 @@ extension People {
         let erased = try writing { database in
             try Self.set("erasures", max(applied, try Self.value("erasures", database)), database)
             let rows = try Row.fetchAll(database, sql: "SELECT * FROM person")
-            let gone = rows.filter { UUID(uuidString: $0["id"]).map(subjects.contains) ?? false }
+            let holders = try String.fetchAll(database, sql: "SELECT id FROM credential")
+            let known = rows.map { $0["id"] as String } + holders
+            let gone = Set(known.compactMap(UUID.init(uuidString:))).intersection(subjects)
             guard !gone.isEmpty else { return 0 }
-            for row in gone {
-                try database.execute(sql: "DELETE FROM person WHERE id = ?", arguments: [row["id"] as String])
-            }
-            let staying = rows.filter { row in !gone.contains { $0["id"] as String == row["id"] } }
-            try self.rewrap(staying, try self.key(database), database)
+            for id in gone { try database.execute(sql: "DELETE FROM person WHERE id = ?", arguments: [id.text]) }
+            let staying = rows.filter { row in !gone.contains { $0.text == row["id"] } }
+            try self.rewrap(staying, without: gone, try self.key(database), database)
             try Self.set("vacuum", 1, database)
             try Self.set("render", 1, database)
             self.reached(.rewrapped)
@@ -150,7 +154,7 @@ extension People {
         return erased
     }
 
-    private func rewrap(_ rows: [Row], _ old: PeopleKey, _ database: Database) throws {
+    private func rewrap(_ rows: [Row], without gone: Set<UUID>, _ old: PeopleKey, _ database: Database) throws {
         let new = try keys.make(try nextEpoch(database))
         reached(.keyWritten)
         for row in rows {
@@ -160,6 +164,7 @@ extension People {
                 arguments: [new.index(of: person.name), try new.sealed(person.name, of: person.id), person.id.text]
             )
         }
+        try rewrapCredentials(without: gone, from: old, to: new, database)
         try database.execute(sql: "UPDATE key_epoch SET state = 'superseded' WHERE state = 'current'")
         try database.execute(sql: "INSERT INTO key_epoch (epoch, state) VALUES (?, 'current')", arguments: [new.epoch])
     }

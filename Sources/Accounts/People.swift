@@ -13,6 +13,13 @@ package struct Person: Hashable, Sendable {
     package let name: String
     /// The operating-system user whose local commands act as this person.
     package let uid: UInt32?
+
+    /// A person by these facts.
+    package init(id: UUID, name: String, uid: UInt32?) {
+        self.id = id
+        self.name = name
+        self.uid = uid
+    }
 }
 
 /// Why a person could not be found or made.
@@ -232,7 +239,7 @@ package final class People: Sendable {
         return Person(id: id, name: name, uid: uid)
     }
 
-    private static func check(_ name: String) throws(PeopleFault) {
+    static func check(_ name: String) throws(PeopleFault) {
         let isPlain = name.unicodeScalars.allSatisfy { ![.control, .format].contains($0.properties.generalCategory) }
         let isTrimmed = name.first?.isWhitespace == false && name.last?.isWhitespace == false
         guard 1...100 ~= name.utf8.count, isPlain, isTrimmed else {

@@ -44,6 +44,42 @@ struct PeopleKey: Sendable {
         return String(decoding: form.dropFirst().prefix(Int(count)), as: UTF8.self)
     }
 
+    /// A text as the database keeps it, padded to a length that does not depend on it, and bound to its person and use.
+    ///
+    /// The text has at most `room` bytes.
+    func sealed(_ text: String, of id: UUID, as use: SealedUse) throws -> Data {
+        let bytes = Array(text.utf8)
+        precondition(bytes.count <= use.room, "a text is checked before it is sealed")
+        var form = [UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes
+        form += repeatElement(0, count: use.room - bytes.count)
+        let box = try AES.GCM.seal(form, using: sealing, authenticating: context(id) + use.context)
+        guard let combined = box.combined else { preconditionFailure("a nonce of 12 bytes has a combined form") }
+        return combined
+    }
+
+    /// The text in a sealed form; throws if it was sealed by another key, for another person or use, or altered.
+    func text(in sealed: Data, of id: UUID, as use: SealedUse) throws -> String {
+        let box = try AES.GCM.SealedBox(combined: sealed)
+        let form = Array(try AES.GCM.open(box, using: sealing, authenticating: context(id) + use.context))
+        guard form.count == use.room + 2 else { throw CryptoKitError.authenticationFailure }
+        let count = Int(form[0]) << 8 | Int(form[1])
+        guard count <= use.room else { throw CryptoKitError.authenticationFailure }
+        return String(decoding: form[2..<2 + count], as: UTF8.self)
+    }
+
+    /// What a text of some use is found by; letter case of a to z does not matter.
+    func index(of text: String, as use: SealedUse) -> Data { index(of: "\(use.rawValue)\n\(text)") }
+
+    /// A tag over bytes that only this key makes, for what a browser keeps for us.
+    func tag(over bytes: Data, for use: String) -> Data {
+        let key = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: self.bytes,
+            info: Data("daybook/people/\(use)/\(epoch)".utf8),
+            outputByteCount: 32
+        )
+        return Data(HMAC<SHA256>.authenticationCode(for: bytes, using: key))
+    }
+
     /// What a name is found by; letter case of a to z does not matter.
     func index(of name: String) -> Data {
         Data(HMAC<SHA256>.authenticationCode(for: Data(name.caseFolded), using: indexing))
@@ -73,6 +109,26 @@ struct PeopleKey: Sendable {
     fileprivate func write(to path: String) throws(FileFault) {
         try DurableFile.create(Array(text.utf8), at: path, mode: 0o400)
     }
+}
+
+/// What a sealed text of a credential is, so that one cannot stand in the place of another.
+enum SealedUse: String {
+    case address
+    case name
+    case password
+    /// A mail address or a machine's as a bucket of guesses is found by it; never sealed.
+    case guess
+
+    /// The most bytes that such a text has; every sealed form of a use is of one length.
+    var room: Int {
+        switch self {
+        case .address, .guess: 254
+        case .name: 100
+        case .password: 160
+        }
+    }
+
+    fileprivate var context: Data { Data("\n\(rawValue)".utf8) }
 }
 
 /// The key files of a home: `people.<epoch>.key` in `data/keys`, mode 0400.

@@ -102,7 +102,7 @@ package struct SealedKeys: Sendable {
             let header = try? JSONReader.canonical(Array(lines[1].utf8)), header["kdf"]?.text == "argon2id",
             header["cipher"]?.text == "chacha20-poly1305", let origin = header["origin"]?.text,
             let memory = header["memory_kib"]?.number, let passes = header["passes"]?.number,
-            let salt = header["salt"]?.text.flatMap(Self.bytes(hexadecimal:)), salt.count == 16,
+            let salt = header["salt"]?.text.flatMap([UInt8].init(hexadecimal:)), salt.count == 16,
             Cost(memory: memory, passes: passes).isBearable,
             let sealed = StrictBase64.bytes(lines[2]), let box = try? ChaChaPoly.SealedBox(combined: sealed)
         else {
@@ -206,14 +206,5 @@ package struct SealedKeys: Sendable {
             )
         }
         return SymmetricKey(data: derived)
-    }
-
-    private static func bytes(hexadecimal text: String) -> [UInt8]? {
-        let digits = Array(text.utf8)
-        guard digits.count % 2 == 0 else { return nil }
-        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
-            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
-        }
-        return bytes.count * 2 == digits.count ? bytes : nil
     }
 }

@@ -1,13 +1,20 @@
 #define _GNU_SOURCE
 #include "cposix.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
+#include <spawn.h>
 #include <linux/openat2.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,4 +97,54 @@ int cposix_condition_init(pthread_cond_t *condition) {
 int cposix_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t until_ns) {
     struct timespec time = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
     return pthread_cond_timedwait(condition, mutex, &time);
+}
+
+int cposix_send_datagram(const char *path, const char *message, size_t length) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = strlen(path);
+    if (size == 0 || size >= sizeof address.sun_path) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(address.sun_path, path, size);
+    if (path[0] == '@') address.sun_path[0] = '\0';
+    socklen_t used = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] == '@' ? 0 : 1));
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    ssize_t sent = sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, used);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return sent == (ssize_t)length ? 0 : -1;
+}
+
+int cposix_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int cposix_spawn(int32_t *pid, const char *path, char *const *words, char *const *environment, const char *folder, int input,
+                 int output, int errors) {
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t all, none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    int code = posix_spawn_file_actions_init(&files);
+    if (code != 0) return code;
+    code = posix_spawnattr_init(&attributes);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&files, input, 0);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&files, output, 1);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&files, errors, 2);
+    if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(&files, 3);
+    if (code == 0) code = posix_spawn_file_actions_addchdir_np(&files, folder);
+    if (code == 0) code = posix_spawnattr_setpgroup(&attributes, 0);
+    if (code == 0) code = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (code == 0) code = posix_spawnattr_setsigmask(&attributes, &none);
+    if (code == 0) {
+        code = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    pid_t started = 0;
+    if (code == 0) code = posix_spawn(&started, path, &files, &attributes, words, environment);
+    if (code == 0) *pid = started;
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return code;
 }

@@ -47,6 +47,12 @@ package struct CommandOutcome: Sendable {
     package let appended: AppendResult?
     /// What was decided; empty when an earlier arrival with the same idempotency key had done it.
     package let decided: [Decided]
+
+    /// An outcome as a handler made it, here or in another process.
+    package init(appended: AppendResult?, decided: [Decided]) {
+        self.appended = appended
+        self.decided = decided
+    }
 }
 
 /// The one way to change anything: load the command's streams, decide, append under the versions that were read.
@@ -61,16 +67,19 @@ package struct CommandHandler: Sendable {
     package static let attempts = 100
 
     private let appending: @Sendable (AppendRequest) async throws -> AppendResult
+    private let folds: FoldedStates?
 
     /// A handler over a log; `appending` takes the place of the log's own append, for a command that does more in the same
-    /// transaction.
+    /// transaction; `folds` remembers states between commands, for a process that decides many.
     package init(
         log: any EventLog,
         clock: any LogClock,
+        folds: FoldedStates? = nil,
         appending: (@Sendable (AppendRequest) async throws -> AppendResult)? = nil
     ) {
         self.log = log
         self.clock = clock
+        self.folds = folds
         self.appending = appending ?? { try await log.append($0) }
     }
 
@@ -89,6 +98,21 @@ package struct CommandHandler: Sendable {
     ) async throws -> CommandOutcome {
         let key = try idempotencyKey.map { Self.key($0, of: try asAsked ?? command.canonicalBytes()) }
         if let key, let earlier = try earlier(key, by: sender) { return earlier }
+        guard let folds, let first = try command.streams(Sent.State()).first.map(Self.name) else {
+            return try await race(command, by: sender, expecting: expecting, key: key)
+        }
+        await folds.enter(first)
+        defer { folds.leave(first) }
+        return try await race(command, by: sender, expecting: expecting, key: key)
+    }
+
+    /// Decides and appends until nobody else was faster.
+    private func race<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        expecting: [String: UInt64],
+        key: IdempotencyKey?
+    ) async throws -> CommandOutcome {
         for _ in 0..<Self.attempts {
             let (decided, versions) = try decide(command, by: sender, expecting: expecting)
             guard !decided.isEmpty else { return CommandOutcome(appended: nil, decided: []) }
@@ -147,8 +171,22 @@ package struct CommandHandler: Sendable {
     }
 
     /// What a command would append now, without appending: for previews and confirmations.
-    package func preview<Sent: Command>(_ command: Sent, by sender: Sender) throws -> [Decided] {
-        try decide(command, by: sender, expecting: [:]).decided
+    ///
+    /// A dry run shows it also where another person's approval is still missing.
+    package func preview<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        isDryRun: Bool = false
+    ) throws -> [Decided] {
+        try decide(command, by: sender, expecting: [:], isDryRun: isDryRun).decided
+    }
+
+    /// The state that a command's decision would rest on now, with the version of each of its streams.
+    package func folded<Sent: Command>(
+        _ command: Sent
+    ) throws -> (state: Sent.State, versions: [String: UInt64]) {
+        let (state, versions) = try load(command)
+        return (state, Dictionary(uniqueKeysWithValues: versions.map { ($0.key.text, $0.value) }))
     }
 
     /// The state that a command's decision would rest on now.
@@ -159,7 +197,8 @@ package struct CommandHandler: Sendable {
     private func decide<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
-        expecting: [String: UInt64]
+        expecting: [String: UInt64],
+        isDryRun: Bool = false
     ) throws -> (decided: [Decided], versions: [StreamName: UInt64]) {
         for (field, text) in [("reason", sender.reason), ("meaning", sender.meaning)] {
             if let text { _ = try FreeText.checked(text, field: field, maximumBytes: 2000) }
@@ -182,17 +221,38 @@ package struct CommandHandler: Sendable {
             }
         }
         let now = Timestamp(microseconds: clock.reading().wall)
-        let context = CommandContext(actor: sender.actor.text, reason: sender.reason, now: now)
+        let context = CommandContext(
+            actor: sender.actor.text,
+            auth: sender.auth,
+            reason: sender.reason,
+            meaning: sender.meaning,
+            now: now,
+            isDryRun: isDryRun
+        )
         return (try command.decide(state, in: context), versions)
     }
 
     private func load<Sent: Command>(_ command: Sent) throws -> (state: Sent.State, versions: [StreamName: UInt64]) {
+        let first = try command.streams(Sent.State()).map(Self.name)
+        if var fold: FoldedStates.Fold<Sent.State> = folds?.take(first), try fold.advance(in: log, for: command) {
+            folds?.keep(fold, for: first)
+            return (fold.state, fold.versions)
+        }
+        let fold = try read(command)
+        folds?.keep(fold, for: first)
+        return (fold.state, fold.versions)
+    }
+
+    /// Folds every stream of a command from its beginning.
+    private func read<Sent: Command>(_ command: Sent) throws -> FoldedStates.Fold<Sent.State> {
         var state = Sent.State()
         var history: [HistoricEvent] = []
         var versions: [StreamName: UInt64] = [:]
         while true {
             let missing = try command.streams(state).map(Self.name).filter { versions[$0] == nil }
-            guard !missing.isEmpty else { return (state, versions) }
+            guard !missing.isEmpty else {
+                return FoldedStates.Fold(state: state, versions: versions, events: history.count)
+            }
             for stream in missing where versions[stream] == nil {
                 let events = try log.events(in: stream)
                 versions[stream] = events.last?.streamVersion ?? 0
@@ -203,7 +263,7 @@ package struct CommandHandler: Sendable {
         }
     }
 
-    private static func name(_ stream: String) throws -> StreamName {
+    static func name(_ stream: String) throws -> StreamName {
         guard let name = StreamName(stream) else {
             throw Rejection(
                 "stream.syntax",
@@ -220,8 +280,11 @@ package struct CommandHandler: Sendable {
         HistoricEvent(
             position: recorded.position,
             stream: recorded.stream.text,
+            streamVersion: recorded.streamVersion,
             recordedAt: Timestamp(microseconds: recorded.recordedAt),
             actor: recorded.actor.text,
+            // The log took no envelope that it could not read back.
+            auth: { (try? recorded.metadata().auth) ?? "" },
             event: try EventCatalog.decode(
                 type: recorded.type,
                 version: Int(recorded.schemaVersion),

@@ -24,7 +24,13 @@ package struct AuditBundle: Sendable {
     }
 
     /// Writes the tar and `<name>.sha256` beside it; blocks, and leaves nothing behind when it throws.
-    package func write(_ range: ExtractRange, to path: String) throws -> AuditBundleResult {
+    ///
+    /// `progress` is called after each record.
+    package func write(
+        _ range: ExtractRange,
+        to path: String,
+        progress: () -> Void = {}
+    ) throws -> AuditBundleResult {
         let extract = try LogExtract(of: log, range)
         let folder = try BundleFolder(for: path)
         let names = names
@@ -35,6 +41,7 @@ package struct AuditBundle: Sendable {
             let line = try rows.take(event, leaf: leaf)
             try csv.write(line.csv)
             try ndjson.write(line.ndjson)
+            progress()
         }
         try folder.close(csv, as: "audit.csv")
         try folder.close(ndjson, as: "events.ndjson")

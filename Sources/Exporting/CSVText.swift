@@ -2,11 +2,11 @@
 ///
 /// A spreadsheet would run a field that begins with `= + - @`, a tab or a carriage return as a formula: such a field gets a
 /// leading apostrophe, and one that begins with an apostrophe gets a second one, so that nothing is lost.
-enum CSVText {
+package enum CSVText {
     private static let quote = UInt8(ascii: "\"")
 
     /// Adds one row.
-    static func append(row fields: [String?], to bytes: inout [UInt8]) {
+    package static func append(row fields: [String?], to bytes: inout [UInt8]) {
         for (index, field) in fields.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             if let field { append(field: field, to: &bytes) }

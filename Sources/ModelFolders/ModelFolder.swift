@@ -5,7 +5,7 @@ package import RoutingDomain
 /// A folder of model artefacts as one scan found it: every file with its digest and role, the metadata, the index header.
 ///
 /// Registration goes in steps, so that the caller decides between them:
-/// 1. ``scan(_:home:roles:now:progress:)`` looks, and changes nothing;
+/// 1. ``scan(_:home:roles:isFinished:now:progress:)`` looks, and changes nothing;
 /// 2. ``version(explicit:)`` settles the version (or ``nextVersion(for:existing:)`` counts builds);
 /// 3. ``lock(home:)``, and under it the caller checks that the version is not registered;
 /// 4. ``takeIn(home:version:incomingName:progress:)`` puts the files in place;
@@ -35,7 +35,8 @@ package struct ModelFolder: Sendable {
     /// Reads and checks a whole folder without changing anything in it.
     ///
     /// `home` is the path of the home; `roles` overrides the roles that names tell; `now` is the wall clock in microseconds
-    /// since 1970; `progress` is called with the bytes read since its last call. Refused with a ``ModelFolderFault``, each
+    /// since 1970; `isFinished` says that whoever wrote a folder outside the home has finished; `progress` is called with the
+    /// bytes read since its last call. Refused with a ``ModelFolderFault``, each
     /// naming the path: anything but plain files with plain names and one hard link, an unreadable file, a folder that
     /// changed within ``restingTime`` or holds `*.tmp` or `*.part` (only outside the home), a file that changes during the
     /// scan, a missing or doubled role, bad metadata, an index file that is damaged or tells other numbers than the
@@ -44,6 +45,7 @@ package struct ModelFolder: Sendable {
         _ path: String,
         home: String,
         roles overrides: [String: FileRole] = [:],
+        isFinished: Bool = false,
         now: Int,
         progress: (Int) -> Void = { _ in }
     ) throws(ModelFolderFault) -> ModelFolder {
@@ -54,7 +56,7 @@ package struct ModelFolder: Sendable {
         let before = try ModelFolderFault.wrapping { () throws(FileFault) in try folder.directory.status() }
         let names = try folder.artefactNames(isInsideHome: isInside)
         try folder.refuseUnlessAllPlain(names)
-        if !isInside { try folder.refuseUnlessRested(names, now: now) }
+        if !isInside, !isFinished { try folder.refuseUnlessRested(names, now: now) }
 
         let roles = try FileRole.assign(names: names, overrides: overrides, folder: folder.path)
         func holder(_ role: FileRole) -> String { names.first { roles[$0] == role } ?? "" }

@@ -34,6 +34,11 @@ package enum Activations {
         )
     }
 
+    /// The number of activations: the version of the stream that they stand in.
+    package static func count(_ db: Database) throws -> Int {
+        try Int.fetchOne(db, sql: "SELECT count(*) FROM activation_history") ?? 0
+    }
+
     /// The activation that was in force at a checkpoint (events before it); nil before the first one.
     package static func inForce(_ db: Database, at checkpoint: Int) throws -> ActivationRow? {
         try history(db, before: checkpoint, limit: 1).first

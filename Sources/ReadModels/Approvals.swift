@@ -6,8 +6,15 @@ package struct ApprovalRow: ReadModelRow {
     package let subject: String
     package let statement: String
     package let sprint: String?
-    /// waiting, granted, rejected or withdrawn.
+    /// waiting, granted, rejected or withdrawn; a granted one of an action has served if it has a ``usedPosition``.
     package let status: String
+    /// The action that may be done once under it; nil for a sprint's approval.
+    package let action: String?
+    /// The very thing that may be done.
+    package let target: String?
+    /// The stream versions it rests on, as `activation@4`; void once one of them grew.
+    package let basis: String?
+    package let expiresAt: String?
     package let requestedPosition: Int
     package let requestedAt: String
     package let requestedBy: String
@@ -16,19 +23,47 @@ package struct ApprovalRow: ReadModelRow {
     package let decidedBy: String?
     package let decisionReason: String?
     package let meaning: String?
+    package let usedPosition: Int?
+    package let usedAt: String?
+    package let usedBy: String?
+    package let position: Int
+
+    /// Its place in the list: `w` and the position of the request while it waits, else `d` and that of the answer.
+    package var key: String { status == "waiting" ? "w\(requestedPosition)" : "d\(position)" }
+}
+
+/// A rule that somebody has set.
+package struct ApprovalRuleRow: ReadModelRow {
+    package let action: String
+    package let isRequired: Bool
+    /// Hours from its request until an approval of the action expires.
+    package let validHours: Int
+    package let setAt: String
+    package let setBy: String
+    package let reason: String?
     package let position: Int
 }
 
 /// What waits for approval, and what was decided.
 package enum Approvals {
     /// The approvals: waiting ones first (oldest first, as they wait longest), then the decided ones, latest first.
+    ///
+    /// `after` is the ``ApprovalRow/key`` that the page before ended at.
     package static func list(
         _ db: Database,
         sprint: String? = nil,
         status: String? = nil,
+        after key: String? = nil,
         limit: Int? = nil
     ) throws -> [ApprovalRow] {
         var conditions = Conditions()
+        if let key, let position = Int(key.dropFirst()) {
+            conditions.add(
+                key.hasPrefix("w")
+                    ? "(status <> 'waiting' OR requested_position > ?)" : "(status <> 'waiting' AND position < ?)",
+                position
+            )
+        }
         conditions.add("sprint = ?", sprint)
         conditions.add("status = ?", status)
         return try ApprovalRow.fetchAll(
@@ -48,6 +83,11 @@ package enum Approvals {
             db,
             sql: "SELECT * FROM approvals WHERE status = 'waiting' ORDER BY requested_position"
         )
+    }
+
+    /// The rules that somebody has set, by action; every other action needs no approval.
+    package static func rules(_ db: Database) throws -> [ApprovalRuleRow] {
+        try ApprovalRuleRow.fetchAll(db, sql: "SELECT * FROM approval_rules ORDER BY action")
     }
 
     /// One approval; nil if there is none of that name.

@@ -94,6 +94,11 @@ package enum Audit {
         return AuditPage(rows: rows, next: rows.last?.position)
     }
 
+    /// The chain that the event at a position belongs to; nil where the rows do not hold it yet.
+    package static func correlation(_ db: Database, at position: Int) throws -> String? {
+        try String.fetchOne(db, sql: "SELECT correlation FROM audit_trail WHERE position = ?", arguments: [position])
+    }
+
     /// The number of events that pass a filter.
     package static func count(_ db: Database, _ filter: AuditFilter = AuditFilter()) throws -> Int {
         let conditions = try conditions(db, filter)

@@ -158,6 +158,31 @@ package enum Configs {
         return rows.chunked { $0.position == $1.position }.compactMap { ConfigChange($0) }
     }
 
+    /// Changed fields, newest first; `after` is the `position.ordinal` that the page before ended at.
+    package static func rows(
+        _ db: Database,
+        _ config: ConfigName? = nil,
+        field: String? = nil,
+        before checkpoint: Int? = nil,
+        after: String? = nil,
+        limit: Int
+    ) throws -> [ConfigChangeRow] {
+        var conditions = Conditions()
+        conditions.add("config = ?", config?.rawValue)
+        conditions.add("field = ?", field)
+        conditions.add("position < ?", checkpoint)
+        let place = (after ?? "").split(separator: ".").compactMap { Int($0) }
+        if place.count == 2 {
+            conditions.add("position <= ?", place[0])
+            conditions.add("(position < ? OR ordinal > \(place[1]))", place[0])
+        }
+        return try ConfigChangeRow.fetchAll(
+            db,
+            sql: "SELECT * FROM config_history\(conditions.sql) ORDER BY position DESC, ordinal LIMIT \(limit)",
+            arguments: conditions.statementArguments
+        )
+    }
+
     /// What differs between a configuration in two readers, for example two moments.
     package static func diff(_ old: Database, _ new: Database, _ config: ConfigName) throws -> [ValueChange] {
         ValueChange.between(try values(old, config), try values(new, config))

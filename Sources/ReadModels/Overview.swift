@@ -28,6 +28,8 @@ package struct Overview: Equatable, Sendable {
     package let recent: [LogbookEntry]
     package let waitingApprovals: [ApprovalRow]
     package let temporaryChanges: [TemporaryChangeRow]
+    /// Emergency changes, console writes and changed rules that no other person has reviewed yet.
+    package let changesToReview: Int
     package let openTasks: Int
     package let parked: [ProjectionState]
     /// The least checkpoint of all projections: everything before it is in every table.
@@ -53,6 +55,7 @@ package struct Overview: Equatable, Sendable {
             ),
             waitingApprovals: try Approvals.waiting(db),
             temporaryChanges: try TemporaryChanges.list(db),
+            changesToReview: try Changes.waitingForReview(db),
             openTasks: try Tasks.count(db, status: "open"),
             parked: try ProjectionStates.parked(db),
             checkpoint: try Int.fetchOne(db, sql: "SELECT min(checkpoint) FROM projection_checkpoint")
@@ -67,6 +70,7 @@ package struct Overview: Equatable, Sendable {
             "recent": .array(recent.map(\.json)),
             "waiting_approvals": .array(waitingApprovals.map(\.json)),
             "temporary_changes": .array(temporaryChanges.map(\.json)),
+            "changes_to_review": .integer(changesToReview),
             "open_tasks": .integer(openTasks),
             "parked": .array(parked.map(\.json)),
         ]

@@ -82,6 +82,7 @@ package struct ReadModelDiff: Equatable, Sendable {
         State(name: "trainer_config", key: "field", circumstances: settingCircumstances),
         State(name: "temporary_changes", key: "position", circumstances: []),
         State(name: "approvals", key: "approval", circumstances: ["position"]),
+        State(name: "approval_rules", key: "action", circumstances: ["position"]),
         State(name: "tasks", key: "task", circumstances: ["position"]),
         State(name: "sprints", key: "sprint", circumstances: ["position"]),
     ]

@@ -13,13 +13,17 @@ package struct SnapshotRow: ReadModelRow {
 
 /// The named moments.
 package enum Snapshots {
-    /// The snapshots, newest first; `before` is the checkpoint of an as-of view.
-    package static func list(_ db: Database, before position: Int? = nil) throws -> [SnapshotRow] {
+    /// The snapshots, newest first; `before` is the checkpoint of an as-of view or the end of the page before.
+    package static func list(
+        _ db: Database,
+        before position: Int? = nil,
+        limit: Int? = nil
+    ) throws -> [SnapshotRow] {
         var conditions = Conditions()
         conditions.add("position < ?", position)
         return try SnapshotRow.fetchAll(
             db,
-            sql: "SELECT * FROM snapshots\(conditions.sql) ORDER BY position DESC",
+            sql: "SELECT * FROM snapshots\(conditions.sql) ORDER BY position DESC LIMIT \(limit ?? -1)",
             arguments: conditions.statementArguments
         )
     }

@@ -24,13 +24,19 @@ package struct SprintRow: ReadModelRow {
 
 /// The periods of work and stages of the plan.
 package enum Sprints {
-    /// The sprints and waves in the order they were opened.
-    package static func list(_ db: Database, status: String? = nil) throws -> [SprintRow] {
+    /// The sprints and waves in the order they were opened; `after` is the opening that the page before ended at.
+    package static func list(
+        _ db: Database,
+        status: String? = nil,
+        after position: Int? = nil,
+        limit: Int? = nil
+    ) throws -> [SprintRow] {
         var conditions = Conditions()
+        conditions.add("opened_position > ?", position)
         conditions.add("status = ?", status)
         return try SprintRow.fetchAll(
             db,
-            sql: "SELECT * FROM sprints\(conditions.sql) ORDER BY opened_position",
+            sql: "SELECT * FROM sprints\(conditions.sql) ORDER BY opened_position LIMIT \(limit ?? -1)",
             arguments: conditions.statementArguments
         )
     }

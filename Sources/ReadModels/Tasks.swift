@@ -23,14 +23,16 @@ package struct TaskRow: ReadModelRow {
 
 /// The pieces of work and their counts.
 package enum Tasks {
-    /// The tasks in the order they were opened; `status` is open or closed.
+    /// The tasks in the order they were opened; `status` is open or closed, `after` the opening that the page before ended at.
     package static func list(
         _ db: Database,
         sprint: String? = nil,
         status: String? = nil,
+        after position: Int? = nil,
         limit: Int? = nil
     ) throws -> [TaskRow] {
         var conditions = Conditions()
+        conditions.add("opened_position > ?", position)
         conditions.add("sprint = ?", sprint)
         conditions.add("status = ?", status)
         return try TaskRow.fetchAll(

@@ -19,13 +19,15 @@ struct Daybook: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            InitCommand.self, StatusCommand.self, PersonCommand.self, RedactCommand.self,
+            InitCommand.self, ServeCommand.self, StatusCommand.self, PersonCommand.self, UserCommand.self,
+            ServiceAccountCommand.self, RedactCommand.self,
             RetentionCommand.self, HoldCommand.self, ModelCommand.self, ConfigCommand.self,
-            EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self, SprintCommand.self,
-            TaskCommand.self, LogbookCommand.self, ExportCommand.self, AuditCommand.self, ExplainCommand.self,
+            EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self,
+            ChangesCommand.self, SprintCommand.self, TaskCommand.self, LogbookCommand.self, ExportCommand.self,
+            AuditCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self,
-            DoctorCommand.self, ReferenceCommand.self,
+            DoctorCommand.self, RemoteCommand.self, ReferenceCommand.self,
         ]
     )
 
@@ -38,6 +40,7 @@ struct Daybook: AsyncParsableCommand {
         SQLiteSetup.apply()
         StandardStream.fillGaps()
         MemoryFault.explain(asJSON: words.contains("--json"))
+        if words.contains("--job") { Lifeline.hold() }
         do {
             var command = try parseAsRoot(Array(words.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -54,7 +57,7 @@ struct Daybook: AsyncParsableCommand {
     ///
     /// Swift's runtime finds none when a preloaded library has changed the environment before `main`; the kernel still knows
     /// them. A command whose words are lost must not pass for a request for help.
-    private static let words: [String] = {
+    static let words: [String] = {
         guard CommandLine.arguments.isEmpty, let bytes = FileManager.default.contents(atPath: "/proc/self/cmdline")
         else {
             return CommandLine.arguments
@@ -77,6 +80,13 @@ struct GlobalOptions: ParsableArguments {
         help: ArgumentHelp("Act as this known person (else DAYBOOK_ACTOR, else your user).", valueName: "name")
     )
     var actor: String?
+
+    @Flag(name: .long, help: "Write how far a long command is to standard error, one line of JSON each time.")
+    var progress = false
+
+    /// The job that this process works for: whoever asked for it acts, and the process ends when its standard input does.
+    @Option(name: .long, help: .hidden)
+    var job: String?
 
     @Option(name: .long, help: .hidden)
     var projections: String?
@@ -127,6 +137,9 @@ struct WriteOptions: ParsableArguments {
         )
     )
     var expect: [String] = []
+
+    @Flag(name: .long, help: "Write past a running server, as its administrator; the event says so.")
+    var console = false
 
     @OptionGroup var proving: ProofOption
 

@@ -14,7 +14,18 @@ struct ReleasedHomeTests {
 
     /// Projections whose rules have changed since a release, and why; their rows may differ from what it stored.
     private static let changed = [
-        "0.1.0": ["documents": "two columns say which names an exported document holds"]
+        "0.1.0": [
+            "documents": "two columns say which names an exported document holds",
+            "approvals": "seven columns say what an action's approval is for, and that it has served",
+        ]
+    ]
+
+    /// Projections whose rules have changed and whose rows have not, and why.
+    private static let redefined = [
+        "0.1.0": [
+            "audit_trail": "an index finds the writes through the console",
+            "sprint_logbook": "an emergency change is called one, and there was none",
+        ]
     ]
 
     static let releases: [String] = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
@@ -50,7 +61,9 @@ struct ReleasedHomeTests {
         #expect(models.count >= 10)
         for (name, model) in models {
             guard reasons[name] == nil else { continue }
-            #expect(definitions[name] == model["definition"]?.text, "\(name) is defined anew: say why in `changed`")
+            if Self.redefined[release]?[name] == nil {
+                #expect(definitions[name] == model["definition"]?.text, "\(name) is defined anew: say why in `changed`")
+            }
             #expect(digests[name] == model["rows"]?.text, "\(name) has other rows than \(release) had")
         }
         #expect(try LogVerification.verify(log).events == size)

@@ -151,7 +151,7 @@ struct RepairTests {
         let home = try await filledHome(5)
         let projector = home.projector()
         let rounds = Mutex(0)
-        let running = Task { try await projector.run { rounds.withLock { $0 += 1 } } }
+        let running = Task { try await projector.run { _ in rounds.withLock { $0 += 1 } } }
         while rounds.withLock({ $0 }) == 0 { await Task.yield() }
         await #expect { try await home.projector().run() } throws: { ($0 as? ProjectingFault)?.code == .stale }
         var mixture = MixedCommands(SeededGenerator())

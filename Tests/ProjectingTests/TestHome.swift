@@ -36,12 +36,14 @@ final class TestHome: Sendable {
     }
 
     @discardableResult
-    func append(_ events: [(stream: String, event: any DomainEvent)], reason: String? = nil) async throws
-        -> AppendResult
-    {
+    func append(
+        _ events: [(stream: String, event: any DomainEvent)],
+        reason: String? = nil,
+        auth: String = "local-uid/cli"
+    ) async throws -> AppendResult {
         clock.advance(by: 1_000_000)
         let proposed = try events.map { stream, event in try Self.proposed(stream, event) }
-        let metadata = EventMetadata(auth: "local-uid/cli", reason: reason)
+        let metadata = EventMetadata(auth: auth, reason: reason)
         return try await log.append(AppendRequest(actor: UUID(), metadata: metadata, events: proposed))
     }
 

@@ -31,10 +31,10 @@ struct CatalogueTests {
 
     @Test("A payload is refused with the field's name: unknown, missing, wrong type, not one of the choices")
     func refusesPayloads() {
-        let good: JSONValue = ["version": "2025.01.01_1", "kind": "activation"]
-        #expect(throws: Never.self) { try EventCatalog.decode(type: "model.activated", version: 2, payload: good) }
+        let good: JSONValue = ["version": "2025.01.01_1", "kind": "activation", "is_emergency": false]
+        #expect(throws: Never.self) { try EventCatalog.decode(type: "model.activated", version: 3, payload: good) }
         for (payload, words) in [
-            (["version": "v", "kind": "activation", "extra": 1], "unknown field \"extra\""),
+            (["version": "v", "kind": "activation", "is_emergency": false, "extra": 1], "unknown field \"extra\""),
             (["kind": "activation"], "missing field \"version\""),
             (["version": 1, "kind": "activation"], "field \"version\" is number, must be string"),
             (
@@ -44,13 +44,13 @@ struct CatalogueTests {
             ("text", "a payload is a JSON object, not string"),
         ] as [(JSONValue, String)] {
             let error = #expect(throws: PayloadError.self) {
-                try EventCatalog.decode(type: "model.activated", version: 2, payload: payload)
+                try EventCatalog.decode(type: "model.activated", version: 3, payload: payload)
             }
             #expect(error?.description == words)
         }
         #expect(throws: PayloadError.self) { try EventCatalog.decode(type: "model.guessed", version: 1, payload: good) }
         #expect(throws: PayloadError.self) {
-            try EventCatalog.decode(type: "model.activated", version: 3, payload: good)
+            try EventCatalog.decode(type: "model.activated", version: 4, payload: good)
         }
     }
 
@@ -98,5 +98,28 @@ struct CatalogueTests {
         let old: JSONValue = ["version": "b", "previous_version": "a", "rollback": true]
         let event = try EventCatalog.decode(type: "model.activated", version: 1, payload: old)
         #expect(event as? ModelActivated == ModelActivated(version: "b", previousVersion: "a", kind: .rollback))
+    }
+
+    @Test("What had no rule of approval was no emergency, and an approval of then is for no action")
+    func upcastsApprovals() throws {
+        let activated: JSONValue = ["version": "b", "previous_version": "a", "kind": "rollback"]
+        let restored: JSONValue = [
+            "config": "runtime", "settings_version": 1, "changes": [], "from_checkpoint": 3, "words": "nothing",
+        ]
+        let patched: JSONValue = [
+            "config": "runtime", "kind": "undo", "settings_version": 1, "changes": [], "words": "nothing",
+        ]
+        let requested: JSONValue = ["approval": "a1", "subject": "sprint-w0", "statement": "done"]
+        let old = try [
+            EventCatalog.decode(type: "model.activated", version: 2, payload: activated),
+            EventCatalog.decode(type: "config.restored", version: 1, payload: restored),
+            EventCatalog.decode(type: "config.patched", version: 1, payload: patched),
+            EventCatalog.decode(type: "approval.requested", version: 1, payload: requested),
+        ]
+        #expect((old[0] as? ModelActivated)?.isEmergency == false)
+        #expect((old[1] as? ConfigRestored)?.isEmergency == false)
+        #expect((old[2] as? ConfigPatched)?.isEmergency == false)
+        let request = try #require(old[3] as? ApprovalRequested)
+        #expect(request == ApprovalRequested(approval: "a1", subject: "sprint-w0", statement: "done"))
     }
 }

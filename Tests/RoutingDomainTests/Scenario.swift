@@ -8,18 +8,30 @@ struct Scenario<Sent: Command> {
     var actor = "11111111-1111-4111-8111-111111111111"
     var now = Timestamp(microseconds: 1_800_000_000_000_000)
     var reason: String? = "because"
+    var auth = "local-uid/cli"
+    var meaning: String?
+    var isDryRun = false
 
     init(_ type: Sent.Type = Sent.self) {}
 
     /// One event after the others; positions are its place in the list unless told.
-    mutating func given(_ event: any DomainEvent, by actor: String? = nil, at position: UInt64? = nil) {
+    mutating func given(
+        _ event: any DomainEvent,
+        by actor: String? = nil,
+        at position: UInt64? = nil,
+        on stream: String = "any",
+        when instant: Timestamp? = nil,
+        auth: String = "local-uid/cli"
+    ) {
         let place = position ?? (history.last.map { $0.position + 1 } ?? 0)
         history.append(
             HistoricEvent(
                 position: place,
-                stream: "any",
-                recordedAt: Timestamp(microseconds: 1_700_000_000_000_000 + Int64(place)),
+                stream: stream,
+                streamVersion: UInt64(history.count { $0.stream == stream }) + 1,
+                recordedAt: instant ?? Timestamp(microseconds: 1_700_000_000_000_000 + Int64(place)),
                 actor: actor ?? self.actor,
+                auth: { auth },
                 event: event
             )
         )
@@ -27,7 +39,15 @@ struct Scenario<Sent: Command> {
 
     func when(_ command: Sent) throws(Rejection) -> [Decided] {
         let state = history.reduce(into: Sent.State()) { $0.apply($1) }
-        return try command.decide(state, in: CommandContext(actor: actor, reason: reason, now: now))
+        let context = CommandContext(
+            actor: actor,
+            auth: auth,
+            reason: reason,
+            meaning: meaning,
+            now: now,
+            isDryRun: isDryRun
+        )
+        return try command.decide(state, in: context)
     }
 
     /// The rule that rejects the command; fails the test if it is accepted.

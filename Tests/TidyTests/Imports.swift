@@ -20,20 +20,34 @@ enum Imports {
             "EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto",
         ],
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "ModelIntake": [
+            "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
+        ],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Accounts": ["DurableFiles", "GRDB", "Crypto"],
+        "Accounts": ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", "Crypto", "GRDB", "JWTKit"],
+        "SignIn": ["Accounts", "CommandHandling", "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles"],
+        "Serving": [
+            "CPOSIX", "CanonicalJSON", "DurableFiles", "SwiftASN1", "Configuration", "Crypto", "HTTPTypes",
+            "Hummingbird",
+            "HummingbirdCore", "HummingbirdHTTP2", "ServiceLifecycle", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
+            "NIOSSL", "NIOTLS", "X509", "Yams",
+        ],
+        "ControlAPI": [
+            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
+            "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", "GRDB",
+        ],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore",
-            "Exporting", "GRDB",
-            "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+            "Exporting", "GRDB", "Hummingbird", "NIOCore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
         ],
         "daybook": [
-            "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore",
-            "Exporting", "ModelFolders",
-            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
+            "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
+            "RoutingDomain", "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",
         ],
     ]
 

@@ -397,3 +397,158 @@ CREATE TABLE erasures (
     actor TEXT NOT NULL,
     reason TEXT
 ) STRICT;
+
+-- 0020-users.sql
+-- Who has an account and what they are; no name, no address.
+CREATE TABLE users (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'disabled', 'rejected', 'erased')),
+    role TEXT,
+    signed_up_position INTEGER NOT NULL,
+    signed_up_at TEXT NOT NULL,
+    since TEXT NOT NULL,
+    changed_by TEXT NOT NULL,
+    reason TEXT,
+    password_changed_at TEXT,
+    locked_out_at TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX users_by_status ON users (status, signed_up_position);
+CREATE INDEX users_by_sign_up ON users (signed_up_position);
+CREATE INDEX users_by_position ON users (position);
+
+-- 0021-sessions.sql
+-- The sessions that were started and have not ended; the audit trail keeps them all.
+CREATE TABLE sessions (
+    session_id TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX sessions_by_user ON sessions (user_id, position);
+CREATE INDEX sessions_by_position ON sessions (position);
+
+-- 0022-service_keys.sql
+-- The accounts of programs and their keys; a key itself is kept nowhere.
+CREATE TABLE service_accounts (
+    account TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE service_keys (
+    key_id TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('in force', 'revoked')),
+    issued_position INTEGER NOT NULL,
+    issued_at TEXT NOT NULL,
+    issued_by TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    predecessor TEXT,
+    revoked_at TEXT,
+    revoked_by TEXT,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX service_accounts_by_position ON service_accounts (position);
+CREATE INDEX service_keys_by_account ON service_keys (account, issued_position);
+CREATE INDEX service_keys_by_issue ON service_keys (issued_position);
+CREATE INDEX service_keys_by_position ON service_keys (position);
+
+-- 0023-approvals.sql
+-- An approval of an action: what may be done once under it, upon which stream versions, until when, and when it was done.
+ALTER TABLE approvals ADD COLUMN action TEXT;
+ALTER TABLE approvals ADD COLUMN target TEXT;
+ALTER TABLE approvals ADD COLUMN basis TEXT;
+ALTER TABLE approvals ADD COLUMN expires_at TEXT;
+ALTER TABLE approvals ADD COLUMN used_position INTEGER;
+ALTER TABLE approvals ADD COLUMN used_at TEXT;
+ALTER TABLE approvals ADD COLUMN used_by TEXT;
+
+-- 0024-approval_rules.sql
+-- Which actions need another person's approval, where somebody has said so.
+CREATE TABLE approval_rules (
+    action TEXT NOT NULL PRIMARY KEY,
+    is_required INTEGER NOT NULL CHECK (is_required IN (0, 1)),
+    valid_hours INTEGER NOT NULL,
+    set_at TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX approval_rules_by_position ON approval_rules (position);
+
+-- 0025-changes.sql
+-- Changes that somebody must look at or wait for; writes through the console stand in the audit trail.
+-- A temporary change is over with ended_position; the others with a review.
+CREATE TABLE changes (
+    change_position INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('emergency', 'temporary', 'rule')),
+    stream TEXT NOT NULL,
+    object TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT,
+    expires_at TEXT,
+    ended_position INTEGER,
+    ended_how TEXT CHECK (ended_how IN ('kept', 'undo', 'expiry')),
+    ended_at TEXT,
+    ended_by TEXT,
+    end_reason TEXT,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (change_position, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX changes_by_position ON changes (position);
+
+-- Who reviewed which change; at most one review for each.
+CREATE TABLE change_reviews (
+    reviewed_position INTEGER NOT NULL PRIMARY KEY,
+    recorded_at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX change_reviews_by_position ON change_reviews (position);
+
+-- 0026-audit_trail.sql
+-- Writes past a running service: few, and looked for each time somebody asks what is open.
+CREATE INDEX audit_trail_by_console ON audit_trail (position) WHERE substr(auth, -8) = '/console';
+
+-- 0027-jobs.sql
+-- The long works that somebody asked for; what they made and logged are files beside, progress is no event.
+CREATE TABLE jobs (
+    job TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
+    requested_position INTEGER NOT NULL,
+    requested_at TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    reason TEXT,
+    retry_of TEXT,
+    started_at TEXT,
+    ended_at TEXT,
+    cancelled_by TEXT,
+    cancel_reason TEXT,
+    problem TEXT,
+    message TEXT,
+    result TEXT,
+    duration_ms INTEGER,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX jobs_by_request ON jobs (requested_position);
+CREATE INDEX jobs_by_position ON jobs (position);
+CREATE INDEX jobs_open ON jobs (requested_position) WHERE status IN ('queued', 'running');

@@ -3,7 +3,7 @@ INSERT INTO sprint_logbook (
     evidence_sha256, evidence_bytes, remaining, claimed_at, corrects_position, reason, actor, open_tasks
 ) VALUES (
     :position, :day, :hour, :recorded_at, 'config', NULL, NULL, NULL,
-    CASE :kind
+    iif(:is_emergency, 'emergency: ', '') || CASE :kind
         WHEN 'initial' THEN 'set the defaults of the '
         WHEN 'undo' THEN 'undo the change at position ' || :reverts_position || ' of the '
         WHEN 'expiry' THEN 'end the temporary change at position ' || :reverts_position || ' of the '

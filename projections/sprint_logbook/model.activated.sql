@@ -4,7 +4,7 @@ INSERT INTO sprint_logbook (
     evidence_sha256, evidence_bytes, remaining, claimed_at, corrects_position, reason, actor, open_tasks
 ) VALUES (
     :position, :day, :hour, :recorded_at, :kind, NULL, NULL, NULL,
-    CASE :kind
+    iif(:is_emergency, 'emergency: ', '') || CASE :kind
         WHEN 'rollback' THEN 'roll back to model '
         WHEN 'restoration' THEN 'restore model '
         ELSE 'activate model '

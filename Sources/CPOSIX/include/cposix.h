@@ -4,6 +4,7 @@
 #define DAYBOOK_CPOSIX_H
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /// Opens `path` beneath the directory `dirfd`: no absolute path, no "..", no symbolic or magic link on the way.
@@ -48,5 +49,17 @@ int cposix_condition_init(pthread_cond_t *condition);
 
 /// pthread_cond_timedwait until a time of CLOCK_MONOTONIC in nanoseconds: 0, or ETIMEDOUT.
 int cposix_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t until_ns);
+
+/// Sends one datagram to a local socket without waiting; a path that starts with '@' is in the abstract name space.
+int cposix_send_datagram(const char *path, const char *message, size_t length);
+
+/// pipe2(2) with O_CLOEXEC: no program that is started meanwhile holds an end of it.
+int cposix_pipe(int ends[2]);
+
+/// Starts a program in a process group of its own, in the folder `folder`, with these three standard streams and no other open file.
+///
+/// Signals are as a new program expects them, none blocked. Returns 0, or the error number; `*pid` is then untouched.
+int cposix_spawn(int32_t *pid, const char *path, char *const *words, char *const *environment, const char *folder, int input,
+                 int output, int errors);
 
 #endif

@@ -1,4 +1,4 @@
-internal import GRDB
+package import GRDB
 internal import Mustache
 internal import ReadModels
 
@@ -74,5 +74,15 @@ struct DayDocument {
         field("reason", entry.reason.map(SafeText.quoted))
         field("open_tasks", String(entry.openTasks))
         return line
+    }
+}
+
+extension DocumentTemplates {
+    /// A day of the logbook as its rendered document has it; nil for a day without entries.
+    ///
+    /// `name` tells the name behind a pseudonym.
+    package func markdown(ofDay day: String, _ db: Database, name: (String) -> String) throws -> String? {
+        let document = try DayDocument(db, day: day)
+        return document.entries.isEmpty ? nil : document.markdown(self, name)
     }
 }

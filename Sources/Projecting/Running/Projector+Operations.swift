@@ -141,7 +141,16 @@ extension Projector {
         upTo position: Position,
         rules: any EventLog
     ) async throws -> [String: String] {
-        try await cancellable { [set, place] isCancelled in
+        try await replayDigests(of: log, upTo: position, rules: rules, only: set.projections)
+    }
+
+    private func replayDigests(
+        of log: any EventLog,
+        upTo position: Position,
+        rules: any EventLog,
+        only projections: [Projection]
+    ) async throws -> [String: String] {
+        try await cancellable { [place] isCancelled in
             var system = SystemStream()
             try system.refresh(rules)
             let folder = try ScratchFolder.hold(.replay, in: place.scratch)
@@ -150,18 +159,57 @@ extension Projector {
                 log: log,
                 folder: folder.path,
                 clock: try system.clock(rules),
-                skips: Dictionary(uniqueKeysWithValues: set.projections.map { ($0.name, system.skips(of: $0)) }),
+                skips: Dictionary(uniqueKeysWithValues: projections.map { ($0.name, system.skips(of: $0)) }),
                 keyframes: nil,
                 isCancelled: isCancelled
             )
             var digests: [String: String] = [:]
-            for scratch in try fill.fill(set.projections, upTo: position) {
+            for scratch in try fill.fill(projections, upTo: position) {
                 defer { ScratchFill.remove(scratch.path) }
                 let database = try RawDatabase(path: scratch.path, .reading)
                 digests[scratch.projection.name] = try database.run { try ReadModelDigest.of(scratch.projection, $0) }
             }
             return digests
         }
+    }
+
+    /// What a comparison beside the process that projects found.
+    package struct Comparison: Sendable {
+        /// Projections whose rows are not what the log gives, by name.
+        package let differing: [String]
+        /// Projections that cannot be compared now: parked, or not yet filled by this program's definition.
+        package let omitted: [String]
+    }
+
+    /// Compares every table with a replay of the log up to where it stands, while another process may project.
+    ///
+    /// Reads the rows as they are at one moment and takes no lock; says which projections differ, not in which rows.
+    package func compareBeside() async throws -> Comparison {
+        let standing = try await perform { [set, place] in
+            let database = try RawDatabase(path: place.registry, .reading)
+            return try database.run { handle in
+                try handle.execute("BEGIN")
+                let checkpoints = try Checkpoint.all(handle)
+                return try set.projections.compactMap { projection -> (Projection, Position, String)? in
+                    guard let point = checkpoints[projection.name], point.parked == nil,
+                        point.digest == projection.digest
+                    else {
+                        return nil
+                    }
+                    return (projection, point.next, try ReadModelDigest.of(projection, handle))
+                }
+            }
+        }
+        var differing: [String] = []
+        for (position, group) in Dictionary(grouping: standing, by: \.1) {
+            let given = try await replayDigests(of: log, upTo: position, rules: log, only: group.map(\.0))
+            differing += group.filter { given[$0.0.name] != $0.2 }.map(\.0.name)
+        }
+        let compared = Set(standing.map(\.0.name))
+        return Comparison(
+            differing: differing.sorted(),
+            omitted: set.projections.map(\.name).filter { !compared.contains($0) }.sorted()
+        )
     }
 
     /// The projections whose definition is not the one that the log names last, by name.

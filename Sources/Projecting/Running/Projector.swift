@@ -81,14 +81,16 @@ package final class Projector: Sendable {
     }
 
     /// The whole way: definitions, rows, stops, documents, until nothing more is to be said.
-    func bringUp(_ session: ProjectionSession) async throws -> CatchUp {
+    ///
+    /// Documents can be left for later: a day's page that is written anew for each of a thousand changes helps nobody.
+    func bringUp(_ session: ProjectionSession, withDocuments: Bool = true) async throws -> CatchUp {
         try await append(try await perform { try session.newDefinitions() })
         var edits: [DocumentEdit] = []
         while true {
             let (head, news, found) = try await perform { [documents] in
                 let head = try session.advance(isCancelled: { false })
                 var news = try session.newStops()
-                let found = try session.refresh(documents)
+                let found = withDocuments ? try session.refresh(documents) : []
                 news += try found.map { try SystemStream.proposed($0.event) }
                 return (head, news, found)
             }
@@ -210,9 +212,9 @@ package final class Projector: Sendable {
 
     /// Holds the lock and follows the log until the task is cancelled or the log is closed.
     ///
-    /// `each` is called after every catch-up, at least once a second: for what is due by the clock. Throws
+    /// `each` is called after every catch-up with where it came, at least once a second: for what is due by the clock. Throws
     /// ``ProjectingFault/Code/stale`` at once if another process holds the lock.
-    package func run(each: @escaping @Sendable () async throws -> Void = {}) async throws {
+    package func run(each: @escaping @Sendable (CatchUp) async throws -> Void = { _ in }) async throws {
         try await takeLockForGood()
         do {
             try await follow(each)
@@ -248,7 +250,10 @@ package final class Projector: Sendable {
         await turn.leave()
     }
 
-    private func follow(_ each: @escaping @Sendable () async throws -> Void) async throws {
+    /// The least time between two renderings of documents while the projector follows a busy log.
+    private static let renderingPause = Duration.milliseconds(900)
+
+    private func follow(_ each: @escaping @Sendable (CatchUp) async throws -> Void) async throws {
         let (rounds, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [log] in
@@ -261,10 +266,15 @@ package final class Projector: Sendable {
                     signal.yield()
                 }
             }
+            var rendered = ContinuousClock.now - Self.renderingPause
             for await _ in rounds {
-                _ = try await withSession { try await self.bringUp($0) }
-                try await each()
+                let isDue = ContinuousClock.now - rendered >= Self.renderingPause
+                let round = try await withSession { try await self.bringUp($0, withDocuments: isDue) }
+                if isDue { rendered = ContinuousClock.now }
+                if let round { try await each(round) }
             }
+            // What was left for later is rendered before the lock goes.
+            _ = try await withSession { try await self.bringUp($0) }
             group.cancelAll()
         }
         try Task.checkCancellation()

@@ -223,7 +223,9 @@ final class RegistryFile {
         }
         for migration in set.migrations {
             if let recorded = applied.removeValue(forKey: Int64(migration.number)) {
-                guard recorded == [migration.file, migration.sha256] else { throw Unfit(description: "\(migration.file) was another") }
+                guard recorded == [migration.file, migration.sha256] else {
+                    throw Unfit(description: "\(migration.file) was another")
+                }
                 continue
             }
             try handle.execute(migration.sql)

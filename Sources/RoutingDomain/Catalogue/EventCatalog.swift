@@ -16,10 +16,16 @@ package enum EventCatalog {
         ConfigPatched.self, ConfigKept.self, ConfigRestored.self,
         SnapshotCreated.self,
         BackupCreated.self, BackupDrilled.self, HomeRestored.self, ProgramUpgraded.self,
-        ApprovalRequested.self, ApprovalGranted.self, ApprovalRejected.self, ApprovalWithdrawn.self,
+        ApprovalRequested.self, ApprovalGranted.self, ApprovalRejected.self, ApprovalWithdrawn.self, ApprovalUsed.self,
+        ApprovalRuleSet.self, ChangeReviewed.self,
         TaskOpened.self, TaskLogged.self, TaskCorrected.self, TaskClosed.self,
         SprintOpened.self, SprintTaskAdded.self, SprintClosed.self,
         PersonErased.self, RecordRedacted.self, RetentionSet.self, LegalHoldPlaced.self, LegalHoldReleased.self,
+        UserSignedUp.self, UserApproved.self, UserRejected.self, UserRoleChanged.self, UserDisabled.self,
+        UserEnabled.self, UserPasswordChanged.self, UserCodeIssued.self, UserLockedOut.self,
+        SessionStarted.self, SessionEnded.self, SessionRevoked.self,
+        ServiceAccountCreated.self, ServiceKeyIssued.self, ServiceKeyRevoked.self, TokenKeyPublished.self,
+        JobRequested.self, JobStarted.self, JobCancelled.self, JobFinished.self,
     ]
 
     /// The schemas of ``all`` by wire name.
@@ -85,7 +91,18 @@ package enum Upcasting {
             new["names"] = .string(names.rawValue)
             return new
         },
+        // Before there were rules of approval, nothing waited for one, and no going back was an emergency.
+        Step(type: ModelActivated.about.type, from: 2, transform: notUrgent),
+        Step(type: ConfigPatched.about.type, from: 1, transform: notUrgent),
+        Step(type: ConfigRestored.about.type, from: 1, transform: notUrgent),
+        // approval.requested 1 was never for an action: what 2 adds is absent.
+        Step(type: ApprovalRequested.about.type, from: 1) { $0 },
     ]
+
+    @Sendable
+    private static func notUrgent(_ old: [String: JSONValue]) -> [String: JSONValue] {
+        old.merging(["is_emergency": false]) { stored, _ in stored }
+    }
 
     static func upcast(
         type: String,

@@ -10,6 +10,8 @@ package enum FieldKind: Hashable, Sendable {
     case choice([String])
     /// Any JSON value, opaque to the catalogue.
     case document
+    /// A list of strings; commands have such fields, payloads do not.
+    case strings
 
     /// The kind in words, for messages and the reference.
     package var words: String {
@@ -20,6 +22,7 @@ package enum FieldKind: Hashable, Sendable {
         case .timestamp: "timestamp"
         case .choice(let texts): texts.joined(separator: " | ")
         case .document: "JSON document"
+        case .strings: "list of strings"
         }
     }
 
@@ -30,6 +33,7 @@ package enum FieldKind: Hashable, Sendable {
         case is Bool.Type: .boolean
         case is Timestamp.Type: .timestamp
         case is JSONValue.Type: .document
+        case is [String].Type: .strings
         case let choice as any Choice.Type: .choice(choice.texts)
         default: preconditionFailure("\(type) cannot be a field of a payload")
         }
@@ -52,6 +56,11 @@ package struct EventField: Hashable, Sendable {
     package let isOptional: Bool
     /// What it means, with its unit.
     package let note: String
+
+    /// The fields of any flat struct, in the order of declaration: a payload, a command, a row of a read model.
+    package static func fields(of type: any Decodable.Type, notes: [String: String] = [:]) -> [EventField] {
+        FieldRecorder.fields(of: type, notes: notes)
+    }
 }
 
 /// An event type as the catalogue knows it: read off the struct once, then used without reflection.
@@ -67,7 +76,7 @@ package struct EventSchema: Sendable {
     init(_ event: any DomainEvent.Type) {
         self.event = event
         about = event.about
-        fields = FieldRecorder.fields(of: event, notes: event.about.notes)
+        fields = EventField.fields(of: event, notes: event.about.notes)
         summary = SummaryTemplate(event.about.summary)
     }
 
@@ -86,12 +95,12 @@ private final class FieldRecorder {
     let notes: [String: String]
     init(notes: [String: String]) { self.notes = notes }
 
-    static func fields(of event: any DomainEvent.Type, notes: [String: String]) -> [EventField] {
+    static func fields(of type: any Decodable.Type, notes: [String: String]) -> [EventField] {
         let recorder = FieldRecorder(notes: notes)
         do {
-            _ = try event.init(from: RecordingDecoder(recorder: recorder))
+            _ = try type.init(from: RecordingDecoder(recorder: recorder))
         } catch {
-            preconditionFailure("\(event) cannot be read as a schema: \(error)")
+            preconditionFailure("\(type) cannot be read as a schema: \(error)")
         }
         return recorder.fields
     }
@@ -146,6 +155,8 @@ private struct RecordingContainer<Key: CodingKey>: KeyedDecodingContainerProtoco
         switch kind {
         case .document:
             if let value = JSONValue.null as? Value { return value }
+        case .strings:
+            if let value = [String]() as? Value { return value }
         case .timestamp: return try Value(from: ScalarDecoder(text: Timestamp(microseconds: 0).description))
         case .choice(let texts):
             if let first = texts.first { return try Value(from: ScalarDecoder(text: first)) }

@@ -174,10 +174,15 @@ private struct PayloadKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProto
     func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try field(key, "boolean") { $0.truth } }
     func decode(_ type: String.Type, forKey key: Key) throws -> String { try field(key, "string") { $0.text } }
     func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try field(key, "integer") { $0.number } }
+    private static func texts(_ value: JSONValue) -> [String]? {
+        guard let elements = value.elements else { return nil }
+        let texts = elements.compactMap(\.text)
+        return texts.count == elements.count ? texts : nil
+    }
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
         if type == JSONValue.self, let document = try field(key, "a document", { $0 }) as? Value { return document }
         if type == [String].self,
-            let texts = try field(key, "a list of strings", { $0.elements?.map { $0.text ?? "" } }) as? Value
+            let texts = try field(key, "a list of strings", Self.texts) as? Value
         {
             return texts
         }

@@ -23,25 +23,46 @@ package struct InitialiseConfig: Command {
     }
 }
 
+/// The configurations as far as a command reads them, and the gate.
+package struct GatedConfigState: CommandState {
+    package var configs = ConfigurationState()
+    package var approvals = ApprovalState()
+
+    package init() {}
+
+    package mutating func apply(_ past: HistoricEvent) {
+        configs.apply(past)
+        approvals.apply(past)
+    }
+}
+
 /// Changes settings by a JSON Merge Patch, for good or for a while.
-package struct PatchConfig: Command {
+package struct PatchConfig: GatedCommand, RequestedCommand {
     package static let name = "patch-config"
+    package static let permission = Permission.operate
     package var config: ConfigName
     package var patch: JSONValue
     /// How long a temporary change holds; nil means for good.
     package var seconds: Int?
+    package var approval: String?
 
-    package init(config: ConfigName, patch: JSONValue, seconds: Int? = nil) {
+    package init(config: ConfigName, patch: JSONValue, seconds: Int? = nil, approval: String? = nil) {
         self.config = config
         self.patch = patch
         self.seconds = seconds
+        self.approval = approval
     }
 
-    package func streams(_ known: ConfigurationState) -> [String] { [config.stream] }
+    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
 
-    package func decide(_ state: ConfigurationState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func deed(_ state: GatedConfigState) -> GatedDeed {
+        let words = patch.exactText
+        return GatedDeed(.config(config), target: seconds.map { "\(words) for \($0) s" } ?? words)
+    }
+
+    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "a config change")
-        let history = state[config]
+        let history = state.configs[config]
         let new = try history.schema.merging(patch, into: history.effective)
         try history.schema.check(new)
         guard new != history.effective else {
@@ -67,28 +88,43 @@ package struct PatchConfig: Command {
             }
             expiresAt = Timestamp(microseconds: context.now.microseconds + Int64(seconds) * 1_000_000)
         }
+        let used = try state.approvals.admit(deed(state), under: approval, in: context)
         let event = history.patched(to: new, kind: .patch, expiresAt: expiresAt)
-        return [Decided(event, on: config.stream)]
+        return [Decided(event, on: config.stream)] + used
     }
 }
 
 /// Takes back one change and touches no other field.
-package struct UndoConfigChange: Command {
+///
+/// Going back never waits: a patch or restore younger than ``EmergencyWindow`` is undone without an approval, and that is then
+/// an emergency change. The undo of an undo goes forward again, and waits like any change.
+package struct UndoConfigChange: GatedCommand, RequestedCommand {
     package static let name = "undo-config-change"
+    package static let permission = Permission.operate
+    package static let isSigned = true
     package var config: ConfigName
     package var position: Int
+    package var approval: String?
 
-    package init(config: ConfigName, position: Int) {
+    package init(config: ConfigName, position: Int, approval: String? = nil) {
         self.config = config
         self.position = position
+        self.approval = approval
     }
 
-    package func streams(_ known: ConfigurationState) -> [String] { [config.stream] }
+    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
 
-    package func decide(_ state: ConfigurationState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func deed(_ state: GatedConfigState) -> GatedDeed {
+        GatedDeed(.config(config), target: "undo position \(position)")
+    }
+
+    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "an undo")
-        let history = state[config]
+        let history = state.configs[config]
         let change = try history.change(at: position)
+        let isUrgent =
+            change.isForward
+            && EmergencyWindow.holds(change.at, within: EmergencyWindow.undoMicroseconds, of: context.now)
         var new = history.effective
         for field in change.fields {
             guard history.lastChange[field.field] == change.position else {
@@ -106,7 +142,10 @@ package struct UndoConfigChange: Command {
                 hint: "`daybook config history \(config.rawValue)` shows what each change did"
             )
         }
-        return [Decided(history.patched(to: new, kind: .undo, reverts: change.position), on: config.stream)]
+        let used = try state.approvals.admit(deed(state), under: approval, isUrgent: isUrgent, in: context)
+        var event = history.patched(to: new, kind: .undo, reverts: change.position)
+        event.isEmergency = isUrgent && used.isEmpty
+        return [Decided(event, on: config.stream)] + used
     }
 
     private static func changedSince(_ field: FieldChange, _ history: ConfigHistory, _ config: ConfigName) -> Rejection
@@ -122,6 +161,20 @@ package struct UndoConfigChange: Command {
             limit: SettingsSchema.words(field.new),
             actual: now
         )
+    }
+}
+
+extension JSONValue {
+    /// Canonical text, a number with a fraction as the text it was typed in.
+    fileprivate var exactText: String { (try? exact.canonicalText()) ?? prettyText }
+
+    private var exact: JSONValue {
+        switch self {
+        case .decimal(let digits): .string(digits)
+        case .array(let elements): .array(elements.map(\.exact))
+        case .object(let members): .object(members.mapValues(\.exact))
+        default: self
+        }
     }
 }
 
@@ -143,21 +196,30 @@ extension ConfigHistory {
 }
 
 /// Confirms a temporary change, so that it no longer ends by itself.
-package struct KeepConfigChange: Command {
+///
+/// Gated like a patch: what was approved for half an hour was not approved for ever.
+package struct KeepConfigChange: GatedCommand, RequestedCommand {
     package static let name = "keep-config-change"
+    package static let permission = Permission.operate
     package var config: ConfigName
     package var position: Int
+    package var approval: String?
 
-    package init(config: ConfigName, position: Int) {
+    package init(config: ConfigName, position: Int, approval: String? = nil) {
         self.config = config
         self.position = position
+        self.approval = approval
     }
 
-    package func streams(_ known: ConfigurationState) -> [String] { [config.stream] }
+    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
 
-    package func decide(_ state: ConfigurationState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func deed(_ state: GatedConfigState) -> GatedDeed {
+        GatedDeed(.config(config), target: "keep position \(position)")
+    }
+
+    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "keeping a temporary change")
-        guard try state[config].change(at: position).expiresAt != nil else {
+        guard try state.configs[config].change(at: position).expiresAt != nil else {
             throw Rejection(
                 "config.not-temporary",
                 .conflict,
@@ -167,7 +229,8 @@ package struct KeepConfigChange: Command {
                 actual: String(position)
             )
         }
-        return [Decided(ConfigKept(config: config, keptPosition: position), on: config.stream)]
+        let used = try state.approvals.admit(deed(state), under: approval, in: context)
+        return [Decided(ConfigKept(config: config, keptPosition: position), on: config.stream)] + used
     }
 }
 
@@ -214,22 +277,29 @@ package struct ExpireConfigChanges: Command {
 }
 
 /// Sets one configuration to what it was at an earlier moment.
-package struct RestoreConfig: Command {
+package struct RestoreConfig: GatedCommand, RequestedCommand {
     package static let name = "restore-config"
+    package static let permission = Permission.operate
     package var config: ConfigName
     /// The state before this position is restored.
     package var checkpoint: Int
+    package var approval: String?
 
-    package init(config: ConfigName, checkpoint: Int) {
+    package init(config: ConfigName, checkpoint: Int, approval: String? = nil) {
         self.config = config
         self.checkpoint = checkpoint
+        self.approval = approval
     }
 
-    package func streams(_ known: ConfigurationState) -> [String] { [config.stream] }
+    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
 
-    package func decide(_ state: ConfigurationState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func deed(_ state: GatedConfigState) -> GatedDeed {
+        GatedDeed(.config(config), target: "restore before position \(checkpoint)")
+    }
+
+    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "a restore")
-        let history = state[config]
+        let history = state.configs[config]
         guard let first = history.changes.first, first.position < UInt64(max(0, checkpoint)) else {
             throw Rejection(
                 "config.before-first",
@@ -248,6 +318,7 @@ package struct RestoreConfig: Command {
                 hint: "`daybook config history \(config.rawValue)` shows its changes"
             )
         }
-        return [Decided(event, on: config.stream)]
+        let used = try state.approvals.admit(deed(state), under: approval, in: context)
+        return [Decided(event, on: config.stream)] + used
     }
 }

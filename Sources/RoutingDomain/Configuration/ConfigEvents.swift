@@ -31,6 +31,7 @@ package struct ConfigPatched: DomainEvent {
     package var changes: JSONValue
     package var expiresAt: Timestamp?
     package var revertsPosition: Int?
+    package var isEmergency: Bool
     package var words: String
 
     package init(
@@ -40,6 +41,7 @@ package struct ConfigPatched: DomainEvent {
         changes: JSONValue,
         expiresAt: Timestamp? = nil,
         revertsPosition: Int? = nil,
+        isEmergency: Bool = false,
         words: String
     ) {
         self.config = config
@@ -48,11 +50,13 @@ package struct ConfigPatched: DomainEvent {
         self.changes = changes
         self.expiresAt = expiresAt
         self.revertsPosition = revertsPosition
+        self.isEmergency = isEmergency
         self.words = words
     }
 
     package static let about = EventAbout(
         "config.patched",
+        version: 2,
         summary: "{config} config, {kind}: {words}",
         object: "config",
         notes: [
@@ -62,6 +66,7 @@ package struct ConfigPatched: DomainEvent {
             "changes": "list of {field, old, new}, by field; old is absent when the field had no value",
             "expires_at": "end of a temporary change",
             "reverts_position": "position of the change that an undo or expiry takes back",
+            "is_emergency": "an undo that waited for no approval: open until another person reviewed it",
             "words": "the changes in one line: field old -> new",
         ]
     )
@@ -94,18 +99,28 @@ package struct ConfigRestored: DomainEvent {
     package var settingsVersion: Int
     package var changes: JSONValue
     package var fromCheckpoint: Int
+    package var isEmergency: Bool
     package var words: String
 
-    package init(config: ConfigName, settingsVersion: Int, changes: JSONValue, fromCheckpoint: Int, words: String) {
+    package init(
+        config: ConfigName,
+        settingsVersion: Int,
+        changes: JSONValue,
+        fromCheckpoint: Int,
+        isEmergency: Bool = false,
+        words: String
+    ) {
         self.config = config
         self.settingsVersion = settingsVersion
         self.changes = changes
         self.fromCheckpoint = fromCheckpoint
+        self.isEmergency = isEmergency
         self.words = words
     }
 
     package static let about = EventAbout(
         "config.restored",
+        version: 2,
         summary: "{config} config restored as of position {from_checkpoint}: {words}",
         object: "config",
         notes: [
@@ -113,6 +128,7 @@ package struct ConfigRestored: DomainEvent {
             "settings_version": "schema version of the settings",
             "changes": "list of {field, old, new}, by field",
             "from_checkpoint": "the moment it was taken from: the state before this position",
+            "is_emergency": "part of a rollback that waited for no approval: open until another person reviewed it",
             "words": "the changes in one line: field old -> new",
         ]
     )

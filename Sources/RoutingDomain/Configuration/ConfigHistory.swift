@@ -56,6 +56,8 @@ package struct ConfigHistory: Sendable {
         package let position: UInt64
         package let at: Timestamp
         package let actor: String
+        /// Whether it set values forward: a patch or a restore, no undo and no end of a temporary change.
+        package let isForward: Bool
         package let fields: [FieldChange]
         /// The end of a temporary change that was neither kept nor taken back.
         package var expiresAt: Timestamp?
@@ -75,21 +77,28 @@ package struct ConfigHistory: Sendable {
         switch past.event {
         case let event as ConfigPatched where event.config == config:
             if let reverted = event.revertsPosition { end(UInt64(reverted)) }
-            take(past, [FieldChange](document: event.changes), expiresAt: event.expiresAt)
+            let fields = [FieldChange](document: event.changes)
+            take(past, fields, expiresAt: event.expiresAt, isForward: event.kind == .patch)
         case let event as ConfigRestored where event.config == config:
-            take(past, [FieldChange](document: event.changes), expiresAt: nil)
+            take(past, [FieldChange](document: event.changes), expiresAt: nil, isForward: true)
         case let event as ConfigKept where event.config == config:
             end(UInt64(event.keptPosition))
         default: break
         }
     }
 
-    private mutating func take(_ past: HistoricEvent, _ fields: [FieldChange], expiresAt: Timestamp?) {
+    private mutating func take(
+        _ past: HistoricEvent,
+        _ fields: [FieldChange],
+        expiresAt: Timestamp?,
+        isForward: Bool
+    ) {
         changes.append(
             Change(
                 position: past.position,
                 at: past.recordedAt,
                 actor: past.actor,
+                isForward: isForward,
                 fields: fields,
                 expiresAt: expiresAt
             )

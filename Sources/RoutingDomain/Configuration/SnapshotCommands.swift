@@ -12,8 +12,10 @@ package struct SnapshotState: CommandState {
 }
 
 /// Names a moment.
-package struct CreateSnapshot: Command {
+package struct CreateSnapshot: RequestedCommand {
     package static let name = "create-snapshot"
+    package static let permission = Permission.operate
+    package static let isLocal = true
     package var snapshot: String
     /// Events before this position belong to it.
     package var checkpoint: Int
@@ -64,22 +66,56 @@ package struct CreateSnapshot: Command {
 /// Brings activation and both configurations back to an earlier moment, all in one append.
 ///
 /// Registrations, people, tasks and approvals stay: they are facts, not settings.
-package struct RestoreMoment: Command {
+///
+/// Bound by the rule for restores, and by those for whatever it changes on the way.
+package struct RestoreMoment: GatedCommand, RequestedCommand {
     /// Everything a restore may act on.
     package typealias State = RollBackModel.State
 
     package static let name = "restore-moment"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     /// The state before this position is restored.
     package var checkpoint: Int
+    package var approval: String?
 
-    package init(checkpoint: Int) { self.checkpoint = checkpoint }
+    package init(checkpoint: Int, approval: String? = nil) {
+        self.checkpoint = checkpoint
+        self.approval = approval
+    }
 
     package func streams(_ known: State) -> [String] {
-        [ActivationState.stream] + ConfigName.allCases.map(\.stream)
+        [ActivationState.stream] + ConfigName.allCases.map(\.stream) + gateStreams()
+    }
+
+    package func deed(_ state: State) throws(Rejection) -> GatedDeed {
+        let touched = try changes(state).compactMap { decided -> ApprovalAction? in
+            switch decided.event {
+            case is ModelActivated: .activation
+            case let event as ConfigRestored: .config(event.config)
+            default: nil
+            }
+        }
+        return GatedDeed(.restore, target: "before position \(checkpoint)", touching: Set(touched))
     }
 
     package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "a restore")
+        let decided = try changes(state)
+        guard !decided.isEmpty else {
+            throw Rejection(
+                "restore.no-change",
+                .conflict,
+                "activation and configurations are what they were before position \(checkpoint)",
+                hint: "`daybook snapshot diff` compares two moments"
+            )
+        }
+        return decided + (try state.approvals.admit(deed(state), under: approval, in: context))
+    }
+
+    /// The events that bring activation and configurations back; empty if nothing differs.
+    private func changes(_ state: State) throws(Rejection) -> [Decided] {
         let moment = UInt64(max(0, checkpoint))
         var decided: [Decided] = []
         let active = state.activation.active
@@ -92,14 +128,6 @@ package struct RestoreMoment: Command {
             if let event = try state.configs[config].restoration(to: moment) {
                 decided.append(Decided(event, on: config.stream))
             }
-        }
-        guard !decided.isEmpty else {
-            throw Rejection(
-                "restore.no-change",
-                .conflict,
-                "activation and configurations are what they were before position \(checkpoint)",
-                hint: "`daybook snapshot diff` compares two moments"
-            )
         }
         return decided
     }

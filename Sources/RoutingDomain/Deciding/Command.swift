@@ -22,6 +22,28 @@ package protocol Command: Encodable, Sendable {
     func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided]
 }
 
+/// A command that people and programs send from outside: its fields can be read back, and it names who may send it.
+///
+/// What conforms to ``Command`` alone is Daybook's own doing, or one half of a deed whose other half stands in
+/// `data/state.db`; neither is taken from outside as it is. ``CommandCatalog`` lists every conforming type.
+package protocol RequestedCommand: Command, Decodable {
+    /// What its sender must be allowed.
+    static var permission: Permission { get }
+
+    /// Whether it tells of what its sender has done or looked up on this machine: files, the log's size, the time zones known here.
+    ///
+    /// Such a command is believed only from this machine; a remote sender takes the route that does that work itself.
+    static var isLocal: Bool { get }
+
+    /// Whether whoever came with a password must give it again.
+    static var isSigned: Bool { get }
+}
+
+extension RequestedCommand {
+    package static var isLocal: Bool { false }
+    package static var isSigned: Bool { false }
+}
+
 extension Command {
     /// The command as canonical JSON, whose digest guards idempotency keys.
     ///
@@ -45,17 +67,34 @@ package struct HistoricEvent: Sendable {
     package let position: UInt64
     package let stream: String
     package let recordedAt: Timestamp
+    /// Place in its stream, from 1; 0 for an event that is only imagined.
+    package let streamVersion: UInt64
     /// Pseudonym of who caused it.
     package let actor: String
     package let event: any DomainEvent
+    private let readAuth: @Sendable () -> String
 
-    package init(position: UInt64, stream: String, recordedAt: Timestamp, actor: String, event: any DomainEvent) {
+    /// An event that happened; `auth` is called only when a decider asks, because most never do.
+    package init(
+        position: UInt64,
+        stream: String,
+        streamVersion: UInt64 = 0,
+        recordedAt: Timestamp,
+        actor: String,
+        auth: @escaping @Sendable () -> String = { "" },
+        event: any DomainEvent
+    ) {
         self.position = position
         self.stream = stream
+        self.streamVersion = streamVersion
         self.recordedAt = recordedAt
         self.actor = actor
+        readAuth = auth
         self.event = event
     }
+
+    /// `<how>/<door>`: how the actor was known and through which door it came.
+    package var auth: String { readAuth() }
 }
 
 /// An event that a decider wants appended, with its stream.
@@ -75,16 +114,38 @@ package struct Decided: Sendable {
 package struct CommandContext: Sendable {
     /// The pseudonym of the actor; the nil UUID is `system`.
     package let actor: String
+    /// `<how>/<door>`: how the actor is known and through which door the command came.
+    package let auth: String
     /// Why, in the actor's words.
     package let reason: String?
+    /// What the signature means, where the command is signed.
+    package let meaning: String?
     /// When the command is decided.
     package let now: Timestamp
+    /// Whether nothing will be appended: somebody only looks at what would be, and needs no approval for that.
+    package let isDryRun: Bool
 
-    package init(actor: String, reason: String?, now: Timestamp) {
+    package init(
+        actor: String,
+        auth: String,
+        reason: String?,
+        meaning: String? = nil,
+        now: Timestamp,
+        isDryRun: Bool = false
+    ) {
         self.actor = actor
+        self.auth = auth
         self.reason = reason
+        self.meaning = meaning
         self.now = now
+        self.isDryRun = isDryRun
     }
+
+    /// Whether the command came past a running service, through the console.
+    package var isConsole: Bool { Door.isConsole(auth) }
+
+    /// Whether it is signed: the password was asked again for this very request.
+    package var isSigned: Bool { Door.isSigned(auth) }
 
     /// The pseudonym of what Daybook does by itself.
     package static let system = "00000000-0000-0000-0000-000000000000"
@@ -103,6 +164,15 @@ package struct CommandContext: Sendable {
         }
         return try FreeText.checked(text, field: "reason", maximumBytes: 2000)
     }
+}
+
+/// What the envelope's `<how>/<door>` says.
+package enum Door {
+    /// Whether a write came past a running service: listed until another person reviewed it.
+    package static func isConsole(_ auth: String) -> Bool { auth.hasSuffix("/console") }
+
+    /// Whether the password was asked again for the very request.
+    package static func isSigned(_ auth: String) -> Bool { auth.hasPrefix("password/") }
 }
 
 /// Limits on what people write.

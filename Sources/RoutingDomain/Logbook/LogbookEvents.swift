@@ -4,16 +4,34 @@ package struct ApprovalRequested: DomainEvent {
     package var subject: String
     package var statement: String
     package var sprint: String?
+    package var action: ApprovalAction?
+    package var target: String?
+    package var basis: String?
+    package var expiresAt: Timestamp?
 
-    package init(approval: String, subject: String, statement: String, sprint: String? = nil) {
+    package init(
+        approval: String,
+        subject: String,
+        statement: String,
+        sprint: String? = nil,
+        action: ApprovalAction? = nil,
+        target: String? = nil,
+        basis: String? = nil,
+        expiresAt: Timestamp? = nil
+    ) {
         self.approval = approval
         self.subject = subject
         self.statement = statement
         self.sprint = sprint
+        self.action = action
+        self.target = target
+        self.basis = basis
+        self.expiresAt = expiresAt
     }
 
     package static let about = EventAbout(
         "approval.requested",
+        version: 2,
         summary: "approval {approval} requested for {subject}: {statement}",
         object: "approval",
         freeText: ["statement"],
@@ -22,6 +40,10 @@ package struct ApprovalRequested: DomainEvent {
             "subject": "what is to be approved, for example sprint-w0",
             "statement": "what the approver is asked to agree to",
             "sprint": "sprint or wave it belongs to",
+            "action": "the action that may be done once under it; absent for a sprint's approval",
+            "target": "the very thing that may be done: a version, a patch, a position",
+            "basis": "stream versions it rests on, stream@version joined by commas; void once one of them grew",
+            "expires_at": "from when on it is worth nothing",
         ]
     )
 }
@@ -83,6 +105,27 @@ package struct ApprovalWithdrawn: DomainEvent {
         summary: "approval {approval} for {subject} withdrawn",
         object: "approval",
         notes: ["approval": "identifier of the approval", "subject": "what it was for", "sprint": "its sprint"]
+    )
+}
+
+/// What was approved was done; the approval serves nobody again.
+package struct ApprovalUsed: DomainEvent {
+    package var approval: String
+    package var action: ApprovalAction
+
+    package init(approval: String, action: ApprovalAction) {
+        self.approval = approval
+        self.action = action
+    }
+
+    package static let about = EventAbout(
+        "approval.used",
+        summary: "approval {approval} was used for {action}",
+        object: "approval",
+        notes: [
+            "approval": "identifier of the approval",
+            "action": "what was done under it, by the same command",
+        ]
     )
 }
 

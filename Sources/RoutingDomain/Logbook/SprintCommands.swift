@@ -50,8 +50,9 @@ package struct SprintState: CommandState {
 }
 
 /// Begins a sprint or wave.
-package struct OpenSprint: Command {
+package struct OpenSprint: RequestedCommand {
     package static let name = "open-sprint"
+    package static let permission = Permission.operate
     package var sprint: String
     package var kind: SprintKind
     package var title: String
@@ -82,7 +83,7 @@ package struct OpenSprint: Command {
 }
 
 /// Ends a sprint or wave with another person's approval, recording how many of its tasks are still open.
-package struct CloseSprint: Command {
+package struct CloseSprint: RequestedCommand {
     /// The sprint, its tasks and the approval.
     package struct State: CommandState {
         package var tasks = TaskState()
@@ -95,6 +96,7 @@ package struct CloseSprint: Command {
     }
 
     package static let name = "close-sprint"
+    package static let permission = Permission.operate
     package var sprint: String
     package var approval: String
 

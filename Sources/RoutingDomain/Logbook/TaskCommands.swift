@@ -56,8 +56,9 @@ package struct TaskState: CommandState {
 }
 
 /// Takes on a piece of work.
-package struct OpenTask: Command {
+package struct OpenTask: RequestedCommand {
     package static let name = "open-task"
+    package static let permission = Permission.operate
     package var task: String
     package var title: String
     package var sprint: String?
@@ -154,8 +155,10 @@ package struct TaskEntry: Hashable, Sendable, Codable {
 }
 
 /// Writes down work on a task, or corrects what was written.
-package struct LogTask: Command {
+package struct LogTask: RequestedCommand {
     package static let name = "log-task"
+    package static let permission = Permission.operate
+    package static let isLocal = true
     package var task: String
     package var entry: TaskEntry
     /// The number of the entry whose words these replace; nil for a new entry.
@@ -165,6 +168,14 @@ package struct LogTask: Command {
         self.task = task
         self.entry = entry
         self.corrects = corrects
+    }
+
+    /// The entry's fields stand beside the task's, as they do in the event.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        task = try container.decode(String.self, forKey: .task)
+        corrects = try container.decodeIfPresent(Int.self, forKey: .corrects)
+        entry = try TaskEntry(from: decoder)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -236,8 +247,9 @@ package struct LogTask: Command {
 }
 
 /// Closes a task.
-package struct CloseTask: Command {
+package struct CloseTask: RequestedCommand {
     package static let name = "close-task"
+    package static let permission = Permission.operate
     package var task: String
 
     package init(task: String) { self.task = task }

@@ -86,6 +86,13 @@ package struct ActivationState: CommandState {
         return entries[last + 1].position
     }
 
+    /// Whether a version is active, or was so less than a span ago.
+    func wasActive(_ version: String, within microseconds: Int64, of now: Timestamp) -> Bool {
+        guard let last = entries.lastIndex(where: { $0.version == version }) else { return false }
+        guard last + 1 < entries.count else { return true }
+        return EmergencyWindow.holds(entries[last + 1].at, within: microseconds, of: now)
+    }
+
     private static func words(_ entries: [Entry]) -> String {
         entries.suffix(10).map { "\($0.version) (\($0.kind.rawValue) at \($0.position))" }.joined(separator: ", ")
     }

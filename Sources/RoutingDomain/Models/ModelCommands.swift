@@ -1,8 +1,10 @@
 package import CanonicalJSON
 
 /// Registers a complete model folder as an inactive version.
-package struct RegisterModel: Command {
+package struct RegisterModel: RequestedCommand {
     package static let name = "register-model"
+    package static let permission = Permission.train
+    package static let isLocal = true
     package var version: String
     package var sourceName: String?
     package var manifestPath: String
@@ -42,17 +44,7 @@ package struct RegisterModel: Command {
 
     package func decide(_ state: ModelState, in context: CommandContext) throws(Rejection) -> [Decided] {
         let parsed = try ModelVersion.checked(version)
-        guard state.registered[version] == nil else {
-            throw Rejection(
-                "model.duplicate",
-                .conflict,
-                "version \(version) is registered already",
-                hint: "a version never changes; give the new folder another with --version, the next is "
-                    + "\(parsed.next.map(\.description) ?? "none of that day")",
-                field: "version",
-                actual: version
-            )
-        }
+        guard state.registered[version] == nil else { throw Self.duplicate(parsed) }
         for scope in changeScopes where ChangeScope(rawValue: scope) == nil {
             throw Rejection(
                 "model.scope",
@@ -82,6 +74,19 @@ package struct RegisterModel: Command {
         )
         return [Decided(event, on: ModelState.stream(version))]
     }
+
+    /// What a version that is registered already is answered with.
+    package static func duplicate(_ version: ModelVersion) -> Rejection {
+        Rejection(
+            "model.duplicate",
+            .conflict,
+            "version \(version) is registered already",
+            hint: "a version never changes; give the new folder another with --version, the next is "
+                + "\(version.next.map(\.description) ?? "none of that day")",
+            field: "version",
+            actual: version.description
+        )
+    }
 }
 
 extension ModelVersion {
@@ -104,24 +109,37 @@ extension ModelVersion {
 }
 
 /// Makes a registered version the active one.
-package struct ActivateModel: Command {
-    /// The activation stack and the registration of the version in question.
+package struct ActivateModel: GatedCommand, RequestedCommand {
+    /// The activation stack, the registration of the version in question, and the gate.
     package struct State: CommandState {
         package var activation = ActivationState()
         package var models = ModelState()
+        package var approvals = ApprovalState()
         package init() {}
         package mutating func apply(_ past: HistoricEvent) {
             activation.apply(past)
             models.apply(past)
+            approvals.apply(past)
         }
     }
 
     package static let name = "activate-model"
+    package static let permission = Permission.operate
+    package static let isLocal = true
+    package static let isSigned = true
     package var version: String
+    package var approval: String?
 
-    package init(version: String) { self.version = version }
+    package init(version: String, approval: String? = nil) {
+        self.version = version
+        self.approval = approval
+    }
 
-    package func streams(_ known: State) -> [String] { [ActivationState.stream, ModelState.stream(version)] }
+    package func streams(_ known: State) -> [String] {
+        [ActivationState.stream, ModelState.stream(version)] + gateStreams()
+    }
+
+    package func deed(_ state: State) -> GatedDeed { GatedDeed(.activation, target: version) }
 
     package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try ModelVersion.checked(version)
@@ -142,7 +160,8 @@ package struct ActivateModel: Command {
             previousVersion: state.activation.active,
             kind: .activation
         )
-        return [Decided(event, on: ActivationState.stream)]
+        let used = try state.approvals.admit(deed(state), under: approval, in: context)
+        return [Decided(event, on: ActivationState.stream)] + used
     }
 
     /// The rejection for a version that was never registered.
@@ -155,51 +174,5 @@ package struct ActivateModel: Command {
             field: "version",
             actual: version
         )
-    }
-}
-
-/// Goes back to the version that was active before, or to a named one below it on the stack.
-package struct RollBackModel: Command {
-    /// The activation stack, and the configurations for going back with them.
-    package struct State: CommandState {
-        package var activation = ActivationState()
-        package var configs = ConfigurationState()
-        package init() {}
-        package mutating func apply(_ past: HistoricEvent) {
-            activation.apply(past)
-            configs.apply(past)
-        }
-    }
-
-    package static let name = "roll-back-model"
-    /// The version to go back to; nil means the one active before.
-    package var to: String?
-    /// Whether the runtime config of that version's last active moment comes back with it.
-    package var withConfig: Bool
-
-    package init(to: String? = nil, withConfig: Bool = false) {
-        self.to = to
-        self.withConfig = withConfig
-    }
-
-    package func streams(_ known: State) -> [String] {
-        [ActivationState.stream] + (withConfig ? [ConfigName.runtime.stream] : [])
-    }
-
-    package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
-        _ = try context.requireReason(for: "a rollback")
-        let target = try state.activation.target(of: to)
-        let event = ModelActivated(
-            version: target,
-            previousVersion: state.activation.active,
-            kind: .rollback
-        )
-        var decided = [Decided(event, on: ActivationState.stream)]
-        if withConfig, let moment = state.activation.endOfLastActivity(of: target),
-            let restored = try state.configs[.runtime].restoration(to: moment)
-        {
-            decided.append(Decided(restored, on: ConfigName.runtime.stream))
-        }
-        return decided
     }
 }

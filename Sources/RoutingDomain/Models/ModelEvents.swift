@@ -92,22 +92,25 @@ package struct ModelActivated: DomainEvent {
     package var version: String
     package var previousVersion: String?
     package var kind: ActivationKind
+    package var isEmergency: Bool
 
-    package init(version: String, previousVersion: String? = nil, kind: ActivationKind) {
+    package init(version: String, previousVersion: String? = nil, kind: ActivationKind, isEmergency: Bool = false) {
         self.version = version
         self.previousVersion = previousVersion
         self.kind = kind
+        self.isEmergency = isEmergency
     }
 
     package static let about = EventAbout(
         "model.activated",
-        version: 2,
+        version: 3,
         summary: "model {version} became active by {kind} (before: {previous_version|none})",
         object: "version",
         notes: [
             "version": "version that became active",
             "previous_version": "version that was active before, absent the first time",
             "kind": "activation, rollback or restoration",
+            "is_emergency": "a rollback that waited for no approval: open until another person reviewed it",
         ]
     )
 }

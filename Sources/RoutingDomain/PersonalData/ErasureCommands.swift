@@ -3,7 +3,10 @@ package struct ErasureState: CommandState {
     /// The pseudonyms of erased people.
     package private(set) var erased: Set<String> = []
     package private(set) var retention = RetentionState()
-    /// The stream of what concerns all people: its version counts the erasures.
+    /// Who administers the home, from the same stream.
+    package private(set) var access = AccessState()
+    package private(set) var approvals = ApprovalState()
+    /// The stream of what concerns all people; how far its erasures are carried out is noted by its version.
     package static let stream = "user-directory"
 
     package init() {}
@@ -11,24 +14,32 @@ package struct ErasureState: CommandState {
     package mutating func apply(_ past: HistoricEvent) {
         if let event = past.event as? PersonErased { erased.insert(event.subject) }
         retention.apply(past)
+        access.apply(past)
+        approvals.apply(past)
     }
 }
 
 /// Erases the person behind a pseudonym.
-package struct ErasePerson: Command {
+package struct ErasePerson: GatedCommand {
     package static let name = "erase-person"
     /// The pseudonym.
     package var subject: String
     package var basis: String
+    package var approval: String?
 
-    package init(subject: String, basis: String) {
+    package init(subject: String, basis: String, approval: String? = nil) {
         self.subject = subject
         self.basis = basis
+        self.approval = approval
     }
 
-    package func streams(_ known: ErasureState) -> [String] { [ErasureState.stream, RetentionState.stream] }
+    package func streams(_ known: ErasureState) -> [String] {
+        [ErasureState.stream, RetentionState.stream] + gateStreams()
+    }
 
-    /// The rules: a reason and a basis, no hold, not twice, and never oneself.
+    package func deed(_ state: ErasureState) -> GatedDeed { GatedDeed(.erasure, target: "person \(subject)") }
+
+    /// The rules: a reason and a basis, no hold, not twice, never oneself, and never the last administrator.
     ///
     /// Whoever erases answers for it under their own pseudonym; somebody who erased themselves could not, and the last
     /// person, who administers the home, would leave nobody. Both follow from the one rule.
@@ -55,15 +66,28 @@ package struct ErasePerson: Command {
                 actual: subject
             )
         }
+        try state.access.requireAnotherAdministrator(than: subject, for: "erasing this person")
         try state.retention.requireNoHold("erasing person \(subject)") { $0.subject == subject }
-        return [Decided(PersonErased(subject: subject, scope: .identity, basis: basis), on: ErasureState.stream)]
+        let used = try state.approvals.admit(deed(state), under: approval, in: context)
+        return [Decided(PersonErased(subject: subject, scope: .identity, basis: basis), on: ErasureState.stream)] + used
     }
 }
 
 /// Removes the words of records.
 ///
 /// The caller has made the replacements; the log puts them in place in the transaction that appends the events.
-package struct RedactRecords: Command {
+package struct RedactRecords: GatedCommand {
+    /// The holds, and the gate.
+    package struct State: CommandState {
+        package var retention = RetentionState()
+        package var approvals = ApprovalState()
+        package init() {}
+        package mutating func apply(_ past: HistoricEvent) {
+            retention.apply(past)
+            approvals.apply(past)
+        }
+    }
+
     /// One record and what is to stand in its place.
     package struct Target: Sendable {
         package var position: Int
@@ -89,24 +113,34 @@ package struct RedactRecords: Command {
     package static let stream = "redaction"
     package var targets: [Target]
     package var basis: String
+    package var approval: String?
 
-    package init(targets: [Target], basis: String) {
+    package init(targets: [Target], basis: String, approval: String? = nil) {
         self.targets = targets
         self.basis = basis
+        self.approval = approval
     }
 
     /// Positions and basis: what was asked for.
     package func encode(to encoder: any Encoder) throws {
         let positions = targets.map { String($0.position) }.joined(separator: ",")
-        try ["basis": basis, "positions": positions].encode(to: encoder)
+        var asked = ["basis": basis, "positions": positions]
+        asked["approval"] = approval
+        try asked.encode(to: encoder)
     }
 
-    package func streams(_ known: RetentionState) -> [String] { [RetentionState.stream] }
+    package func streams(_ known: State) -> [String] { [RetentionState.stream] + gateStreams() }
 
-    package func decide(_ state: RetentionState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    /// Positions with the fields whose words go.
+    package func deed(_ state: State) -> GatedDeed {
+        let words = targets.map { "\($0.position) (\($0.fields.joined(separator: ",")))" }
+        return GatedDeed(.erasure, target: "words of \(words.joined(separator: ", "))")
+    }
+
+    package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "a redaction")
         let basis = try FreeText.checked(basis, field: "basis", maximumBytes: 500)
-        return try targets.map { target throws(Rejection) in
+        let redacted = try targets.map { target throws(Rejection) in
             if let whyNot = Redactable.whyNot(target.type) {
                 throw Rejection(
                     "redaction.never",
@@ -117,7 +151,7 @@ package struct RedactRecords: Command {
                     actual: String(target.position)
                 )
             }
-            try state.requireNoHold("redacting position \(target.position)") { hold in
+            try state.retention.requireNoHold("redacting position \(target.position)") { hold in
                 hold.subject == target.actor || hold.positions?.contains(target.position) ?? false
             }
             let event = RecordRedacted(
@@ -128,6 +162,7 @@ package struct RedactRecords: Command {
             )
             return Decided(event, on: Self.stream)
         }
+        return redacted + (try state.approvals.admit(deed(state), under: approval, in: context))
     }
 }
 

@@ -54,8 +54,10 @@ package struct RetentionState: CommandState {
 }
 
 /// Forbids erasing a person or redacting positions until it is released.
-package struct PlaceHold: Command {
+package struct PlaceHold: RequestedCommand {
     package static let name = "place-hold"
+    package static let permission = Permission.administerPeople
+    package static let isLocal = true
     package var hold: String
     /// The pseudonym, or nil for a hold on positions.
     package var subject: String?
@@ -84,7 +86,8 @@ package struct PlaceHold: Command {
                 actual: name
             )
         }
-        guard (subject == nil) != (fromPosition == nil) else {
+        let isRange = fromPosition.flatMap { from in toPosition.map { 0 <= from && from <= $0 } }
+        guard isRange ?? (fromPosition == nil && toPosition == nil), (subject == nil) == (isRange != nil) else {
             throw Rejection(
                 "hold.object",
                 .invalid,
@@ -92,14 +95,16 @@ package struct PlaceHold: Command {
                 hint: "name one of them"
             )
         }
+        if let subject { _ = try Pseudonym.checked(subject, field: "subject") }
         let event = LegalHoldPlaced(hold: name, subject: subject, fromPosition: fromPosition, toPosition: toPosition)
         return [Decided(event, on: RetentionState.stream)]
     }
 }
 
 /// Ends a legal hold.
-package struct ReleaseHold: Command {
+package struct ReleaseHold: RequestedCommand {
     package static let name = "release-hold"
+    package static let permission = Permission.administerPeople
     package var hold: String
 
     package init(hold: String) { self.hold = hold }
@@ -123,8 +128,9 @@ package struct ReleaseHold: Command {
 }
 
 /// Sets for how many years a class is kept.
-package struct SetRetention: Command {
+package struct SetRetention: RequestedCommand {
     package static let name = "set-retention"
+    package static let permission = Permission.administerPeople
     package var retentionClass: RetentionClass
     package var years: Int
 

@@ -57,8 +57,10 @@ package struct TimeZoneState: CommandState {
 }
 
 /// Sets the plant's time zone; the caller has checked that the machine knows it.
-package struct SetTimeZone: Command {
+package struct SetTimeZone: RequestedCommand {
     package static let name = "set-time-zone"
+    package static let permission = Permission.maintain
+    package static let isLocal = true
     package var timeZone: String
 
     package init(timeZone: String) { self.timeZone = timeZone }
@@ -110,11 +112,15 @@ package struct SkipProjectionEvent: Command {
 }
 
 /// Records that a document left Daybook.
-package struct RecordExport: Command {
+package struct RecordExport: RequestedCommand {
     package static let name = "record-export"
+    package static let permission = Permission.export
+    package static let isLocal = true
     package var export: DocumentExported
 
     package init(export: DocumentExported) { self.export = export }
+
+    package init(from decoder: any Decoder) throws { export = try DocumentExported(from: decoder) }
 
     package func encode(to encoder: any Encoder) throws { try export.encode(to: encoder) }
 

@@ -1,6 +1,7 @@
 import Accounts
 import ArgumentParser
 import CanonicalJSON
+import CommandHandling
 import EventStore
 import Exporting
 import Foundation
@@ -52,7 +53,11 @@ struct AuditCommand: AsyncParsableCommand {
             let names = try noNames ? nil : Dictionary(home.people.all().map { ($0.id.text, $0.name) }) { $1 }
             let bundle = AuditBundle(of: home.log, home: home.folders.root, blobs: home.folders.blobs, names: names)
             let (out, range) = (out, try range(home))
-            let result = try await onThread { try bundle.write(range, to: out) }
+            let result = try await onThread {
+                let bar = ProgressBar("writing the records", total: Int(range.to - min(range.from, range.to)))
+                defer { bar.finish() }
+                return try bundle.write(range, to: out) { bar.advance(1) }
+            }
             let head = result.head.head
             try await Exports.record(
                 result.event(path: out),

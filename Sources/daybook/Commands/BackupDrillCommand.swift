@@ -114,8 +114,10 @@ extension BackupCommand {
                 )
             }
             let restored = try await onThread { try StagedLog.open(data: "\(scratch)/data") }
+            ProgressBar.tell("replaying the log of the backup")
             let theirs = try await home.projector.replayDigests(of: restored, upTo: size, rules: restored)
             await restored.close()
+            ProgressBar.tell("replaying this log")
             let ours = try await home.projector.replayDigests(of: own, upTo: size, rules: own)
             let differing = ours.keys.filter { ours[$0] != theirs[$0] }.sorted()
             finding.readModels = ours.count

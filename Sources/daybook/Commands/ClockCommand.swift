@@ -23,6 +23,7 @@ struct ClockCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
+                auth: await home.auth(),
                 reason: write.reason,
                 now: Timestamp(microseconds: SystemClock().reading().wall)
             )
@@ -30,7 +31,7 @@ struct ClockCommand: AsyncParsableCommand {
             let result = try await home.writing.acceptClock(
                 reason: reason,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
+                metadata: EventMetadata(auth: await home.auth(), reason: reason)
             )
             await home.prove(result, write.proving)
             await home.follow()

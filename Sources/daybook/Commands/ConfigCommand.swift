@@ -68,6 +68,7 @@ struct ConfigCommand: AsyncParsableCommand {
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Argument(help: "runtime or trainer.")
         var config: ConfigName
         @Argument(help: "A JSON object, for example '{\"ef_search\": 256}'; - reads standard input.")
@@ -87,7 +88,13 @@ struct ConfigCommand: AsyncParsableCommand {
                 }
                 return seconds
             }
-            let command = PatchConfig(config: config, patch: try document(), seconds: seconds)
+            let command = PatchConfig(
+                config: config,
+                patch: try document(),
+                seconds: seconds,
+                approval: approving.used
+            )
+            if try await home.requests(command, approving, write) { return }
             let outcome = try await home.send(command, write)
             ConfigCommand.showChange(outcome.decided.first?.event, outcome.appended, home)
         }
@@ -119,16 +126,25 @@ struct ConfigCommand: AsyncParsableCommand {
     }
 
     struct Undo: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "Take back one change and touch no other field.")
+        static let configuration = CommandConfiguration(
+            abstract: "Take back one change and touch no other field.",
+            discussion: """
+                Of a change less than 8 hours old it waits for nobody's approval; it is then an emergency change, listed by \
+                `daybook changes` until another person reviewed it.
+                """
+        )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Argument(help: "runtime or trainer.")
         var config: ConfigName
         @Argument(help: "Position of the change, as `config history` shows it.")
         var position: Int
 
         func run(in home: OpenHome) async throws {
-            let outcome = try await home.send(UndoConfigChange(config: config, position: position), write)
+            let command = UndoConfigChange(config: config, position: position, approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
+            let outcome = try await home.send(command, write)
             ConfigCommand.showChange(outcome.decided.first?.event, outcome.appended, home)
         }
     }
@@ -137,13 +153,16 @@ struct ConfigCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Confirm a temporary change, so that it stays.")
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Argument(help: "runtime or trainer.")
         var config: ConfigName
         @Argument(help: "Position of the temporary change, as `status` shows it.")
         var position: Int
 
         func run(in home: OpenHome) async throws {
-            let outcome = try await home.send(KeepConfigChange(config: config, position: position), write)
+            let command = KeepConfigChange(config: config, position: position, approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
+            let outcome = try await home.send(command, write)
             home.printer.show(
                 "the change at \(position) stays",
                 ["kept_position": .integer(position), "position": .position(outcome.appended?.first)]
@@ -219,6 +238,7 @@ struct ConfigCommand: AsyncParsableCommand {
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Argument(help: "runtime or trainer.")
         var config: ConfigName
         @Option(name: .long, help: ArgumentHelp("The moment to go back to.", valueName: "position|time|snapshot"))
@@ -226,7 +246,9 @@ struct ConfigCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let checkpoint = try home.moments().checkpoint(to)
-            let outcome = try await home.send(RestoreConfig(config: config, checkpoint: Int(checkpoint)), write)
+            let command = RestoreConfig(config: config, checkpoint: Int(checkpoint), approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
+            let outcome = try await home.send(command, write)
             ConfigCommand.showChange(outcome.decided.first?.event, outcome.appended, home)
         }
     }
@@ -238,8 +260,10 @@ struct ConfigCommand: AsyncParsableCommand {
         switch event {
         case let event as ConfigPatched:
             let end = event.expiresAt.map { "; ends by itself at \(Words.instant($0.description))" } ?? ""
-            words = "\(event.words)\(end)"
+            let mark = event.isEmergency ? "; an emergency change: open until another person reviewed it" : ""
+            words = "\(event.words)\(end)\(mark)"
             members["changes"] = event.changes
+            members["is_emergency"] = .bool(event.isEmergency)
             members["expires_at"] = event.expiresAt.map { .string($0.description) }
         case let event as ConfigRestored:
             words = event.words

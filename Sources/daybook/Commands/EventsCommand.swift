@@ -94,7 +94,7 @@ struct EventsCommand: AsyncParsableCommand {
                     status: ExitStatus.badData
                 )
             }
-            let json = try EventJSON.whole(event, name: home.name(of: event.actor.text))
+            let json = try EventDocument.whole(event, name: home.name(of: event.actor.text))
             home.printer.show("\(EventJSON.line(event, home))\n\(json.prettyText)", json)
         }
     }
@@ -131,7 +131,7 @@ struct EventsCommand: AsyncParsableCommand {
         private func show(_ events: [RecordedEvent], _ home: OpenHome) throws {
             for event in events {
                 let name = home.name(of: event.actor.text)
-                let json = try EventJSON.whole(event, name: name)
+                let json = try EventDocument.whole(event, name: name)
                 home.printer.stream(EventJSON.line(event, home), json)
             }
         }
@@ -140,53 +140,11 @@ struct EventsCommand: AsyncParsableCommand {
 
 /// An event as people and programs outside see it.
 enum EventJSON {
-    /// Envelope, payload as stored, summary and leaf hash.
-    static func whole(_ event: RecordedEvent, name: String) throws -> JSONValue {
-        let metadata = try event.metadata()
-        var members: [String: JSONValue] = [
-            "position": .integer(Int(event.position)), "event_id": .string(event.eventID.text),
-            "stream": .string(event.stream.text), "stream_version": .integer(Int(event.streamVersion)),
-            "type": .string(event.type), "schema_version": .integer(Int(event.schemaVersion)),
-            "recorded_at": .string(Timestamp(microseconds: event.recordedAt).description),
-            "command": .string(event.commandID.text), "actor": .string(event.actor.text), "actor_name": .string(name),
-            "auth": .string(metadata.auth), "payload": try JSONReader.canonical(event.data),
-            "summary": .string(summary(event)),
-            "clock": [
-                "synchronised": .bool(event.clockState & 1 != 0), "stepped": .bool(event.clockState & 2 != 0),
-                "estimated_error_ms": .integer(Int(event.clockState >> 8)),
-            ],
-        ]
-        if event.isRedacted {
-            // The leaf is that of the record that was here; these bytes hash to another.
-            members["redacted"] = true
-        } else {
-            members["leaf"] = .string(MerkleFrontier.leaf(of: event.record).hexadecimal)
-        }
-        members["reason"] = metadata.reason.map { .string($0) }
-        members["meaning"] = metadata.meaning.map { .string($0) }
-        members["correlation"] = metadata.correlation.map { .string($0.text) }
-        members["causation"] = metadata.causation.map { .string($0.text) }
-        members["request_id"] = metadata.requestID.map { .string($0) }
-        return .object(members)
-    }
-
     /// One line: position, time, who, what.
     static func line(_ event: RecordedEvent, _ home: OpenHome) -> String {
         let when = Words.instant(Timestamp(microseconds: event.recordedAt).description)
         let reason = (try? event.metadata().reason).flatMap { $0 }.map { "  -- \(Words.short($0))" } ?? ""
         return
-            "\(event.position)  \(when)  \(home.name(of: event.actor.text))  \(event.type)  \(Words.short(summary(event), 120))\(reason)"
-    }
-
-    /// The catalogue's sentence; the type's name where this program does not know it.
-    static func summary(_ event: RecordedEvent) -> String {
-        guard let payload = try? JSONReader.canonical(event.data),
-            let current = try? EventCatalog.current(
-                type: event.type,
-                version: Int(event.schemaVersion),
-                payload: payload
-            )
-        else { return "\(event.type) (unknown to this program)" }
-        return current.schema.summary.sentence(current.members)
+            "\(event.position)  \(when)  \(home.name(of: event.actor.text))  \(event.type)  \(Words.short(EventDocument.summary(event), 120))\(reason)"
     }
 }

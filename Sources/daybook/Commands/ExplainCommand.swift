@@ -1,5 +1,6 @@
 import ArgumentParser
 import CanonicalJSON
+import CommandHandling
 import EventStore
 import Projecting
 
@@ -22,7 +23,7 @@ struct ExplainCommand: HomeCommand {
         var documents: [JSONValue] = []
         for origin in steps {
             let event = try home.log.page(from: origin.position, limit: 1).events.first
-            let summary = event.map { EventJSON.summary($0) } ?? origin.type
+            let summary = event.map { EventDocument.summary($0) } ?? origin.type
             lines.append("  \(origin.position)  \(origin.file)  \(Words.short(summary, 100))")
             documents.append([
                 "position": .integer(Int(origin.position)), "type": .string(origin.type), "file": .string(origin.file),

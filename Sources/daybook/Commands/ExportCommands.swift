@@ -55,6 +55,7 @@ struct LogbookCommand: AsyncParsableCommand {
             )
             let (out, format, chosen) = (out, format, filter)
             let export = LogbookExport(source: source) { home.name(of: $0) }
+            ProgressBar.tell("writing the logbook")
             let result = try await home.projector.place.openReader().read { db in
                 let entries = try Logbook.cursor(db, chosen)
                 return try export.write(to: out, as: format) { try entries.next() }
@@ -110,9 +111,12 @@ extension EventsCommand {
             )
             let (log, from, out) = (home.log, from, out)
             let result = try await onThread {
+                let bar = ProgressBar("writing the events", total: Int(end - from))
+                defer { bar.finish() }
                 var reader = PageReader(log: log, next: from, end: end)
                 return try EventsExport(source: source).write(to: out, as: format) {
                     while let event = try reader.event() {
+                        bar.advance(1)
                         if categories.isEmpty || categories.contains(event.stream.category) {
                             return try Exports.row(event)
                         }
@@ -281,7 +285,7 @@ enum Exports {
             requestID: metadata.requestID,
             reason: metadata.reason,
             meaning: metadata.meaning,
-            summary: EventJSON.summary(event),
+            summary: EventDocument.summary(event),
             payload: String(decoding: event.data, as: UTF8.self)
         )
     }

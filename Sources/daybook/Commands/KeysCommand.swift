@@ -166,6 +166,7 @@ struct KeysCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
+                auth: await home.auth(),
                 reason: write.reason,
                 now: Timestamp(microseconds: home.handler.clock.reading().wall)
             )
@@ -175,7 +176,7 @@ struct KeysCommand: AsyncParsableCommand {
             let result = try await home.log.rotateKey(
                 lost: lost,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
+                metadata: EventMetadata(auth: await home.auth(), reason: reason)
             )
             await home.follow()
             let key = home.log.identity.verifierKey

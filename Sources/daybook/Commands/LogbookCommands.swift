@@ -11,136 +11,6 @@ import RoutingDomain
 
 extension SprintKind: ExpressibleByArgument {}
 
-/// Short identifiers for things that people did not name: six characters without look-alikes.
-enum ShortIdentifier {
-    private static let letters = Array("23456789abcdefghjkmnpqrstuvwxyz")
-
-    /// The identifier that belongs to an actor's idempotency key, so that a repeat names the same thing; fresh without a key.
-    static func make(_ prefix: String, _ write: WriteOptions, _ home: OpenHome) -> String {
-        guard let key = write.idempotencyKey else { return make(prefix) }
-        let digest = SHA256.hash(data: Data("\(home.actor.id.text)\n\(key)".utf8))
-        return prefix + "-" + String(digest.prefix(6).map { letters[Int($0) % letters.count] })
-    }
-
-    /// A fresh identifier after a prefix, for example `t-4k7mzp`.
-    private static func make(_ prefix: String) -> String {
-        prefix + "-" + String((0..<6).compactMap { _ in letters.randomElement() })
-    }
-}
-
-struct ApprovalCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "approval",
-        abstract: "Another person's agreement: request, grant, reject, withdraw.",
-        subcommands: [Request.self, Grant.self, Reject.self, Withdraw.self, List.self]
-    )
-
-    struct Request: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "Ask for another person's agreement.")
-        @OptionGroup var global: GlobalOptions
-        @OptionGroup var write: WriteOptions
-        @Argument(help: "What the approver is asked to agree to.")
-        var statement: String
-        @Option(name: .customLong("for"), help: "What is to be approved, for example sprint-w0.")
-        var subject: String
-        @Option(name: .long, help: "Identifier; else a short one is made.")
-        var id: String?
-        @Option(name: .long, help: "The sprint or wave it belongs to.")
-        var sprint: String?
-
-        func run(in home: OpenHome) async throws {
-            let id = id ?? ShortIdentifier.make("a", write, home)
-            let command = RequestApproval(approval: id, subject: subject, statement: statement, sprint: sprint)
-            let outcome = try await home.send(command, write)
-            home.printer.show(
-                "approval \(id) waits for another person: daybook approval grant \(id) --as NAME",
-                ["approval": .string(id), "position": .position(outcome.appended?.first)]
-            )
-        }
-    }
-
-    struct Grant: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "Agree; the requester cannot.")
-        @OptionGroup var global: GlobalOptions
-        @OptionGroup var write: WriteOptions
-        @Argument(help: "The approval.")
-        var approval: String
-        @Option(name: .long, help: "What the signature means.")
-        var meaning = "approved"
-
-        func run(in home: OpenHome) async throws {
-            try await answer(.grant, approval, home, write, meaning: meaning)
-        }
-    }
-
-    struct Reject: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "Disagree, with a reason; the requester cannot.")
-        @OptionGroup var global: GlobalOptions
-        @OptionGroup var write: WriteOptions
-        @Argument(help: "The approval.")
-        var approval: String
-
-        func run(in home: OpenHome) async throws {
-            try await answer(.reject, approval, home, write, meaning: "rejected")
-        }
-    }
-
-    struct Withdraw: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "Take your own request back, with a reason.")
-        @OptionGroup var global: GlobalOptions
-        @OptionGroup var write: WriteOptions
-        @Argument(help: "The approval.")
-        var approval: String
-
-        func run(in home: OpenHome) async throws {
-            try await answer(.withdraw, approval, home, write, meaning: nil)
-        }
-    }
-
-    struct List: HomeCommand {
-        static let configuration = CommandConfiguration(abstract: "List the approvals, waiting ones first.")
-        @OptionGroup var global: GlobalOptions
-        @Option(name: .long, help: ArgumentHelp("As it was then.", valueName: "position|time|snapshot"))
-        var asOf: String?
-
-        func run(in home: OpenHome) async throws {
-            let approvals = try await home.read(asOf: try home.checkpoint(asOf)) { try Approvals.list($0) }
-            let rows = approvals.map { row in
-                [
-                    row.approval, row.status, row.subject, Words.instant(row.requestedAt),
-                    home.name(of: row.requestedBy),
-                    home.name(of: row.decidedBy), Words.short(row.statement),
-                ]
-            }
-            home.printer.show(
-                TextTable(
-                    header: ["APPROVAL", "STATUS", "FOR", "REQUESTED", "BY", "ANSWERED BY", "STATEMENT"],
-                    rows: rows,
-                    empty: "no approvals"
-                ).text,
-                .array(approvals.map(\.json))
-            )
-        }
-    }
-
-    private static func answer(
-        _ answer: AnswerApproval.Answer,
-        _ approval: String,
-        _ home: OpenHome,
-        _ write: WriteOptions,
-        meaning: String?
-    ) async throws {
-        let command = AnswerApproval(approval: approval, answer: answer, signer: home.actor.id.text)
-        let outcome = try await home.send(command, write, meaning: meaning)
-        let words =
-            ["grant": "granted", "reject": "rejected", "withdraw": "withdrawn"][answer.rawValue] ?? answer.rawValue
-        home.printer.show(
-            "approval \(approval) is \(words)",
-            ["approval": .string(approval), "status": .string(words), "position": .position(outcome.appended?.first)]
-        )
-    }
-}
-
 struct SprintCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sprint",
@@ -233,7 +103,7 @@ struct TaskCommand: AsyncParsableCommand {
         var sprint: String?
 
         func run(in home: OpenHome) async throws {
-            let id = id ?? ShortIdentifier.make("t", write, home)
+            let id = id ?? ShortIdentifier.make("t", actor: home.actor.id, idempotencyKey: write.idempotencyKey)
             let outcome = try await home.send(OpenTask(task: id, title: title, sprint: sprint), write)
             home.printer.show(
                 "task \(id) is open",
@@ -345,16 +215,12 @@ enum Evidence {
 
     /// Fills in the evidence of an entry; a file's bytes are on disk under `data/blobs/<sha256>` before this returns.
     static func take(_ text: String, into entry: inout TaskEntry, _ home: OpenHome) async throws {
-        if text.hasPrefix("event:") {
-            guard let position = Position(text.dropFirst(6)), position < (try home.log.head().size) else {
-                throw ValidationError("--evidence \(text) is no position of the log")
-            }
+        switch EvidenceReference(text, head: try home.log.head().size) {
+        case .event, .address:
             entry.evidence = text
             return
-        }
-        if text.hasPrefix("http://") || text.hasPrefix("https://") {
-            entry.evidence = text
-            return
+        case .beyondLog: throw ValidationError("--evidence \(text) is no position of the log")
+        case .name: break
         }
         let blobs = home.folders.blobs
         let (digest, count) = try await onThread {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CanonicalJSON
+import CommandHandling
 import EventStore
 import ReadModels
 

@@ -4,6 +4,7 @@ import CommandHandling
 import EventStore
 import Foundation
 import ModelFolders
+import ModelIntake
 import ReadModels
 import RoutingDomain
 
@@ -111,16 +112,18 @@ struct ModelCommand: AsyncParsableCommand {
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Argument(help: "The version.")
         var version: String
 
         func run(in home: OpenHome) async throws {
             _ = try ModelVersion.checked(version)
-            let command = ActivateModel(version: version)
+            let command = ActivateModel(version: version, approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
             if let earlier = try await home.earlier(command, write) {
                 return ModelCommand.showActivation(earlier, home)
             }
-            _ = try home.handler.preview(command, by: try home.sender(write))
+            _ = try home.handler.preview(command, by: try await home.sender(write))
             try await ModelCommand.verify(version, in: home)
             ModelCommand.showActivation(try await home.send(command, write), home)
         }
@@ -129,10 +132,15 @@ struct ModelCommand: AsyncParsableCommand {
     struct Rollback: HomeCommand {
         static let configuration = CommandConfiguration(
             abstract: "Go back to the version active before; twice goes two back.",
-            discussion: "Names its target before it acts, and asks when a person types. A rollback is a new event."
+            discussion: """
+                Names its target before it acts, and asks when a person types. A rollback is a new event. To a version that was \
+                active within 90 days it waits for nobody's approval; it is then an emergency change, listed by \
+                `daybook changes` until another person reviewed it.
+                """
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Option(name: .long, help: ArgumentHelp("Go back to this version on the stack.", valueName: "version"))
         var to: String?
         @Flag(name: .long, help: "Bring back the runtime config of that version's last active moment too.")
@@ -141,12 +149,13 @@ struct ModelCommand: AsyncParsableCommand {
         var yes = false
 
         func run(in home: OpenHome) async throws {
-            let command = RollBackModel(to: to, withConfig: withConfig)
+            let command = RollBackModel(to: to, withConfig: withConfig, approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
             if let earlier = try await home.earlier(command, write) {
                 return ModelCommand.showActivation(earlier, home)
             }
             let seen = try home.log.version(of: .activation)
-            _ = try home.handler.preview(command, by: try home.sender(write))
+            _ = try home.handler.preview(command, by: try await home.sender(write))
             let state = try home.handler.state(for: command)
             let target = try state.activation.target(of: to)
             let words = "going back from \(state.activation.active ?? "-") to \(target)"
@@ -215,17 +224,11 @@ struct ModelCommand: AsyncParsableCommand {
 
     /// Reads every file of a version; throws a ``Failure`` that names each problem.
     static func verify(_ version: String, in home: OpenHome) async throws {
-        guard let model = try home.handler.state(for: ActivateModel(version: version)).models.registered[version] else {
-            _ = try ModelVersion.checked(version)
-            throw ActivateModel.unknown(version)
-        }
-        let parts = model.manifestPath.split(separator: "/")
-        let folder = parts.count == 3 ? String(parts[1]) : version
-        let (root, digest, bytes) = (home.folders.root, model.manifestSha256, model.sizeBytes)
+        let folder = try RegisteredFolder(version, home: home.folders.root, commands: home.handler)
         let problems = try await onThread {
-            let bar = ProgressBar("verifying \(version)", total: bytes)
+            let bar = ProgressBar("verifying \(version)", total: folder.event.sizeBytes)
             defer { bar.finish() }
-            return ModelFolder.verify(home: root, folder: folder, manifestDigest: digest) { bar.advance($0) }
+            return folder.problems { bar.advance($0) }
         }
         guard problems.isEmpty else {
             var failure = Failure(
@@ -248,13 +251,15 @@ struct ModelCommand: AsyncParsableCommand {
         let config = outcome.decided.dropFirst().compactMap { $0.event as? ConfigRestored }.first
         var members: [String: JSONValue] = [
             "version": .string(event.version), "kind": .string(event.kind.rawValue), "position": .position(position),
+            "is_emergency": .bool(event.isEmergency),
         ]
         members["previous_version"] = event.previousVersion.map { .string($0) }
         members["config_changes"] = config?.changes
         home.printer.show(
             """
             \(event.version) is active (before: \(event.previousVersion ?? "none"), position \(position.map(String.init) ?? "-"))\
-            \(config.map { "\nruntime config: \($0.words)" } ?? "")
+            \(config.map { "\nruntime config: \($0.words)" } ?? "")\
+            \(event.isEmergency ? "\nan emergency change: open until another person reviewed it" : "")
             """,
             .object(members)
         )

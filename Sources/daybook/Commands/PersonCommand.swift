@@ -21,7 +21,7 @@ struct PersonCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             try proving.prepare()
             let (person, appended) = try await Actors(people: home.people, log: home.log)
-                .add(name: name, origin: .named, by: try home.sender())
+                .add(name: name, origin: .named, by: try await home.sender())
             if let appended { await home.prove(appended, proving) }
             await home.follow()
             home.printer.show("\(person.name) is known as \(person.id.text)", PersonCommand.json(person))

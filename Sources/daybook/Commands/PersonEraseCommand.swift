@@ -20,6 +20,7 @@ struct PersonEraseCommand: HomeCommand {
     )
     @OptionGroup var global: GlobalOptions
     @OptionGroup var write: WriteOptions
+    @OptionGroup var approving: ApprovalOptions
     @Argument(help: ArgumentHelp("The person.", valueName: "name|pseudonym"))
     var person: String
     @Flag(name: .long, help: "Only show what would go, what stays, and why.")
@@ -45,10 +46,11 @@ struct PersonEraseCommand: HomeCommand {
         guard !preview else { return home.printer.show(report.text, report.json) }
         guard let basis else { throw ValidationError("--basis is missing: name the ground, or look with --preview") }
         try GoingWords.refuse(["--basis": basis, "--reason": write.statedReason], holding: [subject.name] + also)
-        let command = ErasePerson(subject: subject.id.text, basis: basis)
+        let command = ErasePerson(subject: subject.id.text, basis: basis, approval: approving.used)
+        if try await home.requests(command, approving, write) { return }
         // A rule that forbids it is told before the one about open requests: that one may never come to matter.
         if try await home.earlier(command, write) == nil {
-            _ = try home.handler.preview(command, by: try home.sender(write))
+            _ = try home.handler.preview(command, by: try await home.sender(write))
         }
         if let waiting = report.waiting.first {
             throw Rejection(
@@ -92,8 +94,11 @@ struct PersonEraseCommand: HomeCommand {
 
     /// What the same command under the same `--key` did; the person it named is known by the pseudonym only.
     private func earlier(_ basis: String, in home: OpenHome) async throws -> CommandOutcome? {
-        guard !preview, let id = UUID(uuidString: person) else { return nil }
-        return try await home.earlier(ErasePerson(subject: id.text, basis: basis), write)
+        guard !preview, !approving.isRequested, let id = UUID(uuidString: person) else { return nil }
+        return try await home.earlier(
+            ErasePerson(subject: id.text, basis: basis, approval: approving.used),
+            write
+        )
     }
 
     private func subject(in home: OpenHome) throws -> Person {

@@ -146,7 +146,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
             let done = dryRun ? "no difference" : "rebuilt; no row changed"
             home.printer.show(
                 lines.isEmpty ? done : lines.joined(separator: "\n"),
-                ["dry_run": .bool(dryRun), "differences": .array(differences.map(ProjectionsCommand.json))]
+                ProjectionsCommand.result(differences, dryRun: dryRun)
             )
         }
     }
@@ -162,7 +162,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             StandardStream.error.write("projecting \(home.folders.root)\n")
             try await withInterruption {
-                try await home.projector.run { try await home.endTemporaryChanges() }
+                try await home.projector.run { _ in try await home.endTemporaryChanges() }
             }
         }
     }
@@ -181,6 +181,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let context = CommandContext(
                 actor: home.actor.id.text,
+                auth: await home.auth(),
                 reason: write.reason,
                 now: Timestamp(microseconds: 0)
             )
@@ -190,13 +191,18 @@ struct ProjectionsCommand: AsyncParsableCommand {
                 name,
                 position: position,
                 actor: home.actor.id,
-                metadata: EventMetadata(auth: OpenHome.auth, reason: reason)
+                metadata: EventMetadata(auth: await home.auth(), reason: reason)
             )
             home.printer.show(
                 "\(name) passed over \(position) and stands at \(state.checkpoint)",
                 ["name": .string(name), "skipped_position": .integer(Int(position))]
             )
         }
+    }
+
+    /// What a rebuild tells programs.
+    static func result(_ differences: [TableDifference], dryRun: Bool) -> JSONValue {
+        ["dry_run": .bool(dryRun), "differences": .array(differences.map(json))]
     }
 
     private static func lines(_ differences: [TableDifference]) -> [String] {

@@ -21,6 +21,7 @@ struct RedactCommand: AsyncParsableCommand {
     )
     @OptionGroup var global: GlobalOptions
     @OptionGroup var proving: ProofOption
+    @OptionGroup var approving: ApprovalOptions
     @Option(name: .long, help: ArgumentHelp("Why; stays in the audit trail.", valueName: "words"))
     var reason: String?
     @Argument(help: ArgumentHelp("The records.", valueName: "position"))
@@ -39,8 +40,9 @@ struct RedactCommand: AsyncParsableCommand {
         guard Set(positions).count == positions.count, positions.count <= 500 else {
             throw ValidationError("name up to 500 positions, each once")
         }
-        if preview { return try await show() }
+        if preview { return try await withHome { try await show(in: $0) } }
         guard let basis else { throw ValidationError("--basis is missing: name the ground, or look with --preview") }
+        if approving.isRequested { return try await withHome { try await requestApproval(basis, in: $0) } }
         let alone = try Redactions(folders: global.folders).takeAlone()
         let home = try await OpenHome.open(global, alone: alone)
         let done: (appended: AppendResult?, targets: [RedactionTarget])
@@ -82,12 +84,12 @@ struct RedactCommand: AsyncParsableCommand {
         try await home.catchUp()
         let targets = try targets(in: home)
         try GoingWords.refuse(["--basis": basis, "--reason": reason], quoting: targets.flatMap { $0.texts.values })
-        let command = RedactRecords(targets: targets.map(\.command), basis: basis)
+        let command = RedactRecords(targets: targets.map(\.command), basis: basis, approval: approving.used)
         let (log, replacements) = (home.log, targets.map(\.replacement))
         let handler = CommandHandler(log: log, clock: SystemClock()) {
             try await log.redact($0, replacements: replacements)
         }
-        var sender = try home.sender()
+        var sender = try await home.sender()
         sender.reason = reason
         _ = try handler.preview(command, by: sender)
         try proving.prepare()
@@ -113,10 +115,24 @@ struct RedactCommand: AsyncParsableCommand {
         }
     }
 
-    private func show() async throws {
+    /// Asks for the approval of exactly this redaction; needs the home not alone.
+    private func requestApproval(_ basis: String, in home: OpenHome) async throws {
+        try await home.catchUp()
+        let targets = try targets(in: home)
+        try GoingWords.refuse(["--basis": basis, "--reason": reason], quoting: targets.flatMap { $0.texts.values })
+        var sender = try await home.sender()
+        sender.reason = reason
+        _ = try await home.requests(
+            RedactRecords(targets: targets.map(\.command), basis: basis),
+            approving,
+            by: sender
+        )
+    }
+
+    private func withHome(_ body: (OpenHome) async throws -> Void) async throws {
         let home = try await OpenHome.open(global)
         do {
-            try await show(in: home)
+            try await body(home)
         } catch {
             await home.close()
             throw error

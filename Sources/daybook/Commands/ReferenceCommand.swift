@@ -8,14 +8,16 @@ import Projecting
 struct ReferenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reference",
-        abstract: "Write the reference pages from the program itself: events, SQL bindings, schema, settings, commands."
+        abstract:
+            "Write the reference pages from the program itself: events, SQL bindings, schema, settings, commands, OpenAPI."
     )
     @OptionGroup var global: GlobalOptions
     @Option(name: .long, help: ArgumentHelp("The folder to write to.", valueName: "dir"))
     var out = "docs/reference"
 
     func run() async throws {
-        let pages = ReferencePages.all(try ProjectionSet.bundled())
+        var pages = ReferencePages.all(try ProjectionSet.bundled())
+        pages["openapi.json"] = try await Server.openAPI().prettyText + "\n"
         try DurableFile.makeDirectory(out)
         for (name, text) in pages.sorted(by: { $0.key < $1.key }) {
             try DurableFile.write(Array(text.utf8), to: "\(out)/\(name)")

@@ -103,6 +103,7 @@ struct SnapshotCommand: AsyncParsableCommand {
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var write: WriteOptions
+        @OptionGroup var approving: ApprovalOptions
         @Argument(help: ArgumentHelp("The moment.", valueName: "position|time|snapshot"))
         var moment: String
         @Flag(name: .long, help: "Only show what would change.")
@@ -112,16 +113,17 @@ struct SnapshotCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let checkpoint = try home.moments().checkpoint(moment)
-            let command = RestoreMoment(checkpoint: Int(checkpoint))
+            let command = RestoreMoment(checkpoint: Int(checkpoint), approval: approving.used)
+            if try await home.requests(command, approving, write) { return }
             if !dryRun, let earlier = try await home.earlier(command, write) {
                 return home.printer.show(
                     "done before under the same key; nothing changed now",
                     Self.json([], earlier.appended?.first)
                 )
             }
-            var sender = try home.sender(write)
+            var sender = try await home.sender(write)
             if dryRun, sender.reason == nil { sender.reason = "dry run" }
-            let decided = try home.handler.preview(command, by: sender)
+            let decided = try home.handler.preview(command, by: sender, isDryRun: dryRun)
             let lines =
                 decided.map(Self.words) + ["stays: registrations, people, tasks, approvals, snapshots, the log itself"]
             if dryRun {
@@ -144,6 +146,7 @@ struct SnapshotCommand: AsyncParsableCommand {
             switch decided.event {
             case let event as ModelActivated: "active version: \(event.previousVersion ?? "none") -> \(event.version)"
             case let event as ConfigRestored: "\(event.config.rawValue) config: \(event.words)"
+            case let event as ApprovalUsed: "under approval \(event.approval)"
             default: "\(decided.event)"
             }
         }

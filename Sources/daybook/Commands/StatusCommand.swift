@@ -182,6 +182,9 @@ struct StatusScreen {
                 "position \($0.position), \($0.config): \($0.words), ends \(Words.instant($0.expiresAt))"
             }
         )
+        if overview.changesToReview > 0 {
+            lines += section("changes", ["\(overview.changesToReview) to review: `daybook changes --open`"])
+        }
         lines += section("wrong", problems.flatMap { [$0.what, "  -> \($0.remedy)"] })
         return lines.joined(separator: "\n")
     }

@@ -56,6 +56,7 @@ struct VerifyCommand: AsyncParsableCommand {
         if acceptRollback { words += ["--accept-rollback", "--reason", reason ?? ""] }
         for (name, value) in [
             ("--as", global.actor), ("--projections", global.projections), ("--migrations", global.migrations),
+            ("--job", global.job),
         ] {
             if let value { words += [name, value] }
         }

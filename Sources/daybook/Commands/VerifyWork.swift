@@ -18,12 +18,8 @@ struct VerifyWork: Sendable {
     /// Does everything and says it on standard output, one message a line; errors are messages too.
     func run() async {
         for number in [SIGBUS, SIGSEGV] { signal(number, SIG_DFL) }
-        // Nobody waits for the result any more when standard input ends: the caller is gone.
-        Thread { [] in
-            var byte: UInt8 = 0
-            while read(STDIN_FILENO, &byte, 1) > 0 {}
-            _exit(ExitStatus.tryAgain)
-        }.start()
+        // Nobody waits for the result any more when the caller is gone.
+        Lifeline.hold()
         do {
             let (log, facts) = try await verifyLog()
             let report = command.acceptRollback ? try await accept(log) : try await compare(log, facts)
@@ -172,7 +168,7 @@ struct VerifyWork: Sendable {
             let actor = try Actors(people: people, log: log).known(named: command.global.actor)
             return try await log.acceptRollback(
                 actor: actor?.id ?? .system,
-                metadata: EventMetadata(auth: OpenHome.auth, reason: command.reason)
+                metadata: EventMetadata(auth: await LocalServer(folders).auth(), reason: command.reason)
             )
         }
         let (position, identity) = (result.first, log.identity)
@@ -221,7 +217,7 @@ private struct Comparison: Sendable {
         return outcome
     }
 
-    /// Compares the read models with a rebuild; where another process projects, says so instead of giving up on the rest.
+    /// Compares the read models with a rebuild; where another process projects, with a replay beside it.
     private func compareTables() async throws -> (isCompared: Bool, problems: [String], words: String) {
         do {
             let check = try await home.projector.check(repair: false)
@@ -232,7 +228,15 @@ private struct Comparison: Sendable {
                 true, problems, check.isSound ? "every read model is what a rebuild gives" : "differ from a rebuild"
             )
         } catch let fault as ProjectingFault where fault.code == .stale {
-            return (false, [], "NOT compared: \(fault.message); stop it for a moment to compare them")
+            let comparison = try await home.projector.compareBeside()
+            let problems = comparison.differing.map { "read model \($0): its rows are not what the log gives" }
+            guard comparison.omitted.isEmpty else {
+                let names = comparison.omitted.joined(separator: ", ")
+                return (false, problems, "NOT all compared: \(names) stand behind the log, and \(fault.message)")
+            }
+            return (
+                true, problems, problems.isEmpty ? "every read model is what a replay gives" : "differ from a replay"
+            )
         }
     }
 

@@ -9,6 +9,17 @@ struct Actors {
     let people: People
     let log: any EventLog
 
+    /// Who acts in a process: whoever asked for the job that it works for, with the sender of its events, else a person of this machine.
+    func acting(
+        for options: GlobalOptions,
+        begins: Bool,
+        name: (String) -> String
+    ) async throws -> (Person, Sender?) {
+        guard let job = options.job else { return (try await acting(named: options.actor, begins: begins), nil) }
+        let sender = try JobSender(job: job, log: log).sender()
+        return (Person(id: sender.actor, name: name(sender.actor.text), uid: nil), sender)
+    }
+
     /// The person named by `--as`, else by DAYBOOK_ACTOR, else the one of the operating-system user.
     ///
     /// An empty or unknown name is refused. The user's own person is made at the first command, under the account's name;
@@ -80,5 +91,34 @@ struct Actors {
             by: sender
         )
         return (person, outcome.appended)
+    }
+}
+
+/// Who sends what a job's process appends: whoever asked for the job, for the reason given there, in the same chain.
+struct JobSender {
+    let job: String
+    let log: any EventLog
+
+    /// The sender; refuses a job that nobody asked for, and one that has ended.
+    func sender() throws -> Sender {
+        guard UUID(uuidString: job)?.text == job, let request = try log.events(in: .domain(JobState.stream(job))).first,
+            try CommandHandler(log: log, clock: SystemClock()).state(for: StartJob(job: job)).status == .running
+        else {
+            throw Failure(
+                "job.not-running",
+                "\(job.prefix(40)) is no job that runs",
+                hint: "the server starts the processes of jobs",
+                status: ExitStatus.notAllowed
+            )
+        }
+        let metadata = try request.metadata()
+        let way = metadata.auth.split(separator: "/").first.map(String.init) ?? "session"
+        return Sender(
+            actor: request.actor,
+            auth: "\(way)/job",
+            reason: metadata.reason,
+            requestID: metadata.requestID,
+            correlation: metadata.correlation ?? request.commandID
+        )
     }
 }

@@ -25,7 +25,9 @@ struct Erasures {
         guard version > applied else { return nil }
         let subjects = try Self.subjects(in: log, from: UInt64(applied) + 1).compactMap(UUID.init(uuidString:))
         let present = try subjects.compactMap { try people.person(id: $0) }
-        if !present.isEmpty, let fault = people.keyFault() { return fault }
+        let holders = try people.credentialHolders()
+        let isKnown = !present.isEmpty || subjects.contains(where: holders.contains)
+        if isKnown, let fault = people.keyFault() { return fault }
         do {
             for person in present {
                 try KeptCopies(folders: folders).remove(person.name, leaving: PeopleNames.erased(person.id.text))

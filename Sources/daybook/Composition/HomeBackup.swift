@@ -22,10 +22,12 @@ struct HomeBackup: Sendable {
         let work = try WorkFolder(beside: path, purpose: "backup")
         // Without the key there may be no head over just this size; the backup then carries the newest one.
         _ = try? log.giveOutTreeHead()
+        ProgressBar.tell("copying the log")
         try DurableFile.makeDirectory("\(work.path)/log", mode: 0o700)
         try log.copy(to: "\(work.path)/log")
         let facts = try facts(ofCopyIn: work.path, at: instant)
         try people.copy(to: "\(work.path)/state.db")
+        ProgressBar.tell("writing the archive")
         let archive = "\(work.path)/backup.tar"
         let report = try BackupArchive.write(try sources(work.path), facts, to: archive)
         do {
@@ -97,6 +99,7 @@ struct HomeBackup: Sendable {
     static func unpack(_ file: String, into home: String) throws -> Unpacked {
         try DurableFile.makeDirectory(home, mode: 0o755)
         try DurableFile.makeDirectory("\(home)/data", mode: 0o700)
+        ProgressBar.tell("unpacking the archive")
         let report = try BackupArchive.read(file, unpackingInto: home)
         let bar = ProgressBar("verifying the log", total: report.manifest.facts.logSize)
         defer { bar.finish() }

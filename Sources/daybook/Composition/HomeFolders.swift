@@ -33,6 +33,10 @@ struct HomeFolders: Sendable {
     var witness: String { "\(data)/witness" }
     var models: String { "\(root)/models" }
     var config: String { "\(root)/config" }
+    /// Where a running server listens for programs of this machine.
+    var socket: String { "\(data)/daybook.sock" }
+    /// Held by the server of the home for as long as it runs.
+    var serverLock: String { "\(data)/server.lock" }
 
     /// The folders that `init` makes.
     var all: [String] { [data, keys, blobs, models, config, "\(root)/logs", "\(root)/docs"] }

@@ -31,7 +31,22 @@ struct KeptCopies {
             }
             if isChanged { try DurableFile.write(bytes, to: path) }
         }
+        try removeExports()
         for path in files({ $0.wholeMatch(of: /\..*\.tmp-\d+/) != nil }) { _ = DurableFile.removeAbandoned(path) }
+    }
+
+    /// Removes what jobs made for people to fetch, whether it holds the text or not: archives and pages cannot be looked through.
+    ///
+    /// It can be made again. Backups stay: what they hold of names is sealed, and their log is the log.
+    private func removeExports() throws {
+        let jobs = "\(folders.data)/jobs"
+        for job in (try? FileManager.default.contentsOfDirectory(atPath: jobs)) ?? [] {
+            let out = "\(jobs)/\(job)/out"
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: out)) ?? []
+            where !JobFileName.isBackup(name) {
+                try FileManager.default.removeItem(atPath: "\(out)/\(name)")
+            }
+        }
     }
 
     private func files(_ isWanted: (String) -> Bool) -> [String] {

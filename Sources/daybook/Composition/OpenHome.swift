@@ -22,12 +22,14 @@ final class OpenHome: Sendable {
     let handler: CommandHandler
     let projector: Projector
     private let names: PeopleNames
-    /// The person who acts.
+    /// The person who acts; where this process works for a job, whoever asked for that.
     let actor: Person
+    /// Who sends, where this process works for a job.
+    private let jobSender: Sender?
     let printer: Printer
 
-    /// The door in every envelope: how the actor was known, and that no server stood between.
-    static let auth = "local-uid/cli"
+    /// The door in the envelope of what this process appends itself.
+    func auth() async -> String { await LocalServer(folders).auth() }
 
     private init(
         _ folders: HomeFolders,
@@ -37,6 +39,7 @@ final class OpenHome: Sendable {
         _ names: PeopleNames,
         _ projector: Projector,
         _ actor: Person,
+        _ jobSender: Sender?,
         _ printer: Printer
     ) {
         self.folders = folders
@@ -46,6 +49,7 @@ final class OpenHome: Sendable {
         self.names = names
         self.projector = projector
         self.actor = actor
+        self.jobSender = jobSender
         self.printer = printer
         handler = CommandHandler(log: writing, clock: SystemClock())
     }
@@ -75,10 +79,11 @@ final class OpenHome: Sendable {
             let words = waiting == nil ? "" : "an erasure waits for the key of the names, and "
             say("\(words)people are shown by their pseudonyms: \(fault)")
         }
-        let actor = try await Actors(people: people, log: writing).acting(named: options.actor, begins: begins)
         let names = PeopleNames(people, log)
+        let actors = Actors(people: people, log: writing)
+        let (actor, jobSender) = try await actors.acting(for: options, begins: begins) { names.name(of: $0) }
         let projector = try makeProjector(folders, writing, names, options)
-        let home = OpenHome(folders, log, writing, people, names, projector, actor, options.printer)
+        let home = OpenHome(folders, log, writing, people, names, projector, actor, jobSender, options.printer)
         if isToFinish { try await Redactions(folders: folders).finish(in: home) }
         await home.noteRestoration()
         return home
@@ -185,14 +190,18 @@ final class OpenHome: Sendable {
     /// Who sends, with the envelope's other facts.
     ///
     /// Throws while the key of the names cannot be read: nobody then acts as a known person.
-    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) throws -> Sender {
+    func sender(_ write: WriteOptions? = nil, meaning: String? = nil) async throws -> Sender {
         if let fault = people.keyFault() { throw fault }
-        return Sender(actor: actor.id, auth: Self.auth, reason: write?.statedReason, meaning: meaning)
+        if var sender = jobSender {
+            sender.meaning = meaning
+            return sender
+        }
+        return Sender(actor: actor.id, auth: await auth(), reason: write?.statedReason, meaning: meaning)
     }
 
     /// What an earlier arrival of the same command under the same `--key` did; nil if there was none, or no key.
     func earlier<Sent: Command>(_ asked: Sent, _ write: WriteOptions) async throws -> CommandOutcome? {
-        let outcome = try handler.earlier(asked, by: try sender(write), idempotencyKey: write.idempotencyKey)
+        let outcome = try handler.earlier(asked, by: try await sender(write), idempotencyKey: write.idempotencyKey)
         if let appended = outcome?.appended { await prove(appended, write.proving) }
         return outcome
     }
@@ -221,13 +230,27 @@ final class OpenHome: Sendable {
         asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
         try write?.proving.prepare()
-        let outcome = try await handler.handle(
-            command,
-            by: try sender(write, meaning: meaning),
-            expecting: try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators },
-            idempotencyKey: write?.idempotencyKey,
-            asAsked: asAsked
-        )
+        let sender = try await sender(write, meaning: meaning)
+        let expected = try (write?.expectations() ?? [:]).merging(expecting) { operators, _ in operators }
+        let outcome: CommandOutcome
+        // A job's own process works for the server already.
+        if jobSender == nil, let requested = command as? any RequestedCommand,
+            let server = await LocalServer(folders).taking(write)
+        {
+            var envelope = CommandsOverHTTP.Envelope(reason: sender.reason, meaning: meaning, expecting: expected)
+            envelope.idempotencyKey = write?.idempotencyKey
+            envelope.actor = actor.id.text
+            envelope.asAsked = asAsked
+            outcome = try await server.send(requested, envelope)
+        } else {
+            outcome = try await handler.handle(
+                command,
+                by: sender,
+                expecting: expected,
+                idempotencyKey: write?.idempotencyKey,
+                asAsked: asAsked
+            )
+        }
         if let appended = outcome.appended { await prove(appended, write?.proving) }
         return outcome
     }
@@ -357,34 +380,8 @@ final class OpenHome: Sendable {
     }
 
     /// Reads moments as the operator names them.
-    func moments() throws -> MomentReader {
-        let state = try handler.state(for: SetTimeZone(timeZone: ""))
-        return MomentReader(log: log, handler: handler, timeZone: TimeZone(identifier: state.timeZone) ?? .gmt)
-    }
+    func moments() throws -> MomentReader { try MomentReader(handler) }
 
     /// The checkpoint of a moment that may be left out.
     func checkpoint(_ text: String?) throws -> Position? { try text.map { try moments().checkpoint($0) } }
-}
-
-/// A command that works in an open home.
-protocol HomeCommand: AsyncParsableCommand {
-    var global: GlobalOptions { get }
-    /// Does the work; the home is opened before and closed after.
-    func run(in home: OpenHome) async throws
-}
-
-extension HomeCommand {
-    func run() async throws { try await runInHome() }
-
-    /// Opens the home, does the work, and closes the home again.
-    func runInHome() async throws {
-        let home = try await OpenHome.open(global)
-        do {
-            try await run(in: home)
-        } catch {
-            await home.close()
-            throw error
-        }
-        await home.close()
-    }
 }

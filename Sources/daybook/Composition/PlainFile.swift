@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 
 /// A file that a person names.
@@ -6,16 +7,13 @@ enum PlainFile {
     ///
     /// A pipe or a device is refused before it is opened: opening or reading one can wait for ever.
     static func require(_ path: String, limit: Int = .max) throws {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw refusal("\(path) cannot be read: \(String(cString: strerror(errno)))", "check the path")
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
+        let form = try form(path)
+        guard form.kind == .plain else {
             throw refusal("\(path) is not a plain file", "name a file, not a folder, pipe or device")
         }
-        guard status.st_size <= limit else {
+        guard form.size <= limit else {
             throw refusal(
-                "\(path) has \(Words.size(Int(status.st_size))), more than the \(Words.size(limit)) that are taken in",
+                "\(path) has \(Words.size(form.size)), more than the \(Words.size(limit)) that are taken in",
                 "keep it elsewhere and name its address"
             )
         }
@@ -23,17 +21,20 @@ enum PlainFile {
 
     /// Throws a ``Failure`` unless the path leads to a folder.
     static func requireFolder(_ path: String) throws {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw refusal("\(path) cannot be read: \(String(cString: strerror(errno)))", "check the path")
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else { throw refusal("\(path) is not a folder", "name a folder") }
+        guard try form(path).kind == .folder else { throw refusal("\(path) is not a folder", "name a folder") }
     }
 
     /// Whether a plain file stands at a path itself: no link, pipe or device.
     static func isPlain(_ path: String) -> Bool {
-        var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        (try? FileForm(at: path, followingLinks: false))?.kind == .plain
+    }
+
+    private static func form(_ path: String) throws -> FileForm {
+        do {
+            return try FileForm(at: path)
+        } catch {
+            throw refusal("\(path) cannot be read: \(String(cString: strerror(error.errorNumber)))", "check the path")
+        }
     }
 
     private static func refusal(_ message: String, _ hint: String) -> Failure {

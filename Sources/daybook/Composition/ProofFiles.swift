@@ -36,9 +36,11 @@ enum ProofFiles {
     }
 
     /// Creates a file whose name must be free.
-    static func create(_ bytes: [UInt8], at path: String) throws {
+    ///
+    /// A secret is its owner's alone.
+    static func create(_ bytes: [UInt8], at path: String, isSecret: Bool = false) throws {
         do {
-            try DurableFile.create(bytes, at: path)
+            try DurableFile.create(bytes, at: path, mode: isSecret ? 0o600 : 0o644)
         } catch {
             guard error.errorNumber == EEXIST else { throw error }
             throw Failure(

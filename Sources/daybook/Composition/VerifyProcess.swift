@@ -17,7 +17,7 @@ struct VerifyProcess {
         let process = Process()
         // The child ends when this pipe's other end is gone with this process.
         let (life, messages) = (Pipe(), Pipe())
-        process.executableURL = Self.program
+        process.executableURL = URL(filePath: JobProcess.program)
         process.arguments = words
         process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
         process.standardInput = life
@@ -41,13 +41,6 @@ struct VerifyProcess {
         if let failure = listener.failure { throw failure }
         if let report = listener.report { return report }
         throw died(process, listener, end)
-    }
-
-    /// This program, by its path where it still lies there: it looks for its resources beside it.
-    private static var program: URL {
-        let link = URL(filePath: "/proc/self/exe")
-        let path = link.resolvingSymlinksInPath()
-        return FileManager.default.isExecutableFile(atPath: path.path) ? path : link
     }
 
     private func died(_ process: Process, _ listener: Listener, _ end: Listener.End) -> Failure {
@@ -126,7 +119,9 @@ private struct Listener {
             hasBegun = true
             bar.advance(position - sound)
             sound = position
-        case .phase(let words): phase = words
+        case .phase(let words):
+            phase = words
+            ProgressBar.tell(words)
         case .report(let found): report = found
         case .failure(let found): failure = found
         }

@@ -79,35 +79,52 @@ struct TextTable {
     }
 }
 
-/// A bar on standard error while a person watches; silent in a pipe, so programs never see it.
+/// How far a work is, on standard error: a bar while a person watches, lines of JSON where `--progress` asks for them, else nothing.
 final class ProgressBar {
+    private enum Form {
+        case silent, bar, lines
+    }
+
+    /// Told once by the command line and the terminal.
+    private static let form: Form =
+        Daybook.words.contains("--progress") ? .lines : isatty(STDERR_FILENO) == 1 ? .bar : .silent
+
     private let label: String
     private let total: Int
     private var done = 0
     private var shown = -1
-    private let isWatched = isatty(STDERR_FILENO) == 1
 
     /// A bar from 0 to `total` units; a total of 0 shows nothing.
     init(_ label: String, total: Int) {
         self.label = label
         self.total = total
+        if total > 0, Self.form == .lines { advance(0) }
     }
 
     /// Goes on by some units.
     func advance(_ units: Int) {
         done += units
-        guard isWatched, total > 0 else { return }
+        guard Self.form != .silent, total > 0 else { return }
         let percent = min(100, done * 100 / total)
         guard percent != shown else { return }
         shown = percent
+        guard Self.form == .bar else { return Self.line(label, done, of: total) }
         let filled = String(repeating: "#", count: percent / 5) + String(repeating: ".", count: 20 - percent / 5)
         StandardStream.error.write("\r\(label) [\(filled)] \(percent)%")
     }
 
     /// Clears the line.
     func finish() {
-        guard isWatched, shown >= 0 else { return }
+        guard Self.form == .bar, shown >= 0 else { return }
         StandardStream.error.write("\r\u{1b}[K")
+    }
+
+    /// Tells programs what is being done where nothing can be counted.
+    static func tell(_ label: String) { if form == .lines { line(label, 0, of: 0) } }
+
+    private static func line(_ label: String, _ done: Int, of total: Int) {
+        let value: JSONValue = ["done": .integer(done), "label": .string(label), "total": .integer(total)]
+        StandardStream.error.write(((try? value.canonicalText()) ?? "{}") + "\n")
     }
 }
 

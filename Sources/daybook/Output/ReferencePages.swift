@@ -67,6 +67,9 @@ enum ReferencePages {
             members["pattern"] = #"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"#
         case .choice(let texts): members["enum"] = .array(texts.map { .string($0) })
         case .document: break
+        case .strings:
+            members["type"] = "array"
+            members["items"] = ["type": "string"]
         }
         return .object(members)
     }

@@ -20,8 +20,11 @@ enum StandardStream: Int32 {
     ///
     /// What standard error does not take is lost. Where standard output has no reader any more the process ends without a
     /// word; where it is full or broken the process ends with 75 after saying so.
-    func write(_ text: String) {
-        var rest = Array(text.utf8)[...]
+    func write(_ text: String) { write(bytes: Array(text.utf8)) }
+
+    /// Writes all bytes, as ``write(_:)`` does.
+    func write(bytes: [UInt8]) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(rawValue, $0.baseAddress, $0.count) }
             if count >= 0 {

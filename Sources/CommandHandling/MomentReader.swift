@@ -1,31 +1,37 @@
-import ArgumentParser
-import CommandHandling
-import EventStore
-import Foundation
-import RoutingDomain
+package import EventStore
+package import Foundation
+internal import RoutingDomain
 
 /// A moment as an operator names it: a position, a time, a snapshot, or now.
-struct MomentReader {
-    let log: any EventLog
-    let handler: CommandHandler
+package struct MomentReader: Sendable {
+    private let handler: CommandHandler
+    private var log: any EventLog { handler.log }
     /// The plant's time zone, in which a time without an offset is read.
-    let timeZone: TimeZone
+    package let timeZone: TimeZone
+
+    /// A reader of moments of the handler's log, in the plant's time zone of now.
+    package init(_ handler: CommandHandler) throws {
+        self.handler = handler
+        let state = try handler.state(for: SetTimeZone(timeZone: ""))
+        timeZone = TimeZone(identifier: state.timeZone) ?? .gmt
+    }
 
     /// The checkpoint just after what the text names: events before it belong to the moment.
     ///
     /// `412` is just after the command of position 412; a time is the end of what had been recorded by then; a name is a
-    /// snapshot's. Throws a ``Failure`` for anything else.
-    func checkpoint(_ text: String) throws -> Position {
+    /// snapshot's. Throws ``RoutingDomain/Rejection`` for anything else.
+    package func checkpoint(_ text: String) throws -> Position {
         if text == "now" { return try log.head().size }
         if let position = Position(text) { return try checkpoint(after: position) }
         if let instant = Self.instant(text, in: timeZone) { return try log.position(after: instant) }
         let state = try handler.state(for: CreateSnapshot(snapshot: text, checkpoint: 0))
         guard let checkpoint = state.checkpoints[text] else {
-            throw Failure(
+            throw Rejection(
                 "moment",
+                .invalid,
                 "\"\(text.prefix(80))\" is no position, time or snapshot",
                 hint: "for example 412, 2026-03-01T14:00, 2026-03-01T05:00:00Z or a name of `daybook snapshot list`",
-                status: ExitStatus.badData
+                field: "at"
             )
         }
         return Position(checkpoint)
@@ -34,8 +40,8 @@ struct MomentReader {
     /// The first position of a range that begins at what the text names.
     ///
     /// A position is itself; a time is the first event recorded at it or later, and a date is the start of that day in the
-    /// plant's zone; a snapshot's name is its checkpoint. Throws a ``Failure`` for anything else.
-    func start(_ text: String) throws -> Position {
+    /// plant's zone; a snapshot's name is its checkpoint. Throws ``RoutingDomain/Rejection`` for anything else.
+    package func start(_ text: String) throws -> Position {
         if let position = Position(text) { return position }
         guard let instant = Self.instant(text, in: timeZone, dateIsEnd: false) else { return try checkpoint(text) }
         return try log.position(after: instant - 1)
@@ -44,18 +50,19 @@ struct MomentReader {
     private func checkpoint(after position: Position) throws -> Position {
         let head = try log.head().size
         guard position < head else {
-            throw Failure(
+            throw Rejection(
                 "moment",
+                .invalid,
                 "position \(position) is not in the log yet",
                 hint: "the log holds positions 0 to \(head - 1)",
-                status: ExitStatus.badData
+                field: "at"
             )
         }
         return try log.page(from: position, limit: 1).next
     }
 
     /// Microseconds of `YYYY-MM-DD`, `YYYY-MM-DDTHH:MM[:SS[.ffffff]]`, with `Z`, `+HH:MM` or none; a date is its end, or its start.
-    static func instant(_ text: String, in zone: TimeZone, dateIsEnd: Bool = true) -> Microseconds? {
+    package static func instant(_ text: String, in zone: TimeZone, dateIsEnd: Bool = true) -> Microseconds? {
         guard let match = text.wholeMatch(of: pattern) else { return nil }
         let date = "\(match.output.1)"
         guard let time = match.output.2 else {
@@ -95,23 +102,10 @@ struct MomentReader {
     }
 }
 
-/// How many rows a list may be asked for.
-enum Limit {
-    static let range = 1...1_000_000
-
-    /// The number itself; throws a usage error for none, fewer or too many.
-    static func checked(_ limit: Int) throws -> Int {
-        guard range.contains(limit) else {
-            throw ValidationError("--limit \(limit) is not \(range.lowerBound) to \(range.upperBound)")
-        }
-        return limit
-    }
-}
-
 /// A duration as an operator types it: `90s`, `30m`, `8h`, `2d`.
-enum DurationText {
+package enum DurationText {
     /// The seconds of a duration; nil for anything else.
-    static func seconds(_ text: String) -> Int? {
+    package static func seconds(_ text: String) -> Int? {
         guard let unit = text.last, let factor = ["s": 1, "m": 60, "h": 3600, "d": 86_400][unit],
             let number = Int(text.dropLast()), number > 0, number < 1_000_000
         else { return nil }

@@ -1,0 +1,124 @@
+internal import CanonicalJSON
+internal import CommandHandling
+internal import ReadModels
+internal import RoutingDomain
+internal import Serving
+
+/// Which version is active, since when, by whom; and the way back.
+struct ActivationRoutes: Sendable {
+    let home: ControlHome
+    private var writing: Writing { Writing(home: home) }
+
+    var all: [Route] { [active, history, rollBack] }
+
+    private var active: Route {
+        Route(
+            .get,
+            "/api/v1/activation",
+            "The active version",
+            details:
+                "The ETag names the version of the stream of activations: send it in If-Match to act on what was read.",
+            access: .requires(.read),
+            query: [Reading.minimum, Reading.at],
+            headers: [Parameter("if-none-match", .string(min: 1, max: 200), "Answer 304 if it is still this version.")],
+            answers: [
+                AnswerRule(
+                    200,
+                    "The activation that is in force.",
+                    .object([
+                        Schema.Member(
+                            "item",
+                            Shapes.row(ActivationRow.self),
+                            "Absent before the first one.",
+                            isOptional: true
+                        ),
+                        Schema.Member("stream_version", .position, "How many activations there were."),
+                        Schema.Member("checkpoint", .position, "Events before this position are in it."),
+                        Schema.Member("people", Reading.namesShape, "Names behind pseudonyms."),
+                    ])
+                ),
+                AnswerRule(304, "It is still that version.", nil),
+            ],
+            problems: ["rejected.invalid", "rejected.unknown", "busy", "storage"]
+        ) { call in
+            let reading = Reading(home: home)
+            let source = try await reading.source(of: call)
+            let checkpoint = source.checkpoint
+            let (row, count) = try await source.read { db in
+                (try Activations.inForce(db, at: Int.max), try Activations.count(db))
+            }
+            let tag = StreamTag.text(ActivationState.stream, UInt64(count))
+            let fields = source.pastCheckpoint == nil ? ["ETag": tag] : [:]
+            if !fields.isEmpty, call.headers["if-none-match"] == tag { return Answer(status: 304, headers: fields) }
+            var members: [String: JSONValue] = [
+                "stream_version": .integer(count), "checkpoint": .integer(Int(checkpoint)),
+                "people": reading.names(of: Set([row?.actor].compactMap(\.self))),
+            ]
+            members["item"] = row?.json
+            return .json(.object(members), headers: fields)
+        }
+    }
+
+    private var history: Route {
+        Listing<ActivationRow>.route(
+            "/api/v1/activation/history",
+            "What was active when, by whom and why; newest first",
+            home,
+            filters: [Parameter("version", ModelRoutes.versionText, "Only this version.")],
+            people: ["actor"],
+            takesMoment: true
+        ) { db, request in
+            let rows = try Activations.history(
+                db,
+                version: request.values["version"],
+                before: request.afterPosition ?? request.before,
+                limit: request.limit + 1
+            )
+            return Listing.Page(rows, limit: request.limit) { "\($0.position)" }
+        }
+    }
+
+    private var rollBack: Route {
+        Route.write(
+            .post,
+            "/api/v1/activation/rollback",
+            "Go back to the version that was active before; twice goes two back",
+            details:
+                "This is signed, and a new event. With dry_run the answer names the target and changes nothing. The target's files "
+                + "are verified first. Whoever activates in between makes this a 412, never another target.",
+            access: .requires(.operate),
+            headers: [StreamTag.ifMatch],
+            body: [
+                Schema.Member("to", ModelRoutes.versionText, "Go back to this version on the stack.", isOptional: true),
+                Schema.Member(
+                    "with_config",
+                    .boolean,
+                    "Bring back the runtime config of that version's last active moment too.",
+                    isOptional: true
+                ),
+                Writing.reason, Writing.password,
+            ],
+            isGated: true,
+            problems: ["precondition.stale", "auth.password", "auth.throttled", "busy", "model.altered"]
+        ) { call in
+            let to = call.json["to"]?.text
+            let command = RollBackModel(
+                to: to,
+                withConfig: call.json["with_config"] == .bool(true)
+            )
+            let (commands, stream) = (home.commands, ActivationState.stream)
+            let (state, versions) = try await home.blocking { try commands.folded(command) }
+            let named = try StreamTag.expectation(stream, call)
+            // The stack as it was seen: the target that is verified is the one that becomes active.
+            let expecting = named.isEmpty ? [stream: versions[stream] ?? 0] : named
+            return try await writing.send(
+                command,
+                call,
+                expecting: expecting,
+                isSigned: true,
+                read: "/api/v1/activation",
+                check: { try await home.requireIntact(try state.activation.target(of: to)) }
+            )
+        }
+    }
+}

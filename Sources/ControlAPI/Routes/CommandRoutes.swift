@@ -1,0 +1,146 @@
+internal import Accounts
+internal import CanonicalJSON
+internal import CommandHandling
+internal import EventStore
+internal import Foundation
+internal import RoutingDomain
+internal import Serving
+
+/// Every command of the catalogue by its own name and fields: the way of the command line, and of programs that think in commands.
+///
+/// What a route of its own does with a command holds here too: the same decider, permission, signature and history.
+struct CommandRoutes: Sendable {
+    let home: ControlHome
+    private var writing: Writing { Writing(home: home) }
+
+    var all: [Route] { CommandCatalog.all.map { route($0) } }
+
+    private func route<Sent: RequestedCommand>(_ type: Sent.Type) -> Route {
+        Route.write(
+            .post,
+            "/api/v1/commands/\(Sent.name)",
+            "Send the command \(Sent.name)",
+            details: Self.words(Sent.self),
+            access: .requires(Sent.permission),
+            body: Self.members(Sent.self),
+            problems: ["precondition.stale"] + (Sent.isSigned ? ["auth.password", "auth.throttled", "busy"] : [])
+        ) { call in
+            do {
+                return try await send(Sent.self, call)
+            } catch {
+                throw Self.exact(error)
+            }
+        }
+    }
+
+    private static func words<Sent: RequestedCommand>(_ type: Sent.Type) -> String {
+        let local = "Taken only at the local socket: it tells of what its sender has done or looked up on this machine."
+        let signed = "A session sends its password again."
+        return [Sent.isLocal ? local : nil, Sent.isSigned ? signed : nil].compactMap { $0 }.joined(separator: " ")
+    }
+
+    /// The limits on texts are the deciders' own, so that a refusal reads the same wherever the command was sent.
+    private static func members<Sent: RequestedCommand>(_ type: Sent.Type) -> [Schema.Member] {
+        let text = Schema.string(max: 65_535)
+        let own = [
+            Schema.Member("fields", .object(Shapes.members(of: Sent.self)), "The command's own fields."),
+            Schema.Member("reason", text, "Why; it stays in the audit trail.", isOptional: true),
+            Schema.Member("meaning", text, "What a signature means.", isOptional: true),
+            Schema.Member(
+                "expecting",
+                .map(.position, max: 100),
+                "Streams with the versions that they must be at.",
+                isOptional: true
+            ),
+            Schema.Member(
+                "idempotency_key",
+                text,
+                "In place of Idempotency-Key, for a key that no header field can hold.",
+                isOptional: true
+            ),
+            Schema.Member(
+                "as_actor",
+                .uuid,
+                "At the local socket: the known person who acts, where it is not the user's own.",
+                isOptional: true
+            ),
+            Schema.Member(
+                "as_asked",
+                text,
+                "At the local socket: what an idempotency key stands for, where the fields say more than was asked.",
+                isOptional: true
+            ),
+        ]
+        return Sent.isSigned ? own + [Writing.password] : own
+    }
+
+    private func send<Sent: RequestedCommand>(_ type: Sent.Type, _ call: Call) async throws -> Answer {
+        let isLocal = call.caller?.way == .socket
+        for name in ["as_actor", "as_asked"] where !isLocal && call.json[name] != nil {
+            throw Problem(
+                ControlProblems.notAllowed,
+                "Only the local socket takes \(name).",
+                facts: ["field": .string(name)]
+            )
+        }
+        guard isLocal || !Sent.isLocal else {
+            throw Problem(
+                ControlProblems.notAllowed,
+                "The command \(Sent.name) is taken only at the local socket.",
+                hint: "it tells of files of the server's machine; other routes do that work there"
+            )
+        }
+        let command = try Sent.command(of: call.json["fields"]?.members ?? [:])
+        var sender = try writing.sender(
+            call,
+            reason: call.json["reason"]?.text,
+            meaning: call.json["meaning"]?.text,
+            isSigned: Sent.isSigned
+        )
+        if let actor = call.json["as_actor"]?.text { sender.actor = try await known(actor) }
+        if call.query["dry_run"] == "true" { return try writing.preview(command, by: sender) }
+        if Sent.isSigned { try await writing.confirm(call) }
+        let expecting = (call.json["expecting"]?.members ?? [:]).compactMapValues { $0.number.map { UInt64($0) } }
+        let outcome = try await home.commands.handle(
+            command,
+            by: sender,
+            expecting: expecting,
+            idempotencyKey: call.headers["idempotency-key"] ?? call.json["idempotency_key"]?.text,
+            asAsked: call.json["as_asked"]?.text.map { Array($0.utf8) }
+        )
+        return .json(try await writing.json(outcome, call))
+    }
+
+    /// The pseudonym, if somebody is known by it.
+    private func known(_ pseudonym: String) async throws -> UUID {
+        let people = home.people
+        guard let id = UUID(uuidString: pseudonym), try await home.blocking({ try people.person(id: id) }) != nil else {
+            throw Problem(
+                ControlProblems.notAllowed,
+                "Nobody is known by that pseudonym.",
+                facts: ["field": "as_actor"]
+            )
+        }
+        return id
+    }
+
+    /// The problem with the domain's own clause beside the sentence, so that another process can say exactly the same.
+    private static func exact(_ error: any Error) -> any Error {
+        var facts: [String: JSONValue] = [:]
+        switch error {
+        case let rejection as Rejection:
+            facts = ["message": .string(rejection.message), "rejection": .string(rejection.kind.rawValue)]
+        case let error as EventStoreError: facts = ["message": .string(error.message)]
+        default: return error
+        }
+        guard let problem = ControlProblems.translate(error) else { return error }
+        return Problem(
+            problem.kind,
+            problem.detail,
+            facts: problem.facts.merging(facts) { $1 },
+            headers: problem.headers,
+            hint: problem.hint,
+            cause: problem.cause
+        )
+    }
+}

@@ -1,0 +1,11 @@
+// Requests from this page are this service's own: the mark says so (docs/http.md, cross-site requests).
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#api",
+  validatorUrl: null,
+  tryItOutEnabled: true,
+  requestInterceptor: (request) => {
+    request.headers["X-Daybook"] = "1";
+    return request;
+  },
+});

@@ -1,0 +1,260 @@
+internal import CanonicalJSON
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+
+/// Answers every request: the order of its steps is the order in which things are refused.
+struct Dispatcher: HTTPResponder {
+    typealias Context = BasicRequestContext
+
+    let table: RouteTable
+    let catalogue: ProblemCatalogue
+    let limits: Limits
+    let authentication: (any Authenticating)?
+    let hosts: Set<String>
+    let cookieName: @Sendable (_ isSecure: Bool) -> String
+    /// Turns the errors of other modules into problems; nil where it knows none.
+    let translate: @Sendable (any Error) -> Problem?
+    let identifiers: @Sendable () -> String
+    let logger: Logger
+    let requests: RunningRequests
+
+    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+        let connection = Connection.current
+        let id = identifiers()
+        let began = ContinuousClock.now
+        let running = requests.begin()
+        var trace = Trace(path: Self.path(of: request))
+        var answer: Answer
+        do {
+            answer = try await self.answer(request, connection: connection, id: id, trace: &trace)
+        } catch let error as HTTPParserError {
+            throw error
+        } catch {
+            answer = refused(problem(of: error), id: id, trace: &trace)
+        }
+        let isHead = request.method == .head
+        log(request, answer: answer, id: id, trace: trace, latency: ContinuousClock.now - began)
+        return response(
+            answer,
+            isHead: isHead,
+            id: id,
+            policy: trace.policy,
+            isSecure: connection.isSecure,
+            running: running
+        )
+    }
+
+    /// What is known of a request by the time it is answered, for the log.
+    private struct Trace {
+        var path: String
+        var route: String?
+        var actor: String?
+        var code: String?
+        var policy = ContentPolicy.strict
+    }
+
+    private func answer(
+        _ request: Request,
+        connection: Connection,
+        id: String,
+        trace: inout Trace
+    ) async throws -> Answer {
+        let fields = request.headers
+        guard request.uri.string.utf8.count <= limits.targetBytes else {
+            throw Problem(ProblemCatalogue.target, "The target has more than \(limits.targetBytes) bytes.")
+        }
+        guard fields.count <= limits.headFields else {
+            throw Problem(ProblemCatalogue.fields, "There are more than \(limits.headFields) header fields.")
+        }
+        try checkHost(request, connection: connection)
+        let (path, route, values) = try find(request)
+        trace.route = route.path
+        trace.policy = route.contentPolicy
+        let caller = try await self.caller(request, route: route, connection: connection, id: id)
+        trace.actor = caller?.actor
+        try allow(caller, route)
+        let reader = ParameterReader(route: route)
+        let pathValues = try reader.path(values)
+        let query = try reader.query(path.query)
+        let headers = try reader.headers { name in HTTPField.Name(name).flatMap { fields[$0] } }
+        let call = Call(
+            requestID: id,
+            caller: caller,
+            connection: connection,
+            route: route.path,
+            path: pathValues,
+            query: query,
+            headers: headers,
+            json: try await BodyReader(route: route, limits: limits).json(request),
+            stream: BodyStream(body: request.body, limit: route.streamLimit)
+        )
+        return try await route.handler(call)
+    }
+
+    private func checkHost(_ request: Request, connection: Connection) throws {
+        guard connection.peer == nil, !hosts.isEmpty, let authority = request.head.authority else { return }
+        guard hosts.contains(Self.host(of: authority)) else {
+            throw Problem(ProblemCatalogue.host, "The request asks for another host.")
+        }
+    }
+
+    private func find(_ request: Request) throws -> (RequestPath, Route, [String]) {
+        let path: RequestPath
+        do { path = try RequestPath(request.uri.string) } catch {
+            throw Problem(ProblemCatalogue.path, "In the address, \(error.message).")
+        }
+        let name = request.method == .head ? "GET" : request.method.rawValue
+        guard let method = Method(rawValue: name) else {
+            throw Problem(ProblemCatalogue.method, "No route has that method.")
+        }
+        switch table.find(method, path.segments) {
+        case .route(let route, let values): return (path, route, values)
+        case .nothing: throw Problem(ProblemCatalogue.notFound, "No route has that path.")
+        case .otherMethods(let methods):
+            let names = methods.map(\.rawValue) + (methods.contains(.get) ? ["HEAD"] : [])
+            throw Problem(
+                ProblemCatalogue.method,
+                "That path is there for \(names.joined(separator: ", ")).",
+                headers: ["Allow": names.joined(separator: ", ")]
+            )
+        }
+    }
+
+    /// Who calls: a bearer alone counts when there is one, then the cookie, then the other end of the local socket.
+    private func caller(
+        _ request: Request,
+        route: Route,
+        connection: Connection,
+        id: String
+    ) async throws -> Caller? {
+        let credential = try self.credential(request, connection: connection)
+        let evidence = CrossSite.Evidence(
+            fetchSite: request.headers[Self.fetchSite],
+            origin: request.headers[.origin],
+            mark: request.headers[Self.mark],
+            ownOrigin: "\(connection.isSecure ? "https" : "http")://\(request.head.authority?.lowercased() ?? "")"
+        )
+        if let fault = CrossSite.fault(isUnsafe: route.method.isUnsafe, credential: credential, evidence) {
+            throw Problem(ProblemCatalogue.crossSite, fault)
+        }
+        guard let credential, let authentication else { return nil }
+        if case .public = route.access {
+            // A session that has ended must not keep anyone from logging in again.
+            return try? await authentication.caller(of: credential, connection: connection, requestID: id)
+        }
+        return try await authentication.caller(of: credential, connection: connection, requestID: id)
+    }
+
+    private func credential(_ request: Request, connection: Connection) throws -> Credential? {
+        let authorizations = request.headers[values: .authorization]
+        if let authorization = authorizations.first {
+            let parts = authorization.split(separator: " ", omittingEmptySubsequences: false)
+            guard authorizations.count == 1, parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty
+            else { throw Problem.unauthenticated("The Authorization field is not one `Bearer` and a token.") }
+            return .bearer(String(parts[1]))
+        }
+        let name = cookieName(connection.isSecure)
+        let ours = request.headers[values: .cookie].flatMap { $0.split(separator: ";") }
+            .map { $0.trimmingPrefix { $0 == " " || $0 == "\t" } }.filter { $0.hasPrefix("\(name)=") }
+        guard ours.count <= 1 else {
+            throw Problem(ProblemCatalogue.cookie, "The request has \(ours.count) cookies of ours.")
+        }
+        if let cookie = ours.first { return .cookie(String(cookie.dropFirst(name.count + 1))) }
+        return connection.peer.map { .peer($0) }
+    }
+
+    private func allow(_ caller: Caller?, _ route: Route) throws {
+        switch route.access {
+        case .public: return
+        case .authenticated:
+            guard caller != nil else { throw Problem.unauthenticated("This needs a login or a service key.") }
+        case .requires(let permission):
+            guard let caller else { throw Problem.unauthenticated("This needs a login or a service key.") }
+            guard caller.permissions.contains(permission) else {
+                throw Problem(
+                    ProblemCatalogue.forbidden,
+                    "This needs the permission \(permission.name).",
+                    facts: ["permission": .string(permission.name)]
+                )
+            }
+        }
+    }
+
+    private func problem(of error: any Error) -> Problem {
+        if let problem = error as? Problem { return problem }
+        if let problem = translate(error) { return problem }
+        return Problem(ProblemCatalogue.internalFault, "The service met a fault that it did not expect.", cause: error)
+    }
+
+    private func refused(_ problem: Problem, id: String, trace: inout Trace) -> Answer {
+        trace.code = problem.kind.code
+        trace.policy = .strict
+        // The cause goes to the log before anything goes to the caller.
+        if let cause = problem.cause {
+            logger.error(
+                "request failed",
+                metadata: ["request_id": "\(id)", "code": "\(problem.kind.code)", "error": "\(Self.short(cause))"]
+            )
+        }
+        let body = problem.document(instance: trace.path, requestID: id).prettyText
+        return Answer(
+            status: problem.kind.status,
+            headers: problem.headers,
+            body: .bytes(Array(body.utf8), type: "application/problem+json")
+        )
+    }
+
+    private func log(_ request: Request, answer: Answer, id: String, trace: Trace, latency: Duration) {
+        let milliseconds = latency.components.seconds * 1_000 + latency.components.attoseconds / 1_000_000_000_000_000
+        var metadata: Logger.Metadata = [
+            "request_id": "\(id)", "method": "\(request.method.rawValue)", "status": "\(answer.status)",
+            "latency_ms": "\(milliseconds)",
+        ]
+        // The route's own pattern says more than the path, and no value of a person's stands in it; nor does one where no route is.
+        if let route = trace.route {
+            metadata["route"] = "\(route)"
+        } else {
+            metadata["path"] = "\(table.shown(trace.path))"
+        }
+        if let actor = trace.actor { metadata["user_id"] = "\(actor)" }
+        if let code = trace.code { metadata["code"] = "\(code)" }
+        logger.info("request", metadata: metadata)
+    }
+
+    private static func path(of request: Request) -> String {
+        String(request.uri.string.prefix { $0 != "?" }.prefix(1_024))
+    }
+
+    private static func short(_ error: any Error) -> String { String("\(error)".prefix(2_000)) }
+
+    /// The host of an authority, in lower case, without its port.
+    static func host(of authority: String) -> String {
+        let text = authority.lowercased()
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") { return String(text[text.startIndex...end]) }
+        return String(text.prefix { $0 != ":" })
+    }
+
+    private static let fetchSite = HTTPField.Name.known("sec-fetch-site")
+    private static let mark = HTTPField.Name.known("x-daybook")
+}
+
+extension HTTPField.Name {
+    static func known(_ name: String) -> HTTPField.Name {
+        guard let field = HTTPField.Name(name) else { preconditionFailure("\(name) is a header field's name") }
+        return field
+    }
+}
+
+extension Problem {
+    static func unauthenticated(_ detail: String) -> Problem {
+        Problem(ProblemCatalogue.unauthenticated, detail, headers: ["WWW-Authenticate": "Bearer realm=\"daybook\""])
+    }
+}
+
+extension Route {
+    var streamLimit: Int { if case .stream(_, let limit) = body { limit } else { 0 } }
+}

@@ -1,0 +1,85 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+internal import NIOCore
+internal import Synchronization
+
+extension Dispatcher {
+    /// The answer as it goes out, with the fields that every answer has.
+    func response(
+        _ answer: Answer,
+        isHead: Bool,
+        id: String,
+        policy: ContentPolicy,
+        isSecure: Bool,
+        running: any AnyObject & Sendable
+    ) -> Response {
+        var fields = HTTPFields()
+        fields[.cacheControl] = "no-store"
+        for (name, value) in policy.fields(isSecure: isSecure) { fields[.known(name)] = value }
+        for (name, value) in answer.headers.sorted(by: { $0.key < $1.key }) {
+            guard let name = HTTPField.Name(name) else { continue }
+            fields[name] = Self.isFieldValue(value) ? value : nil
+        }
+        for cookie in answer.cookies where Self.isFieldValue(cookie) {
+            fields.append(HTTPField(name: .setCookie, value: cookie))
+        }
+        fields[.known("X-Request-ID")] = id
+        let body: ResponseBody
+        switch answer.body {
+        case .none: body = ResponseBody()
+        case .bytes(let bytes, let type):
+            fields[.contentType] = type
+            fields[.contentLength] = "\(bytes.count)"
+            body = isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .stream(let type, let write):
+            fields[.contentType] = type
+            body = isHead ? ResponseBody() : Self.streamed(write, running: running)
+        }
+        return Response(status: .init(code: answer.status), headers: fields, body: body)
+    }
+
+    private static func isFieldValue(_ value: String) -> Bool {
+        value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+    }
+
+    /// The body counts as a running request until it is written, or nobody wants it any more.
+    private static func streamed(
+        _ write: @escaping @Sendable (BodySink) async throws -> Void,
+        running: any AnyObject & Sendable
+    ) -> ResponseBody {
+        ResponseBody { writer in
+            let sink = BodySink(writer)
+            try await write(sink)
+            try await sink.finish()
+            withExtendedLifetime(running) {}
+        }
+    }
+}
+
+/// Counts the requests that are being answered, for shutdown and health.
+package final class RunningRequests: Sendable {
+    private let count = Mutex(0)
+
+    /// A count of none.
+    package init() {}
+
+    /// Requests being answered now.
+    package var now: Int { count.withLock { $0 } }
+
+    /// Counts one request for as long as the returned value lives.
+    func begin() -> any AnyObject & Sendable {
+        count.withLock { $0 += 1 }
+        return Running(of: self)
+    }
+
+    private func end() { count.withLock { $0 -= 1 } }
+
+    private final class Running: Sendable {
+        private let requests: RunningRequests
+
+        init(of requests: RunningRequests) { self.requests = requests }
+
+        deinit { requests.end() }
+    }
+}

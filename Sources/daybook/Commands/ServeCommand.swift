@@ -1,0 +1,42 @@
+import ArgumentParser
+import ControlAPI
+import Foundation
+import Serving
+
+/// Serves a home over HTTP.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve the home over HTTPS and a local socket, until interrupted.",
+        discussion: """
+            Settings stand in config/daybook.yaml; the environment (DAYBOOK_SERVER_PORT) goes before them, and these options before \
+            both. docs/http.md and docs/jobs.md list them all. One server runs for a home at a time.
+            """
+    )
+    @OptionGroup var global: GlobalOptions
+    @Option(name: .long, help: "Port to listen on; 0 takes a free one.")
+    var port: Int?
+    @Option(name: .long, help: "Address to listen on.")
+    var host: String?
+    @Flag(name: .long, help: "Serve plain HTTP without TLS: on this machine, or behind a proxy that ends TLS.")
+    var insecureHttp = false
+
+    func run() async throws {
+        var flags: [String: Setting.Value] = [:]
+        flags["server.port"] = port.map { .integer($0) }
+        flags["server.host"] = host.map { .text($0) }
+        if insecureHttp { flags["server.insecure-http"] = .boolean(true) }
+        let settings: Settings
+        do {
+            settings = try Settings(
+                Setting.service + JobLimits.settings,
+                file: "\(global.folders.config)/daybook.yaml",
+                environment: ProcessInfo.processInfo.environment,
+                flags: flags
+            )
+        } catch {
+            throw Failure("settings", error.message, hint: error.hint, status: ExitStatus.configuration)
+        }
+        try await Server(global: global, settings: settings).run()
+    }
+}

@@ -1,0 +1,270 @@
+import Accounts
+import ArgumentParser
+import CanonicalJSON
+import CommandHandling
+import ControlAPI
+import DurableFiles
+import EventStore
+import Foundation
+import Logging
+import ModelIntake
+import Projecting
+import ReadModels
+import RoutingDomain
+import ServiceLifecycle
+import Serving
+import SignIn
+import UnixSignals
+
+/// The service of one home: its parts in the order of their start.
+struct Server {
+    let global: GlobalOptions
+    let settings: Settings
+
+    /// Serves until SIGINT or SIGTERM; running requests finish first.
+    func run() async throws {
+        let folders = global.folders
+        try OpenHome.requireHome(folders)
+        guard let lock = try FileLock.take(folders.serverLock) else {
+            let owner = FileLock.owner(of: folders.serverLock).map { " (process \($0))" } ?? ""
+            throw Failure(
+                "server.running",
+                "another server serves this home\(owner)",
+                hint: "one server runs for a home; stop it first",
+                status: ExitStatus.tryAgain
+            )
+        }
+        defer { withExtendedLifetime(lock) {} }
+        let home = try await OpenHome.open(global)
+        do {
+            try await serve(home)
+        } catch {
+            await home.close()
+            throw error
+        }
+        await home.close()
+    }
+
+    private func serve(_ home: OpenHome) async throws {
+        let control = try await control(of: home)
+        try await control.jobs.recover(try await control.registry.read { try Jobs.open($0).map(\.job) })
+        let logger = try logger()
+        let identity = try identity(home.folders)
+        let tls = try identity.map { try Route.authority($0.authority) } ?? []
+        let routes = ControlRoutes.all(control) + tls
+        let pages = Route.documentation(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
+        let parts = ServiceParts(
+            table: RouteTable(routes + pages),
+            catalogue: ControlRoutes.catalogue,
+            limits: settings.limits,
+            authentication: Admission(to: control),
+            hosts: hosts,
+            translate: ControlProblems.translate,
+            identifiers: { UUID().text },
+            logger: logger
+        )
+        let notifier = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
+        let code = try await Self.firstAdministratorCode(control)
+        let http = HTTPService(parts: parts, listeners: listeners(home.folders), identity: identity?.server) { ports in
+            announce(home, port: ports.first ?? 0, code: code, fingerprint: identity?.fingerprint)
+            notifier.ready()
+        }
+        var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
+        // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
+        services.append(JobsService(jobs: control.jobs))
+        services.append(Watchdog(notifier: notifier) { true })
+        if let identity {
+            services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger))
+        }
+        services.append(Farewell(notifier: notifier))
+        var configuration = ServiceGroupConfiguration(
+            services: services,
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Self.quiet
+        )
+        configuration.maximumGracefulShutdownDuration = .seconds(
+            settings.integer("server.shutdown-seconds") + JobProcess.patience + 5
+        )
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// The API of this program as OpenAPI 3.1, from the routes of a home made for that alone.
+    static func openAPI() async throws -> JSONValue {
+        let place = FileManager.default.temporaryDirectory.appending(path: "daybook-reference-\(UUID().text)").path
+        defer { try? FileManager.default.removeItem(atPath: place) }
+        let global = try GlobalOptions.parse(["--home", place])
+        for folder in [place] + global.folders.all { try DurableFile.makeDirectory(folder, mode: 0o700) }
+        await (try LMDBEventLog.create(at: global.folders.logFolders, timeZone: "UTC")).close()
+        let home = try await OpenHome.open(global, begins: true)
+        do {
+            let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
+            let settings = try Settings(Setting.service + JobLimits.settings, file: nil, environment: [:], flags: [:])
+            let control = try await Server(global: global, settings: settings).control(of: home)
+            let routes = ControlRoutes.all(control) + (try Route.authority(authority))
+            await home.close()
+            return Route.openAPI(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
+        } catch {
+            await home.close()
+            throw error
+        }
+    }
+
+    // MARK: - Parts
+
+    /// The home as the routes see it: reconciled, and with its read models at the head.
+    private func control(of home: OpenHome) async throws -> ControlHome {
+        let commands = CommandHandler(log: home.writing, clock: SystemClock(), folds: FoldedStates())
+        let (doorkeeper, keys) = try await home.door(commands)
+        let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: home.tokenIssuer))
+        let uses = try SessionUse(home.people)
+        try await Reconciliation(doorkeeper: doorkeeper, feed: feed, uses: uses).run()
+        try await home.catchUp()
+        return ControlHome(
+            log: home.log,
+            commands: commands,
+            people: home.people,
+            doorkeeper: doorkeeper,
+            keys: keys,
+            gate: Gate(doorkeeper: doorkeeper, feed: feed, uses: uses),
+            feed: feed,
+            uses: uses,
+            registry: Registry(place: home.projector.place),
+            projector: home.projector,
+            models: ModelStore(home: home.folders.root, data: home.folders.data, commands: home.handler),
+            jobs: jobs(of: home),
+            name: { home.name(of: $0) },
+            version: Daybook.version
+        )
+    }
+
+    private func jobs(of home: OpenHome) -> JobBoard {
+        let folder = settings.text("jobs.backup-folder")
+        let place = folder.hasPrefix("/") ? folder : "\(home.folders.root)/\(folder)"
+        let works = JobWorks(global: global, projector: home.projector, backupFolder: folder.isEmpty ? nil : place)
+        let limits = JobLimits(
+            atOnce: settings.integer("jobs.at-once"),
+            queue: settings.integer("jobs.queue"),
+            keepDays: settings.integer("jobs.keep-days")
+        )
+        return JobBoard(
+            log: home.log,
+            commands: home.handler,
+            folders: JobFolders(data: home.folders.data),
+            works: works.works,
+            limits: limits
+        )
+    }
+
+    /// A code for the first administrator while nobody administers the home.
+    private static func firstAdministratorCode(_ home: ControlHome) async throws -> String? {
+        try await onThread { try home.feed.catchUp() }
+        let users = home.feed.verifier.access.users.values
+        guard !users.contains(where: { $0.role == .admin && $0.status == .active }) else { return nil }
+        return try await home.doorkeeper.issueCode(for: UUID(), .firstAdmin, by: .system()).text
+    }
+
+    private struct Identity {
+        let authority: LocalAuthority
+        let server: ServerIdentity
+        let fingerprint: String
+    }
+
+    private func identity(_ folders: HomeFolders) throws -> Identity? {
+        guard !settings.truth("server.insecure-http") else { return nil }
+        let authority = try LocalAuthority(folder: "\(folders.keys)/tls", now: Date())
+        let server = try ServerIdentity(authority: authority, names: settings.list("server.hostnames"), now: Date())
+        return Identity(authority: authority, server: server, fingerprint: try authority.fingerprint)
+    }
+
+    private func listeners(_ folders: HomeFolders) -> [Listener] {
+        let isSecure = !settings.truth("server.insecure-http")
+        let tcp = Listener.tcp(
+            host: settings.text("server.host"),
+            port: settings.integer("server.port"),
+            isSecure: isSecure
+        )
+        return [tcp] + (settings.truth("server.socket") ? [.unix(path: folders.socket)] : [])
+    }
+
+    /// What requests may ask for: every name of the certificate, IPv6 in brackets.
+    private var hosts: Set<String> {
+        Set(settings.list("server.hostnames").map { $0.contains(":") ? "[\($0.lowercased())]" : $0.lowercased() })
+    }
+
+    private func logger() throws -> Logger {
+        guard let level = Logger.Level(rawValue: settings.text("log.level")) else {
+            throw Failure(
+                "settings",
+                "log.level is \(settings.text("log.level").prefix(40))",
+                hint: "it is one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
+                status: ExitStatus.configuration
+            )
+        }
+        let clock = SystemClock()
+        return Logger(label: "daybook") { _ in
+            JSONLinesLog(
+                level: level,
+                moment: { Timestamp(microseconds: clock.reading().wall).description },
+                sink: { StandardStream.error.write(bytes: $0) }
+            )
+        }
+    }
+
+    /// The life cycle's own words say nothing to an operator.
+    private static var quiet: Logger { Logger(label: "daybook.services") { _ in SwiftLogNoOpLogHandler() } }
+
+    private func announce(_ home: OpenHome, port: Int, code: String?, fingerprint: String?) {
+        let host = settings.text("server.host")
+        let name = ["0.0.0.0", "::", "127.0.0.1"].contains(host) ? "localhost" : host
+        let url = "\(fingerprint == nil ? "http" : "https")://\(name):\(port)"
+        var lines = ["daybook \(Daybook.version) serves \(home.folders.root)", "  \(url)", "  \(url)/docs  the API"]
+        if let fingerprint { lines.append("  \(url)/ca    trust this server; SHA-256 \(fingerprint)") }
+        if let code { lines.append("  first administrator's one-time code: \(code)") }
+        var members: [String: JSONValue] = ["url": .string(url), "port": .integer(port)]
+        members["code"] = code.map { .string($0) }
+        members["fingerprint"] = fingerprint.map { .string($0) }
+        home.printer.stream(lines.joined(separator: "\n"), .object(members))
+    }
+}
+
+/// Keeps the read models at the head of the log while the service runs, and ends temporary changes in time.
+private struct ProjectingService: Service {
+    let home: OpenHome
+    let registry: Registry
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            try await home.projector.run { reached in
+                registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
+                let now = Timestamp(microseconds: home.handler.clock.reading().wall).description
+                let isDue = try await registry.read { db in
+                    try !TemporaryChanges.due(db, now: now).isEmpty || !ProjectionStates.parked(db).isEmpty
+                }
+                if isDue { try await home.endTemporaryChanges() }
+            }
+        }
+    }
+}
+
+/// Has jobs done while the service runs, and ends them with it.
+private struct JobsService: Service {
+    let jobs: JobBoard
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await jobs.run()
+        } onGracefulShutdown: {
+            jobs.stop()
+        }
+    }
+}
+
+/// Tells systemd that the service stops taking requests.
+private struct Farewell: Service {
+    let notifier: SystemdNotifier
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        notifier.stopping()
+    }
+}

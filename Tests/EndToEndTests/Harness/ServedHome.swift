@@ -1,0 +1,133 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import Glibc
+import Testing
+
+/// A home that the program serves, in a process of its own; spoken to over its local socket, where the test's own user may do all.
+final class ServedHome: Sendable {
+    let home: TestHome
+    let server: Child
+
+    /// An answer as it came.
+    struct Received: Sendable {
+        let status: Int
+        let headers: [String: String]
+        let body: [UInt8]
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+        var json: JSONValue { (try? JSONReader.plain(body)) ?? .null }
+    }
+
+    /// Starts a server over a home and waits until it listens.
+    init(_ home: TestHome, environment: [String: String] = [:]) throws {
+        self.home = home
+        server = try Child(
+            ["\(Program.folder)/daybook", "serve", "--port", "0", "--insecure-http", "--json"],
+            environment: Program.environment(["DAYBOOK_HOME": home.path].merging(environment) { $1 })
+        )
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while !server.text.contains("\"port\"") {
+            guard !server.isGone(within: 10), ContinuousClock.now < deadline else {
+                throw Child.SpawnError(words: "the server does not start: \(server.errorText)")
+            }
+        }
+    }
+
+    /// Where it listens for TCP.
+    var url: String {
+        let line = server.text.split(separator: "\n").first.map(String.init) ?? ""
+        return (try? JSONReader.plain(line))?["url"]?.text ?? ""
+    }
+
+    /// Sends one request over the local socket.
+    func send(_ method: String, _ path: String, _ json: JSONValue? = nil) async throws -> Received {
+        let socket = "\(home.path)/data/daybook.sock"
+        return try await onThread { try Self.exchange(socket, method, path, json) }
+    }
+
+    /// Starts a job and returns its path.
+    func start(_ path: String, _ parameters: [String: JSONValue] = [:]) async throws -> String {
+        let body = JSONValue.object(parameters.merging(["reason": "a test"]) { $1 })
+        let answer = try await send("POST", path, body)
+        #expect(answer.status == 202, "\(path): \(answer.text)")
+        return try #require(answer.headers["location"])
+    }
+
+    /// The job's document once a condition holds; fails after two minutes.
+    @discardableResult
+    func until(_ path: String, _ holds: (JSONValue) -> Bool) async throws -> JSONValue {
+        let deadline = ContinuousClock.now.advanced(by: .seconds(120))
+        var head = 0
+        while ContinuousClock.now < deadline {
+            let job = try await send("GET", path).json
+            if holds(job) { return job }
+            let page = try await send("GET", "/api/v1/events?from=\(head)&limit=1&wait=1").json
+            head = page["head"]?.number ?? head
+        }
+        Issue.record("\(path) did not come so far: \(try await send("GET", path).text)")
+        return .null
+    }
+
+    /// The job's document once it has ended.
+    func ended(_ path: String) async throws -> JSONValue {
+        try await until(path) { $0["ended_at"] != nil }
+    }
+
+    /// Ends the server in order; returns how it ended.
+    func stop() -> Outcome {
+        server.kill(SIGTERM)
+        return server.result()
+    }
+
+    private static func exchange(_ path: String, _ method: String, _ target: String, _ json: JSONValue?) throws
+        -> Received
+    {
+        let file = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(file) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let size = MemoryLayout.size(ofValue: address.sun_path)
+        guard path.utf8.count < size else { throw Child.SpawnError(words: "\(path) is too long for a socket") }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(file, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard connected == 0 else { throw Child.SpawnError(words: "cannot connect to \(path): \(errno)") }
+        let body = json.map { Array($0.prettyText.utf8) } ?? []
+        var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        if json != nil { head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n" }
+        let request = Array("\(head)\r\n".utf8) + body
+        guard write(file, request, request.count) == request.count else { throw Child.SpawnError(words: "cannot send") }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 65_536)
+        while case let count = read(file, &part, part.count), count > 0 { bytes += part.prefix(count) }
+        return try received(bytes)
+    }
+
+    private static func received(_ bytes: [UInt8]) throws -> Received {
+        guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { throw Child.SpawnError(words: "no answer") }
+        let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
+        var headers: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            headers[parts[0].lowercased()] = parts.last.map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        var body = Array(bytes[end.upperBound...])
+        if headers["transfer-encoding"] == "chunked" { body = unchunked(body) }
+        return Received(status: Int(lines[0].split(separator: " ")[1]) ?? 0, headers: headers, body: body)
+    }
+
+    private static func unchunked(_ bytes: [UInt8]) -> [UInt8] {
+        var (rest, body) = (bytes[...], [UInt8]())
+        while let line = rest.firstRange(of: Array("\r\n".utf8)) {
+            let size = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16) ?? 0
+            guard size > 0 else { return body }
+            body += rest[line.upperBound..<line.upperBound + size]
+            rest = rest[(line.upperBound + size + 2)...]
+        }
+        return body
+    }
+}

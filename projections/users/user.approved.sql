@@ -1,0 +1,9 @@
+UPDATE users
+SET
+    status = 'active',
+    role = :role,
+    since = :recorded_at,
+    changed_by = :actor,
+    reason = :reason,
+    position = :position
+WHERE user_id = :user_id;

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# The HTTP service beside Hummingbird alone, and with `peers` beside FastAPI and MLflow: the same requests by the same client (wrk),
+# turn by turn, on loopback without TLS.
+# Usage: scripts/bench-http.sh [peers] [SECONDS of each run, default 5] [ROUNDS, default 3]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+peers=""
+if [[ ${1:-} == peers ]]; then
+    peers=yes
+    shift
+fi
+seconds="${1:-5}"
+rounds="${2:-3}"
+command -v wrk >/dev/null || { printf 'bench-http: wrk is missing; `make setup` with the section [bench] installs it\n' >&2; exit 69; }
+folder="$PWD/.build/bench-http"
+rm -rf "$folder"
+mkdir -p "$folder"
+pids=()
+finish() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+}
+trap finish EXIT
+# The first line of a file that a server writes when it listens.
+first_line() {
+    for _ in $(seq 300); do
+        if [[ -s $1 ]]; then head -n 1 "$1"; return; fi
+        read -rt 0.1 <> <(:) || true
+    done
+    printf 'bench-http: no server wrote %s\n' "$1" >&2
+    exit 69
+}
+programs="${DAYBOOK_PROGRAMS:-}"
+if [[ -z $programs ]]; then
+    swift build -c release --product daybook
+    swift build -c release --product daybook-bench
+    programs="$(swift build -c release --show-bin-path)"
+fi
+home="$folder/home"
+"$programs/daybook" init --home "$home" >/dev/null
+"$programs/daybook-bench" http-home --home "$home"
+"$programs/daybook" serve --home "$home" --insecure-http --port 0 --json >"$folder/serve.json" 2>"$folder/serve.log" &
+pids+=("$!")
+field() { python3 -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$1" "$2"; }
+line="$(first_line "$folder/serve.json")"
+ours="$(field "$line" url)"
+ours="${ours/localhost/127.0.0.1}"
+person='"address": "bench@plant.example", "password": "correct horse battery"'
+post() { curl -sS --fail-with-body -X POST -H 'Content-Type: application/json' "$ours/api/v1/auth/$1" -d "$2"; }
+post first-administrator "{\"code\": \"$(field "$line" code)\", \"name\": \"Bench\", $person}" >/dev/null
+token="$(field "$(post login "{\"token\": true, $person}")" token)"
+curl -sS --fail-with-body -H "Authorization: Bearer $token" "$ours/api/v1/models?limit=100" >"$folder/models.json"
+"$programs/daybook-bench" memory-route --file "$folder/models.json" >"$folder/memory.port" 2>/dev/null &
+pids+=("$!")
+memory="http://127.0.0.1:$(first_line "$folder/memory.port")"
+
+# What wrk prints of one run: requests a second, p50, p95, p99 in ms, refused.
+get() { wrk -t 1 -c "$2" -d "${seconds}s" -s Benchmarks/peers/get.lua "$1/api/v1/models?limit=100" -- "$3" | sed -n 's/^RESULT //p'; }
+patch() {
+    wrk -t 1 -c "$2" -d "${seconds}s" -s Benchmarks/peers/patch.lua "$1" -- '/api/v1/config/runtime?reason=bench' "$4" "$3" |
+        sed -n 's/^RESULT //p'
+}
+# The run with the median rate.
+median() { sort -n | awk '{ all[NR] = $0 } END { print all[int((NR + 1) / 2)] }'; }
+# What, ours, peer, bar.
+told() {
+    awk -v what="$1" -v ours="${2%% *}" -v peer="${3%% *}" -v bar="$4" -v name="$5" 'BEGIN {
+        ratio = ours / (peer > 0 ? peer : 1)
+        printf "%s: ours %d, %s %d requests/s; ratio %.2f, bar %s: %s\n", what, ours, name, peer, ratio, bar, (ratio >= bar ? "held" : "MISSED") }'
+}
+
+for _ in $(seq "$rounds"); do
+    get "$ours" 16 "$token" >>"$folder/get.ours"
+    get "$memory" 16 - >>"$folder/get.memory"
+done
+printf 'GET /api/v1/models of 100 (%s bytes), 16 connections\n' "$(wc -c <"$folder/models.json")"
+mine="$(median <"$folder/get.ours")"
+told "  with session check and role" "$mine" "$(median <"$folder/get.memory")" 0.5 "Hummingbird from memory"
+printf '  ours p50 %s ms, p95 %s ms, p99 %s ms, refused %s\n' $(cut -d' ' -f2- <<<"$mine")
+for callers in 1 16 64; do
+    for _ in $(seq "$rounds"); do patch "$ours" "$callers" "$token" application/merge-patch+json >>"$folder/patch.$callers"; done
+    printf 'durable PATCH, %s connections: %s a second, p50 %s ms, p95 %s ms, p99 %s ms, refused %s\n' "$callers" $(median <"$folder/patch.$callers")
+done
+[[ -n $peers ]] || exit 0
+
+python="$folder/../peers/http-venv"
+if [[ ! -x $python/bin/python ]]; then python3 -m venv "$python"; fi
+"$python/bin/pip" install -q 'fastapi==0.115.*' 'uvicorn[standard]==0.34.*' 'mlflow-skinny[databricks]==2.*' 'mlflow==2.*' >"$folder/pip.log" 2>&1 ||
+    { printf 'ABSENT: FastAPI, MLflow: pip cannot install them, see %s\n' "$folder/pip.log"; exit 0; }
+free_port() { "$python/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+port="$(free_port)"
+"$python/bin/python" Benchmarks/peers/fastapi_peer.py "$folder/fastapi.db" "$port" >"$folder/fastapi.log" 2>&1 &
+pids+=("$!")
+fastapi="http://127.0.0.1:$port"
+for _ in $(seq 200); do curl -s -o /dev/null "$fastapi/api/v1/models" && break; read -rt 0.1 <> <(:) || true; done
+for _ in $(seq "$rounds"); do
+    get "$fastapi" 16 - >>"$folder/get.fastapi"
+    get "$ours" 16 "$token" >>"$folder/get.ours2"
+    patch "$fastapi" 16 - application/json >>"$folder/patch.fastapi"
+    patch "$ours" 16 "$token" application/merge-patch+json >>"$folder/patch.ours2"
+done
+told "GET of 100, 16 connections" "$(median <"$folder/get.ours2")" "$(median <"$folder/get.fastapi")" 8 FastAPI
+told "durable PATCH, 16 connections" "$(median <"$folder/patch.ours2")" "$(median <"$folder/patch.fastapi")" 3 FastAPI
