@@ -118,12 +118,12 @@ struct Listing<Row: ReadModelRow>: Sendable {
         guard let format = call.query["format"], format != "json" else {
             let checkpoint = source.checkpoint
             let asked = isRemembered && source.pastCheckpoint == nil ? call.asked : nil
-            if let asked, let bytes = home.answers.bytes(for: asked, at: checkpoint) { return .json(bytes: bytes) }
+            if let asked, let bytes = home.answers.bytes(for: asked, at: checkpoint) { return .json(bytes) }
             let first = request(after: call.query["after"], limit)
             let rows = try await source.read { try page($0, first) }
-            let bytes = Array(json(rows, checkpoint: Int(checkpoint)).prettyText.utf8)
+            let bytes = KeptBytes(Array(json(rows, checkpoint: Int(checkpoint)).prettyText.utf8))
             if let asked { home.answers.keep(bytes, for: asked, at: checkpoint) }
-            return .json(bytes: bytes)
+            return .json(bytes)
         }
         let isCSV = format == "csv"
         let name = call.path.isEmpty ? "list" : "rows"
@@ -184,7 +184,7 @@ struct Listing<Row: ReadModelRow>: Sendable {
 
 extension Answer {
     /// A JSON document that was written before.
-    fileprivate static func json(bytes: [UInt8]) -> Answer { Answer(body: .bytes(bytes, type: "application/json")) }
+    fileprivate static func json(_ bytes: KeptBytes) -> Answer { Answer(body: .kept(bytes, type: "application/json")) }
 }
 
 extension Call {

@@ -1,4 +1,5 @@
 internal import EventStore
+internal import Serving
 internal import Synchronization
 
 /// Pages that were answered before, good as long as the read models have not moved.
@@ -7,7 +8,7 @@ internal import Synchronization
 final class RememberedAnswers: Sendable {
     private struct Kept {
         var checkpoint: Position = 0
-        var bytes: [String: [UInt8]] = [:]
+        var bytes: [String: KeptBytes] = [:]
         var size = 0
     }
 
@@ -15,12 +16,12 @@ final class RememberedAnswers: Sendable {
     private let kept = Mutex(Kept())
 
     /// The answer to a request at a checkpoint, if it was made before.
-    func bytes(for request: String, at checkpoint: Position) -> [UInt8]? {
+    func bytes(for request: String, at checkpoint: Position) -> KeptBytes? {
         kept.withLock { $0.checkpoint == checkpoint ? $0.bytes[request] : nil }
     }
 
     /// Keeps an answer; everything of an earlier checkpoint goes, and all when 32 MiB are full.
-    func keep(_ bytes: [UInt8], for request: String, at checkpoint: Position) {
+    func keep(_ bytes: KeptBytes, for request: String, at checkpoint: Position) {
         kept.withLock { kept in
             guard checkpoint >= kept.checkpoint else { return }
             if checkpoint > kept.checkpoint || kept.size + bytes.count > Self.most {

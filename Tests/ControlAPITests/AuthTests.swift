@@ -5,6 +5,23 @@ import Testing
 @testable import ControlAPI
 
 @Suite("Coming in over HTTP") struct AuthTests {
+    @Test("A new token key ends nobody's session, or with refuse_previous everybody's, and asks for the password")
+    func rotation() async throws {
+        try await RunningHome.with { home in
+            let (admin, _) = try await home.user(.admin)
+            let (other, _) = try await home.user(.viewer)
+            let path = "/api/v1/token-key/rotate"
+            let unsigned = try await home.post(path, ["reason": "by the calendar"], token: admin)
+            #expect(unsigned.status == 403 && unsigned.code == "auth.password")
+            #expect(try await home.post(path, RunningHome.signed(), token: admin).status == 204)
+            #expect(try await home.get("/api/v1/auth/me", token: other).status == 200)
+            let theft = try await home.post(path, RunningHome.signed(["refuse_previous": true]), token: admin)
+            #expect(theft.status == 204)
+            #expect(try await home.get("/api/v1/auth/me", token: other).status == 401)
+            #expect(try await home.get("/api/v1/auth/me", token: admin).status == 401)
+        }
+    }
+
     @Test("a person signs up, waits, is approved, logs in, patches, reads event and proof, logs out and is refused")
     func wholeWay() async throws {
         try await RunningHome.with { home in

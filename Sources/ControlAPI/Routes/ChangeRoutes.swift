@@ -82,7 +82,7 @@ struct ChangeRoutes: Sendable {
             path: [Parameter("action", .choice(ApprovalAction.texts), "The action.")],
             body: [
                 Schema.Member("is_required", .boolean, "Whether it needs another person's approval."),
-                Schema.Member("valid_hours", .integer(1...8_760), "How long a request is good.", isOptional: true),
+                Schema.Member("valid_hours", .integer(1...720), "How long a request is good.", isOptional: true),
                 Writing.reason, Writing.password,
             ],
             problems: ["auth.password", "auth.throttled", "busy"]

@@ -18,7 +18,7 @@ struct ServiceAccountRoutes: Sendable {
     private static let account = Parameter("account", .uuid, "The program's pseudonym.")
     private static let key = Parameter("key", .uuid, "The key's identifier.")
 
-    var all: [Route] { [list, create, keys, issue, revoke] }
+    var all: [Route] { [list, create, keys, issue, revoke, rotate] }
 
     private var list: Route {
         Listing<ServiceAccountRow>.route(
@@ -145,6 +145,31 @@ struct ServiceAccountRoutes: Sendable {
                 ],
                 status: 201
             )
+        }
+    }
+
+    private var rotate: Route {
+        Route(
+            .post,
+            "/api/v1/token-key/rotate",
+            "Sign tokens with a new key from now on",
+            details:
+                "What the old key signed is good until it ends by itself; with refuse_previous, after a theft, for nothing: then "
+                + "everybody logs in again, and service keys are issued anew. This is signed.",
+            access: .requires(.administerKeys),
+            body: .json(
+                .object([
+                    Schema.Member("refuse_previous", .boolean, "Refuse what the old key signed.", isOptional: true),
+                    Writing.reason, Writing.password,
+                ])
+            ),
+            answers: [AnswerRule(204, "The new key signs.", nil)],
+            problems: Writing.problems + ["auth.password", "auth.throttled", "busy"]
+        ) { call in
+            let sender = try writing.sender(call, reason: call.text("reason"), isSigned: true)
+            try await writing.confirm(call)
+            try await home.keys.rotate(refusesPrevious: call.json["refuse_previous"] == .bool(true), by: sender)
+            return Answer(status: 204)
         }
     }
 

@@ -108,6 +108,8 @@ package struct Answer: Sendable {
     package enum Body: Sendable {
         case none
         case bytes([UInt8], type: String)
+        /// Bytes that other answers share: they are written without being copied.
+        case kept(KeptBytes, type: String)
         /// Parts written as the client reads; the closure is handed a place to put them.
         case stream(type: String, @Sendable (BodySink) async throws -> Void)
     }
@@ -123,6 +125,17 @@ package struct Answer: Sendable {
     package static func json(_ value: JSONValue, status: Int = 200, headers: [String: String] = [:]) -> Answer {
         Answer(status: status, headers: headers, body: .bytes(Array(value.prettyText.utf8), type: "application/json"))
     }
+}
+
+/// Bytes that many answers are made of, copied once.
+package struct KeptBytes: Sendable {
+    let buffer: ByteBuffer
+
+    /// Keeps a copy of these bytes.
+    package init(_ bytes: [UInt8]) { buffer = ByteBuffer(bytes: bytes) }
+
+    /// How many there are.
+    package var count: Int { buffer.readableBytes }
 }
 
 /// Where a streamed answer's parts go; lent to one handler, whose writes follow one another.

@@ -14,9 +14,7 @@ extension Dispatcher {
         isSecure: Bool,
         running: any AnyObject & Sendable
     ) -> Response {
-        var fields = HTTPFields()
-        fields[.cacheControl] = "no-store"
-        for (name, value) in policy.fields(isSecure: isSecure) { fields[.known(name)] = value }
+        var fields = CommonFields.of(policy, isSecure: isSecure)
         for (name, value) in answer.headers.sorted(by: { $0.key < $1.key }) {
             guard let name = HTTPField.Name(name) else { continue }
             fields[name] = Self.isFieldValue(value) ? value : nil
@@ -32,6 +30,10 @@ extension Dispatcher {
             fields[.contentType] = type
             fields[.contentLength] = "\(bytes.count)"
             body = isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .kept(let kept, let type):
+            fields[.contentType] = type
+            fields[.contentLength] = "\(kept.count)"
+            body = isHead ? ResponseBody() : ResponseBody(byteBuffer: kept.buffer)
         case .stream(let type, let write):
             fields[.contentType] = type
             body = isHead ? ResponseBody() : Self.streamed(write, running: running)
@@ -54,6 +56,28 @@ extension Dispatcher {
             try await sink.finish()
             withExtendedLifetime(running) {}
         }
+    }
+}
+
+/// The fields that every answer has, made once for each policy.
+private enum CommonFields {
+    private static let strict = make(.strict, isSecure: false)
+    private static let strictSecure = make(.strict, isSecure: true)
+    private static let documentation = make(.documentation, isSecure: false)
+    private static let documentationSecure = make(.documentation, isSecure: true)
+
+    static func of(_ policy: ContentPolicy, isSecure: Bool) -> HTTPFields {
+        switch policy {
+        case .strict: isSecure ? strictSecure : strict
+        case .documentation: isSecure ? documentationSecure : documentation
+        }
+    }
+
+    private static func make(_ policy: ContentPolicy, isSecure: Bool) -> HTTPFields {
+        var fields = HTTPFields()
+        fields[.cacheControl] = "no-store"
+        for (name, value) in policy.fields(isSecure: isSecure) { fields[.known(name)] = value }
+        return fields
     }
 }
 
