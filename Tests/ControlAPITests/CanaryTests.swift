@@ -12,7 +12,7 @@ import Testing
 @testable import ControlAPI
 
 /// Passwords, tokens, codes and keys are in no line of the log and in no file of the home, in any spelling.
-@Suite("Secrets stay nowhere", .timeLimit(.minutes(3)))
+@Suite("Secrets stay nowhere", .timeLimit(.minutes(15)))
 struct CanaryTests {
     /// Every spelling in which some bytes could lie about.
     private static func spellings(_ secret: String) -> [[UInt8]] {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Commands by name", .timeLimit(.minutes(3)))
+@Suite("Commands by name", .timeLimit(.minutes(15)))
 struct CommandRouteTests {
     private static func send(
         _ home: RunningHome,

@@ -11,7 +11,7 @@ import Testing
 @testable import ControlAPI
 
 /// Every route against every caller, from the routes' own declarations.
-@Suite("Roles and routes", .timeLimit(.minutes(5)))
+@Suite("Roles and routes", .timeLimit(.minutes(15)))
 struct RoleMatrixTests {
     /// What docs/people.md promises, written down a second time.
     static let promised: [Role: Set<RoutingDomain.Permission>] = [

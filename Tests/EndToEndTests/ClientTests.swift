@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The clients that programs use, against the real server.
-@Suite("Clients", .timeLimit(.minutes(3)))
+@Suite("Clients", .timeLimit(.minutes(15)))
 struct ClientTests {
     private static let client = "\(Program.checkout)/clients/python/daybook_client.py"
 

@@ -8,7 +8,7 @@ import X509
 
 @testable import Serving
 
-@Suite("TLS, sockets and the end of a service", .timeLimit(.minutes(3)))
+@Suite("TLS, sockets and the end of a service", .timeLimit(.minutes(15)))
 struct SecureTests {
     private static let begin = Date(timeIntervalSince1970: 1_795_000_000)
     private static let names = ["daybook.plant", "localhost", "127.0.0.1", "::1"]

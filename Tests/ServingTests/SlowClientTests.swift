@@ -2,7 +2,7 @@ import Testing
 
 @testable import Serving
 
-@Suite("Clients that are slow on purpose", .timeLimit(.minutes(3)))
+@Suite("Clients that are slow on purpose", .timeLimit(.minutes(15)))
 struct SlowClientTests {
     private func legitimate(_ port: Int) async throws {
         let answer = try await RawClient(port: port).exchange(

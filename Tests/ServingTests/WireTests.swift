@@ -3,7 +3,7 @@ import Testing
 
 @testable import Serving
 
-@Suite("Bytes on the wire", .timeLimit(.minutes(3)))
+@Suite("Bytes on the wire", .timeLimit(.minutes(15)))
 struct WireTests {
     /// Requests with two meanings or none, and the status that each gets.
     static let ambiguous: [(String, String)] = [

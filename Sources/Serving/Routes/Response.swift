@@ -14,7 +14,7 @@ extension Dispatcher {
         isSecure: Bool,
         running: any AnyObject & Sendable
     ) -> Response {
-        var fields = CommonFields.of(policy, isSecure: isSecure)
+        var fields = SharedFields.of(policy, isSecure: isSecure)
         for (name, value) in answer.headers.sorted(by: { $0.key < $1.key }) {
             guard let name = HTTPField.Name(name) else { continue }
             fields[name] = Self.isFieldValue(value) ? value : nil
@@ -60,7 +60,7 @@ extension Dispatcher {
 }
 
 /// The fields that every answer has, made once for each policy.
-private enum CommonFields {
+private enum SharedFields {
     private static let strict = make(.strict, isSecure: false)
     private static let strictSecure = make(.strict, isSecure: true)
     private static let documentation = make(.documentation, isSecure: false)
