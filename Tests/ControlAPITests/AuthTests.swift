@@ -5,7 +5,7 @@ import Testing
 @testable import ControlAPI
 
 @Suite("Coming in over HTTP") struct AuthTests {
-    @Test("A new token key ends nobody's session, or with refuse_previous those that the last key signed, and asks for the password")
+    @Test("A new token key ends nobody's session, or those under the key before it, and asks for the password")
     func rotation() async throws {
         try await RunningHome.with { home in
             let (admin, _) = try await home.user(.admin)
