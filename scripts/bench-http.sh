@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The HTTP service beside Hummingbird alone, and with `peers` beside FastAPI and MLflow: the same requests by the same client (wrk),
+# The HTTP service beside Hummingbird alone, and with `peers` beside FastAPI: the same requests by the same client (wrk),
 # turn by turn, on loopback without TLS.
 # Usage: scripts/bench-http.sh [peers] [SECONDS of each run, default 5] [ROUNDS, default 3]
 set -euo pipefail
@@ -85,8 +85,8 @@ done
 
 python="$folder/../peers/http-venv"
 if [[ ! -x $python/bin/python ]]; then python3 -m venv "$python"; fi
-"$python/bin/pip" install -q 'fastapi==0.115.*' 'uvicorn[standard]==0.34.*' 'mlflow-skinny[databricks]==2.*' 'mlflow==2.*' >"$folder/pip.log" 2>&1 ||
-    { printf 'ABSENT: FastAPI, MLflow: pip cannot install them, see %s\n' "$folder/pip.log"; exit 0; }
+"$python/bin/pip" install -q 'fastapi==0.115.*' 'uvicorn[standard]==0.34.*' >"$folder/pip.log" 2>&1 ||
+    { printf 'ABSENT: FastAPI: pip cannot install them, see %s\n' "$folder/pip.log"; exit 0; }
 free_port() { "$python/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 port="$(free_port)"
 "$python/bin/python" Benchmarks/peers/fastapi_peer.py "$folder/fastapi.db" "$port" >"$folder/fastapi.log" 2>&1 &
