@@ -37,10 +37,12 @@ reference: setup ## Write the generated reference, help and golden files anew
 bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
 	@for part in append scan verify subscribe rebuild proof bundle backup; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
+	@scripts/bench-http.sh
 
 bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcing; a line where one is absent
 	@scripts/setup.sh build bench peers
 	@scripts/bench-peers.sh $(BENCH)
+	@scripts/bench-http.sh peers
 
 soak-short: ## Every fault suite at the figures of the build server (about 90 minutes alone on two processors); ONLY=flips runs one
 	@scripts/setup.sh build test
