@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # The suites that compare with committed files.
 RECORDED := 'SnapshotTests|ManifestTests|DocumentTests'
-.PHONY: help setup run test lint format check reference bench bench-peers soak-short soak hooks install clean
+.PHONY: help setup run test lint format check reference bench bench-peers fuzz soak-short soak hooks install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcin
 	@scripts/setup.sh build bench peers
 	@scripts/bench-peers.sh $(BENCH)
 	@scripts/bench-http.sh peers
+
+fuzz: ## Schemathesis against a server of its own, a minute for each of four roles; FOR=600 gives each longer
+	@scripts/setup.sh build peers
+	@scripts/fuzz-api.sh $(FOR)
 
 soak-short: ## Every fault suite at the figures of the build server (about 90 minutes alone on two processors); ONLY=flips runs one
 	@scripts/setup.sh build test

@@ -16,7 +16,7 @@ struct AccountCommandTests {
     @Test("Who signed up is approved, gets roles and codes, is kept out and let in, each with one JSON document")
     func users() async throws {
         let home = try await TestHome.make()
-        let server = try ServedHome(home)
+        let server = try await ServedHome.start(home)
         for name in ["bo", "cy"] { try await Self.signUp(name, server) }
         let waiting = try await home.json(["user", "list", "--status", "pending"])
         #expect(waiting.elements?.count == 2)
@@ -35,13 +35,13 @@ struct AccountCommandTests {
         // The code opens the account once, for a new password; disabling ended it.
         let reset: JSONValue = ["code": .string(try #require(code)), "new_password": "another good staple"]
         #expect(try await server.send("POST", "/api/v1/auth/password/reset", reset).status == 401)
-        #expect(server.stop().exit == 0)
+        #expect(try await server.stop().exit == 0)
     }
 
     @Test("A program gets an account and a key in a file of its own, which the service takes until it is revoked")
     func programs() async throws {
         let home = try await TestHome.make()
-        let server = try ServedHome(home)
+        let server = try await ServedHome.start(home)
         try await home.json(["service-account", "create", "trainer-line-1", "--reason", "the line's trainer"])
         let file = home.folder.path("key")
         let issued = try await home.json([
@@ -56,6 +56,6 @@ struct AccountCommandTests {
         #expect(try await Program.run(remote).exit == 0)
         try await home.json(["service-account", "revoke", key, "--reason", "replaced"])
         #expect(try await Program.run(remote).exit == 77)
-        #expect(server.stop().exit == 0)
+        #expect(try await server.stop().exit == 0)
     }
 }

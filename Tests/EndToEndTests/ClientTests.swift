@@ -16,7 +16,7 @@ struct ClientTests {
             return Skipped.line("the Python client", because: "there is no /usr/bin/python3")
         }
         let home = try await TestHome.make()
-        let served = try await HomeAndServer.start(home, [])
+        let served = try await ServedHome.start(home, [])
         let (key, auth) = try await Self.credential(served)
         let file = home.folder.path("key.txt")
         _ = FileManager.default.createFile(
@@ -62,11 +62,11 @@ struct ClientTests {
         #expect(opened?["auth"]?.text == auth)
         try await Self.remote(served, file, authority)
         try await Self.register(served, file, authority)
-        try await served.stop()
+        #expect(try await served.stop().exit == 0)
     }
 
     /// `daybook remote` does the same from a machine without a home.
-    private static func remote(_ served: HomeAndServer, _ file: String, _ authority: String) async throws {
+    private static func remote(_ served: ServedHome, _ file: String, _ authority: String) async throws {
         let place = ["--url", served.url, "--token-file", file, "--ca", authority]
         func run(_ words: [String]) async throws -> Outcome { try await Program.run(["remote"] + words + place) }
         let fields = #"{"task": "t-2", "title": "From afar"}"#
@@ -86,7 +86,7 @@ struct ClientTests {
         chmod(file, 0o600)
     }
 
-    private static func register(_ served: HomeAndServer, _ file: String, _ authority: String) async throws {
+    private static func register(_ served: ServedHome, _ file: String, _ authority: String) async throws {
         guard try await curl(served, "/openapi.json", ["-k"]).contains("/api/v1/models/{version}/register") else {
             return Skipped.line("registering by the Python client", because: "this server has no routes for models")
         }
@@ -104,7 +104,7 @@ struct ClientTests {
     /// A service key where the server's routes issue one; else the token of an operator's session.
     ///
     /// The administrator is the machine's own user, at the local socket.
-    private static func credential(_ served: HomeAndServer) async throws -> (token: String, auth: String) {
+    private static func credential(_ served: ServedHome) async throws -> (token: String, auth: String) {
         if try await curl(served, "/openapi.json", ["-k"]).contains("/api/v1/service-accounts/{account}/keys") {
             let account = "00000000-0000-4000-8000-0000000000aa"
             let fields: JSONValue = ["fields": ["account": .string(account), "account_name": "line-3"]]
@@ -126,20 +126,20 @@ struct ClientTests {
         return (try #require(said["token"]?.text, "\(said.prettyText)"), "session/http")
     }
 
-    private static func unix(_ served: HomeAndServer) -> [String] {
+    private static func unix(_ served: ServedHome) -> [String] {
         ["--unix-socket", "\(served.home.path)/data/daybook.sock"]
     }
 
-    private static func socket(_ served: HomeAndServer, _ path: String, _ body: JSONValue) async throws -> JSONValue {
+    private static func socket(_ served: ServedHome, _ path: String, _ body: JSONValue) async throws -> JSONValue {
         let words = unix(served) + ["-H", "Content-Type: application/json", "-d", body.prettyText]
         return try JSONReader.plain(try await curl(served, "http://localhost\(path)", words))
     }
 
-    private static func post(_ served: HomeAndServer, _ path: String, _ body: JSONValue) async throws -> String {
+    private static func post(_ served: ServedHome, _ path: String, _ body: JSONValue) async throws -> String {
         try await curl(served, path, ["-k", "-H", "Content-Type: application/json", "-d", body.prettyText])
     }
 
-    private static func curl(_ served: HomeAndServer, _ path: String, _ words: [String]) async throws -> String {
+    private static func curl(_ served: ServedHome, _ path: String, _ words: [String]) async throws -> String {
         let line =
             ["/usr/bin/curl", "-sS", "--max-time", "20"] + words + [path.hasPrefix("/") ? served.url + path : path]
         let outcome = try await onThread { try Child(line, environment: Program.environment()).result() }

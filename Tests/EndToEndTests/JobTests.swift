@@ -12,7 +12,7 @@ struct JobTests {
     func works() async throws {
         let home = try await TestHome.withActiveModels()
         let key = try #require(try await home.json(["auditor-card"])["verifier_key"]?.text)
-        let served = try ServedHome(home)
+        let served = try await ServedHome.start(home)
         let verified = try await served.ended(served.start("/api/v1/verify"))
         #expect(verified["status"] == "done" && verified["result"]?["tables_compared"] == true, "\(verified)")
 
@@ -45,7 +45,7 @@ struct JobTests {
             let rebuilt = try await served.ended(served.start("/api/v1/projections/all/rebuild", parameters))
             #expect(rebuilt["status"] == "done" && rebuilt["result"]?["differences"] == [], "\(rebuilt)")
         }
-        #expect(served.stop().exit == 0)
+        #expect(try await served.stop().exit == 0)
         let events = try await home.events()
         let request = try #require(events.first { $0["type"] == "job.requested" })
         let export = try #require(events.first { $0["type"] == "document.exported" })
@@ -58,7 +58,7 @@ struct JobTests {
     func damaged() async throws {
         let home = try await TestHome.withActiveModels()
         let model = try #require(try FileManager.default.contentsOfDirectory(atPath: "\(home.path)/models").first)
-        let served = try ServedHome(home)
+        let served = try await ServedHome.start(home)
         let manifest = "\(home.path)/models/\(model)/manifest.json"
         chmod(manifest, 0o644)
         try Data("{}".utf8).write(to: URL(filePath: manifest))
@@ -70,14 +70,14 @@ struct JobTests {
         #expect(verified["result"]?["problems"]?.elements?.count == 1)
         let none = try await served.ended(served.start("/api/v1/exports/events", ["format": "csv", "from": 1_000_000]))
         #expect(none["problem"]?["type"] == "urn:daybook:export.range", "\(none)")
-        #expect(served.stop().exit == 0)
+        #expect(try await served.stop().exit == 0)
     }
 
     @Test("A job that is called off ends its process, and the next one begins")
     func cancels() async throws {
         let home = try await TestHome.withActiveModels()
         let stuck = try StuckProgram(home.folder)
-        let served = try ServedHome(home, environment: stuck.environment)
+        let served = try await ServedHome.start(home, environment: stuck.environment)
         let job = try await served.start("/api/v1/exports/logbook", ["format": "pdf"])
         let process = try await stuck.caller()
         let next = try await served.start("/api/v1/verify", ["log_only": true])
@@ -88,7 +88,7 @@ struct JobTests {
         #expect(try await stuck.isGone(process))
         kill(try stuck.own(), SIGKILL)
         #expect(try await served.send("GET", job).json["files"] == [])
-        #expect(served.stop().exit == 0)
+        #expect(try await served.stop().exit == 0)
         #expect(try await home.events().allSatisfy { $0["type"] != "document.exported" })
     }
 
@@ -98,7 +98,7 @@ struct JobTests {
     func killed() async throws {
         let home = try await TestHome.withActiveModels()
         let stuck = try StuckProgram(home.folder)
-        let first = try ServedHome(home, environment: stuck.environment)
+        let first = try await ServedHome.start(home, environment: stuck.environment)
         let job = try await first.start("/api/v1/exports/logbook", ["format": "pdf"])
         let process = try await stuck.caller()
         let waiting = try await first.start("/api/v1/verify", ["log_only": true])
@@ -111,7 +111,7 @@ struct JobTests {
         kill(control, SIGKILL)
 
         try stuck.letGo()
-        let second = try ServedHome(home, environment: stuck.environment)
+        let second = try await ServedHome.start(home, environment: stuck.environment)
         let interrupted = try await second.send("GET", job).json
         #expect(interrupted["status"] == "interrupted" && interrupted["files"] == [], "\(interrupted)")
         #expect(try await second.ended(waiting)["status"] == "done")
@@ -119,16 +119,16 @@ struct JobTests {
         #expect(again.status == 202 && again.json["retry_of"] == interrupted["job"])
         let done = try await second.ended(try #require(again.headers["location"]))
         #expect(done["status"] == "done" && done["files"]?.elements?.isEmpty == false, "\(done)")
-        #expect(second.stop().exit == 0)
+        #expect(try await second.stop().exit == 0)
     }
 
     @Test("An erasure removes what jobs made for people to fetch, and no backup")
     func erased() async throws {
         let home = try await TestHome.withActiveModels()
-        let served = try ServedHome(home)
+        let served = try await ServedHome.start(home)
         let bundle = try await served.ended(served.start("/api/v1/audit/bundle"))
         let backup = try await served.ended(served.start("/api/v1/backups"))
-        #expect(served.stop().exit == 0)
+        #expect(try await served.stop().exit == 0)
         try await home.succeed(["person", "add", "Kim"])
         try await home.succeed(["person", "erase", "Kim", "--basis", "GDPR 17", "--reason", "asked for"])
         func files(_ job: JSONValue) throws -> [String] {
@@ -142,10 +142,10 @@ struct JobTests {
     func stopped() async throws {
         let home = try await TestHome.withActiveModels()
         let stuck = try StuckProgram(home.folder)
-        let served = try ServedHome(home, environment: stuck.environment)
+        let served = try await ServedHome.start(home, environment: stuck.environment)
         _ = try await served.start("/api/v1/exports/logbook", ["format": "pdf"])
         let process = try await stuck.caller()
-        #expect(served.stop().exit == 0)
+        #expect(try await served.stop().exit == 0)
         #expect(try await stuck.isGone(process))
         kill(try stuck.own(), SIGKILL)
         let events = try await home.events()

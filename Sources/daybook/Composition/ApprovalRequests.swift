@@ -26,7 +26,8 @@ extension OpenHome {
         _ command: Sent,
         _ options: ApprovalOptions,
         by sender: Sender,
-        key: String? = nil
+        key: String? = nil,
+        sending: ((RequestApproval) async throws -> CommandOutcome)? = nil
     ) async throws -> Bool {
         guard options.isRequested else { return false }
         guard options.used == nil else {
@@ -36,7 +37,12 @@ extension OpenHome {
         let deed = try command.deed(try handler.state(for: command))
         let id = ShortIdentifier.make("a", actor: sender.actor, idempotencyKey: key)
         let request = RequestApproval(approval: id, for: deed, statement: sender.reason ?? deed.target)
-        let outcome = try await handler.handle(request, by: sender, idempotencyKey: key)
+        let outcome =
+            if let sending {
+                try await sending(request)
+            } else {
+                try await handler.handle(request, by: sender, idempotencyKey: key)
+            }
         await follow()
         let event = outcome.decided.first?.event as? ApprovalRequested
         let end = event?.expiresAt?.description
@@ -57,6 +63,9 @@ extension OpenHome {
         _ options: ApprovalOptions,
         _ write: WriteOptions
     ) async throws -> Bool {
-        try await requests(command, options, by: try await sender(write), key: write.idempotencyKey)
+        try await requests(command, options, by: try await sender(write), key: write.idempotencyKey) {
+            // Through the running server where there is one, like the command itself.
+            try await self.append($0, write)
+        }
     }
 }

@@ -8,6 +8,10 @@ import Testing
 final class ServedHome: Sendable {
     let home: TestHome
     let server: Child
+    /// Where it listens for TCP.
+    let url: String
+    /// The first administrator's one-time code, while there is none.
+    let code: String?
 
     /// An answer as it came.
     struct Received: Sendable {
@@ -19,25 +23,38 @@ final class ServedHome: Sendable {
         var json: JSONValue { (try? JSONReader.plain(body)) ?? .null }
     }
 
-    /// Starts a server over a home and waits until it listens.
-    init(_ home: TestHome, environment: [String: String] = [:]) throws {
+    private init(_ home: TestHome, _ server: Child, url: String, code: String?) {
         self.home = home
-        server = try Child(
-            ["\(Program.folder)/daybook", "serve", "--port", "0", "--insecure-http", "--json"],
-            environment: Program.environment(["DAYBOOK_HOME": home.path].merging(environment) { $1 })
-        )
-        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
-        while !server.text.contains("\"port\"") {
-            guard !server.isGone(within: 10), ContinuousClock.now < deadline else {
-                throw Child.SpawnError(words: "the server does not start: \(server.errorText)")
-            }
-        }
+        self.server = server
+        self.url = url
+        self.code = code
     }
 
-    /// Where it listens for TCP.
-    var url: String {
-        let line = server.text.split(separator: "\n").first.map(String.init) ?? ""
-        return (try? JSONReader.plain(line))?["url"]?.text ?? ""
+    deinit {
+        // One that was stopped is reaped, and its number may be another process's by now.
+        guard !server.isGone(within: 0) else { return }
+        server.kill()
+        _ = server.result()
+    }
+
+    /// Starts the server of a home and waits until it listens.
+    static func start(
+        _ home: TestHome,
+        _ words: [String] = ["--insecure-http"],
+        environment: [String: String] = [:]
+    ) async throws -> ServedHome {
+        let server = try Child(
+            ["\(Program.folder)/daybook", "serve", "--port", "0", "--json"] + words,
+            environment: Program.environment(["DAYBOOK_HOME": home.path].merging(environment) { $1 })
+        )
+        let first = try await onThread {
+            while !server.text.contains("\n") {
+                guard !server.isGone(within: 20) else { break }
+            }
+            return server.text.split(separator: "\n").first.map(String.init)
+        }
+        let said = try JSONReader.plain(try #require(first, "the server ended: \(server.errorText)"))
+        return ServedHome(home, server, url: try #require(said["url"]?.text), code: said["code"]?.text)
     }
 
     /// Sends one request over the local socket.
@@ -75,9 +92,10 @@ final class ServedHome: Sendable {
     }
 
     /// Ends the server in order; returns how it ended.
-    func stop() -> Outcome {
+    func stop() async throws -> Outcome {
+        let server = server
         server.kill(SIGTERM)
-        return server.result()
+        return try await onThread { server.result() }
     }
 
     private static func exchange(_ path: String, _ method: String, _ target: String, _ json: JSONValue?) throws
