@@ -92,7 +92,8 @@ struct Listing<Row: ReadModelRow>: Sendable {
                 AnswerRule(200, "", .string(max: 1 << 30), mediaType: "text/csv"),
                 AnswerRule(200, "", .string(max: 1 << 30), mediaType: "application/x-ndjson"),
             ],
-            problems: ["rejected.invalid", "busy", "storage"] + (takesMoment ? ["rejected.unknown"] : [])
+            problems: ["rejected.invalid", "busy", "storage"]
+                + (takesMoment || !pathParameters.isEmpty ? ["rejected.unknown"] : [])
         ) { call in
             try await listing.answer(call)
         }
