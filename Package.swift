@@ -202,7 +202,7 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("RoutingDomain", ["CanonicalJSON"], exclude: ["Golden"]),
-        tests("CommandHandling", ["EventStore", "EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
+        tests("CommandHandling", ["CLMDB", "EventStore", "EventStoreTesting", "RoutingDomain", "CanonicalJSON"]),
         tests(
             "Projecting",
             [

@@ -97,45 +97,80 @@ package struct CommandHandler: Sendable {
         asAsked: [UInt8]? = nil
     ) async throws -> CommandOutcome {
         let key = try idempotencyKey.map { Self.key($0, of: try asAsked ?? command.canonicalBytes()) }
-        if let key, let earlier = try earlier(key, by: sender) { return earlier }
-        guard let folds, let first = try command.streams(Sent.State()).first.map(Self.name) else {
-            return try await race(command, by: sender, expecting: expecting, key: key)
-        }
-        await folds.enter(first)
-        defer { folds.leave(first) }
-        return try await race(command, by: sender, expecting: expecting, key: key)
-    }
-
-    /// Decides and appends until nobody else was faster.
-    private func race<Sent: Command>(
-        _ command: Sent,
-        by sender: Sender,
-        expecting: [String: UInt64],
-        key: IdempotencyKey?
-    ) async throws -> CommandOutcome {
-        for _ in 0..<Self.attempts {
-            let (decided, versions) = try decide(command, by: sender, expecting: expecting)
-            guard !decided.isEmpty else { return CommandOutcome(appended: nil, decided: []) }
-            let request = AppendRequest(
-                actor: sender.actor,
-                metadata: EventMetadata(
-                    auth: sender.auth,
-                    reason: sender.reason,
-                    meaning: sender.meaning,
-                    correlation: sender.correlation,
-                    requestID: sender.requestID
-                ),
-                events: try decided.map(Self.proposed),
-                expected: versions.mapValues { .exactly($0) },
-                idempotencyKey: key
-            )
-            if let result = try await append(request) { return CommandOutcome(appended: result, decided: decided) }
+        let first = try command.streams(Sent.State()).first.map(Self.name)
+        let turn = folds.flatMap { folds in first.map { FoldedStates.Turn(on: $0, in: folds) } }
+        defer { turn?.leave() }
+        for attempt in 0..<Self.attempts {
+            await turn?.take()
+            if let key, let earlier = try earlier(key, by: sender) { return earlier }
+            // Who lost a race keeps the turn until the end: nobody can be faster again but another process.
+            let early = attempt == 0 && Sent.decidesAhead ? turn : nil
+            if let outcome = try await tryOnce(command, by: sender, expecting, key, handsOn: early) { return outcome }
         }
         throw Rejection(
             "command.busy",
             .tryAgain,
             "\(Sent.name) lost \(Self.attempts) races for its streams",
             hint: "send it again"
+        )
+    }
+
+    /// Decides and appends; nil if another command was faster, or the decision rests on something that is not on disk.
+    ///
+    /// `handsOn` is the turn that ends as soon as the append is queued: the next command is decided on this one's events.
+    private func tryOnce<Sent: Command>(
+        _ command: Sent,
+        by sender: Sender,
+        _ expecting: [String: UInt64],
+        _ key: IdempotencyKey?,
+        handsOn turn: FoldedStates.Turn?
+    ) async throws -> CommandOutcome? {
+        let streams = try command.streams(Sent.State()).map(Self.name)
+        var fold = try load(command, streams, mayBeAhead: Sent.decidesAhead)
+        let basis = fold.newest
+        let decision: Decision
+        do {
+            decision = try decide(command, on: fold, by: sender, expecting: expecting)
+            guard !decision.events.isEmpty else { throw NothingToAppend() }
+        } catch {
+            folds?.keep(fold, for: streams)
+            // Nobody is told of what may never come about.
+            if let basis, basis.state != .appended {
+                await basis.settled()
+                return nil
+            }
+            guard error is NothingToAppend else { throw error }
+            return CommandOutcome(appended: nil, decided: [])
+        }
+        let ticket = AppendTicket(after: basis) { turn?.leave() }
+        var request = try request(decision, by: sender, key)
+        request.ticket = ticket
+        if Sent.decidesAhead { try fold.advance(by: decision.events, of: sender, at: decision.at, ticket) }
+        folds?.keep(fold, for: streams)
+        do {
+            return CommandOutcome(appended: try await appending(request), decided: decision.events)
+        } catch {
+            ticket.settle(nil)
+            guard (error as? EventStoreError)?.code == .wrongExpectedVersion else { throw error }
+            return nil
+        }
+    }
+
+    private struct NothingToAppend: Error {}
+
+    private func request(_ decision: Decision, by sender: Sender, _ key: IdempotencyKey?) throws -> AppendRequest {
+        AppendRequest(
+            actor: sender.actor,
+            metadata: EventMetadata(
+                auth: sender.auth,
+                reason: sender.reason,
+                meaning: sender.meaning,
+                correlation: sender.correlation,
+                requestID: sender.requestID
+            ),
+            events: try decision.events.map(Self.proposed),
+            expected: decision.versions.mapValues { .exactly($0) },
+            idempotencyKey: key
         )
     }
 
@@ -160,16 +195,6 @@ package struct CommandHandler: Sendable {
         IdempotencyKey(text: text, commandDigest: Array(SHA256.hash(data: command)))
     }
 
-    /// The result of an append, or nil if another command was faster on one of the streams.
-    private func append(_ request: AppendRequest) async throws -> AppendResult? {
-        do {
-            return try await appending(request)
-        } catch {
-            guard (error as? EventStoreError)?.code == .wrongExpectedVersion else { throw error }
-            return nil
-        }
-    }
-
     /// What a command would append now, without appending: for previews and confirmations.
     ///
     /// A dry run shows it also where another person's approval is still missing.
@@ -178,32 +203,41 @@ package struct CommandHandler: Sendable {
         by sender: Sender,
         isDryRun: Bool = false
     ) throws -> [Decided] {
-        try decide(command, by: sender, expecting: [:], isDryRun: isDryRun).decided
+        try decide(command, on: loaded(command), by: sender, expecting: [:], isDryRun: isDryRun).events
     }
 
     /// The state that a command's decision would rest on now, with the version of each of its streams.
     package func folded<Sent: Command>(
         _ command: Sent
     ) throws -> (state: Sent.State, versions: [String: UInt64]) {
-        let (state, versions) = try load(command)
-        return (state, Dictionary(uniqueKeysWithValues: versions.map { ($0.key.text, $0.value) }))
+        let fold = try loaded(command)
+        return (fold.state, Dictionary(uniqueKeysWithValues: fold.versions.map { ($0.key.text, $0.value) }))
     }
 
     /// The state that a command's decision would rest on now.
     package func state<Sent: Command>(for command: Sent) throws -> Sent.State {
-        try load(command).state
+        try loaded(command).state
+    }
+
+    /// What a command decided, and what that rests on.
+    private struct Decision {
+        let events: [Decided]
+        /// The versions of the streams that were folded, and of those that the sender named.
+        let versions: [StreamName: UInt64]
+        let at: Timestamp
     }
 
     private func decide<Sent: Command>(
         _ command: Sent,
+        on fold: FoldedStates.Fold<Sent.State>,
         by sender: Sender,
         expecting: [String: UInt64],
         isDryRun: Bool = false
-    ) throws -> (decided: [Decided], versions: [StreamName: UInt64]) {
+    ) throws -> Decision {
         for (field, text) in [("reason", sender.reason), ("meaning", sender.meaning)] {
             if let text { _ = try FreeText.checked(text, field: field, maximumBytes: 2000) }
         }
-        var (state, versions) = try load(command)
+        var versions = fold.versions
         for (stream, expected) in expecting {
             let name = try Self.name(stream)
             let current = try versions[name] ?? log.version(of: name)
@@ -229,18 +263,28 @@ package struct CommandHandler: Sendable {
             now: now,
             isDryRun: isDryRun
         )
-        return (try command.decide(state, in: context), versions)
+        return Decision(events: try command.decide(fold.state, in: context), versions: versions, at: now)
     }
 
-    private func load<Sent: Command>(_ command: Sent) throws -> (state: Sent.State, versions: [StreamName: UInt64]) {
-        let first = try command.streams(Sent.State()).map(Self.name)
-        if var fold: FoldedStates.Fold<Sent.State> = folds?.take(first), try fold.advance(in: log, for: command) {
-            folds?.keep(fold, for: first)
-            return (fold.state, fold.versions)
+    /// The state of now, as far as it is on disk; it is remembered.
+    private func loaded<Sent: Command>(_ command: Sent) throws -> FoldedStates.Fold<Sent.State> {
+        let streams = try command.streams(Sent.State()).map(Self.name)
+        let fold = try load(command, streams, mayBeAhead: false)
+        folds?.keep(fold, for: streams)
+        return fold
+    }
+
+    /// The state of now; the caller gives it back by keeping it.
+    private func load<Sent: Command>(
+        _ command: Sent,
+        _ streams: [StreamName],
+        mayBeAhead: Bool
+    ) throws -> FoldedStates.Fold<Sent.State> {
+        if var fold = folds?.take(streams, for: Sent.self, mayBeAhead: mayBeAhead) {
+            if fold.isAhead { return fold }
+            if try fold.advance(in: log, for: command) { return fold }
         }
-        let fold = try read(command)
-        folds?.keep(fold, for: first)
-        return (fold.state, fold.versions)
+        return try read(command)
     }
 
     /// Folds every stream of a command from its beginning.

@@ -100,6 +100,19 @@ package struct AppendPlanner {
         _ prepared: inout PreparedAppend,
         to ledger: inout some AppendLedger
     ) throws(EventStoreError) -> Result<AppendResult, EventStoreError> {
+        guard let ticket = prepared.ticket else { return try place(&prepared, in: &ledger) }
+        // Said before trouble with the ledger may end this attempt: nothing is planned then.
+        ticket.plan(false)
+        guard ticket.holds else { return .failure(.baseless) }
+        let result = try place(&prepared, in: &ledger)
+        if case .success(let result) = result { ticket.plan(!result.isRepeat) }
+        return result
+    }
+
+    private mutating func place(
+        _ prepared: inout PreparedAppend,
+        in ledger: inout some AppendLedger
+    ) throws(EventStoreError) -> Result<AppendResult, EventStoreError> {
         if let key = prepared.repeatable, let stored = try ledger.outcome(of: key.key) {
             let recordedAt = try ledger.recordedAt(stored.first)
             do {

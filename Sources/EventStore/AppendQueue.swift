@@ -27,8 +27,11 @@ final class PendingAppend: @unchecked Sendable {
         self.continuation = continuation
     }
 
-    /// Tells the caller; called exactly once.
-    func resolve(_ result: Result<AppendResult, EventStoreError>) { continuation.resume(returning: result) }
+    /// Tells the caller, and whoever rests on the append; called exactly once.
+    func resolve(_ result: Result<AppendResult, EventStoreError>) {
+        prepared.ticket?.settle(try? result.get())
+        continuation.resume(returning: result)
+    }
 }
 
 /// Where appends wait for the writer thread, and the rule by which it waits for them (docs/log-format.md 4).

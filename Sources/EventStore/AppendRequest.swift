@@ -65,6 +65,8 @@ public struct AppendRequest: Sendable {
     public var expected: [StreamName: ExpectedVersion]
     /// Makes a second arrival of the same command return the first one's result.
     public var idempotencyKey: IdempotencyKey?
+    /// Where it stands among the appends that are not on disk yet; nil where nobody asks.
+    package var ticket: AppendTicket?
 
     /// A command's events with the conditions under which they may be appended; without an identifier it gets a random one.
     public init(

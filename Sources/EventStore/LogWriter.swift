@@ -73,7 +73,11 @@ final class LogWriter: @unchecked Sendable {
     ) async -> Result<AppendResult, EventStoreError> {
         await withUnsafeContinuation { continuation in
             let pending = PendingAppend(prepared, work, continuation)
-            if !queue.add(pending) { pending.resolve(.failure(.closedLog(environment.path))) }
+            if queue.add(pending) {
+                prepared.ticket?.enterQueue()
+            } else {
+                pending.resolve(.failure(.closedLog(environment.path)))
+            }
         }
     }
 

@@ -31,6 +31,7 @@ package struct PreparedAppend: Sendable {
     /// The streams that must be at a version, in the order of their names.
     let conditions: [Condition]
     let repeatable: Repeatable?
+    let ticket: AppendTicket?
     /// Records that the same transaction puts in the place of earlier ones; see ``LMDBEventLog/redact(_:replacements:)``.
     var replacements: [[UInt8]] = []
 
@@ -41,7 +42,7 @@ package struct PreparedAppend: Sendable {
     static let empty = PreparedAppend()
 
     private init() {
-        (bytes, ends, streams, streamIndexes, conditions, repeatable) = ([], [], [], [], [], nil)
+        (bytes, ends, streams, streamIndexes, conditions, repeatable, ticket) = ([], [], [], [], [], nil, nil)
     }
 
     /// Checks a request and encodes it; throws ``EventStoreError/Code/invalidRequest`` naming the rule and the event.
@@ -56,6 +57,7 @@ package struct PreparedAppend: Sendable {
             try Self.repeatable(key, actor: request.actor)
         }
         conditions = Self.conditions(request.expected)
+        ticket = request.ticket
         (bytes, ends, streams, streamIndexes) = ([], [], [], [])
         let size = request.events.reduce(0) { $0 + RecordFormat.count($1, metadataCount: metadata.greatestCount) }
         bytes.reserveCapacity(min(size, RecordFormat.maximumBytesPerCommand))

@@ -42,7 +42,13 @@ public final class InMemoryEventLog: EventLog {
     /// Appends a command's events; see ``EventLog/append(_:)``.
     public func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult {
         var prepared = try PreparedAppend(request)
-        return try plan { planner, book throws(EventStoreError) in try planner.append(&prepared, to: &book) }
+        var result: AppendResult?
+        defer { request.ticket?.settle(result) }
+        result = try plan { planner, book throws(EventStoreError) in
+            request.ticket?.enterQueue()
+            return try planner.append(&prepared, to: &book)
+        }
+        return result!
     }
 
     /// Appends `log.clock_accepted`; see ``EventLog/acceptClock(reason:actor:metadata:)``.

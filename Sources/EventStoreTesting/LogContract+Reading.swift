@@ -18,6 +18,49 @@ extension LogContract {
             _ = try await log.append(.test("b", expected: .noStream))
             try expect(try log.version(of: StreamName(literal: "a")) == 4, "version 4 after two more")
         },
+        Rule("An append whose basis was refused is refused, though another event has made its version fit") { log, _ in
+            for isTicketed in [true, false] {
+                let stream = isTicketed ? "ticketed" : "bare"
+                let first = AppendTicket()
+                var lost = AppendRequest.test(stream, expected: .exactly(1))
+                var next = AppendRequest.test(stream, expected: .exactly(1))
+                if isTicketed { (lost.ticket, next.ticket) = (first, AppendTicket(after: first)) }
+                let (refused, following) = (lost, next)
+                try await expectError(.wrongExpectedVersion) { () throws(EventStoreError) in try await log.append(refused) }
+                _ = try await log.append(.test(stream))
+                guard isTicketed else {
+                    // The control: the versions alone let it through.
+                    _ = try await log.append(following)
+                    continue
+                }
+                try expect(first.state == .refused, "the basis is \(first.state)")
+                try await expectError(.wrongExpectedVersion) { () throws(EventStoreError) in
+                    try await log.append(following)
+                }
+                let version = try log.version(of: StreamName(literal: "ticketed"))
+                try expect(version == 1, "the stream is at version \(version), not at 1")
+            }
+        },
+        Rule("An append whose basis is on disk is taken, one whose basis was a repetition is not") { log, _ in
+            for key in [nil, "k", "k"] {
+                let first = AppendTicket()
+                var request = AppendRequest.test("a", key: key)
+                request.ticket = first
+                let result = try await log.append(request)
+                await first.settled()
+                try expect(first.state == (result.isRepeat ? .refused : .appended), "the basis is \(first.state)")
+                var next = AppendRequest.test("b")
+                next.ticket = AppendTicket(after: first)
+                let following = next
+                if result.isRepeat {
+                    try await expectError(.wrongExpectedVersion) { () throws(EventStoreError) in
+                        try await log.append(following)
+                    }
+                } else {
+                    _ = try await log.append(following)
+                }
+            }
+        },
         Rule("A condition on any stream holds the whole command back") { log, _ in
             _ = try await log.append(.test("a"))
             var request = AppendRequest.test("b", ["{}"])

@@ -165,8 +165,8 @@ struct ConfigSpecs {
                 event: patched([FieldChange(field: "old_switch", old: nil, new: true)])
             )
         )
-        #expect(history.retired == ["old_switch": true])
-        #expect(history.effective["old_switch"] == nil)
+        #expect(history.current.retired == ["old_switch": true])
+        #expect(history.current.effective["old_switch"] == nil)
     }
 
     @Test("A restore to a moment acts on activation and both configurations in one decision")

@@ -87,7 +87,7 @@ struct GoingBackSpecs {
         _ type: Sent.Type,
         hoursAgo hours: Double,
         until end: Timestamp? = nil
-    ) throws -> Scenario<Sent> where Sent.State == GatedConfigState {
+    ) throws -> Scenario<Sent> {
         var scenario = Scenario(Sent.self)
         let initial = try Scenario(InitialiseConfig.self).when(InitialiseConfig(config: .runtime))
         let stream = "config-runtime"

@@ -7,11 +7,11 @@ package struct InitialiseConfig: Command {
 
     package init(config: ConfigName) { self.config = config }
 
-    package func streams(_ known: ConfigurationState) -> [String] { [config.stream] }
+    package func streams(_ known: ConfigValuesState) -> [String] { [config.stream] }
 
-    package func decide(_ state: ConfigurationState, in context: CommandContext) throws(Rejection) -> [Decided] {
-        let history = state[config]
-        guard history.values.isEmpty else {
+    package func decide(_ state: ConfigValuesState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        let values = state[config]
+        guard values.values.isEmpty else {
             throw Rejection(
                 "config.initialised",
                 .conflict,
@@ -19,7 +19,7 @@ package struct InitialiseConfig: Command {
                 hint: "change it with `daybook config patch \(config.rawValue)`"
             )
         }
-        return [Decided(history.patched(to: history.schema.initialValues, kind: .initial), on: config.stream)]
+        return [Decided(values.patched(to: values.schema.initialValues, kind: .initial), on: config.stream)]
     }
 }
 
@@ -38,8 +38,22 @@ package struct GatedConfigState: CommandState {
 
 /// Changes settings by a JSON Merge Patch, for good or for a while.
 package struct PatchConfig: GatedCommand, RequestedCommand {
+    /// The values in force, and the gate: no history, so that deciding takes as long after any number of changes.
+    package struct State: CommandState {
+        package var configs = ConfigValuesState()
+        package var approvals = ApprovalState()
+
+        package init() {}
+
+        package mutating func apply(_ past: HistoricEvent) {
+            configs.apply(past)
+            approvals.apply(past)
+        }
+    }
+
     package static let name = "patch-config"
     package static let permission = Permission.operate
+    package static let decidesAhead = true
     package var config: ConfigName
     package var patch: JSONValue
     /// How long a temporary change holds; nil means for good.
@@ -53,19 +67,19 @@ package struct PatchConfig: GatedCommand, RequestedCommand {
         self.approval = approval
     }
 
-    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
+    package func streams(_ known: State) -> [String] { [config.stream] + gateStreams() }
 
-    package func deed(_ state: GatedConfigState) -> GatedDeed {
+    package func deed(_ state: State) -> GatedDeed {
         let words = patch.exactText
         return GatedDeed(.config(config), target: seconds.map { "\(words) for \($0) s" } ?? words)
     }
 
-    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "a config change")
-        let history = state.configs[config]
-        let new = try history.schema.merging(patch, into: history.effective)
-        try history.schema.check(new)
-        guard new != history.effective else {
+        let values = state.configs[config]
+        let new = try values.schema.merging(patch, into: values.effective)
+        try values.schema.check(new)
+        guard new != values.effective else {
             throw Rejection(
                 "config.no-change",
                 .conflict,
@@ -89,7 +103,7 @@ package struct PatchConfig: GatedCommand, RequestedCommand {
             expiresAt = Timestamp(microseconds: context.now.microseconds + Int64(seconds) * 1_000_000)
         }
         let used = try state.approvals.admit(deed(state), under: approval, in: context)
-        let event = history.patched(to: new, kind: .patch, expiresAt: expiresAt)
+        let event = values.patched(to: new, kind: .patch, expiresAt: expiresAt)
         return [Decided(event, on: config.stream)] + used
     }
 }
@@ -125,16 +139,16 @@ package struct UndoConfigChange: GatedCommand, RequestedCommand {
         let isUrgent =
             change.isForward
             && EmergencyWindow.holds(change.at, within: EmergencyWindow.undoMicroseconds, of: context.now)
-        var new = history.effective
+        var new = history.current.effective
         for field in change.fields {
             guard history.lastChange[field.field] == change.position else {
                 throw Self.changedSince(field, history, config)
             }
-            guard let setting = history.schema.setting(field.field) else { continue }
+            guard let setting = history.current.schema.setting(field.field) else { continue }
             new[field.field] = field.old ?? setting.initial
         }
-        try history.schema.check(new)
-        guard new != history.effective else {
+        try history.current.schema.check(new)
+        guard new != history.current.effective else {
             throw Rejection(
                 "config.no-change",
                 .conflict,
@@ -143,7 +157,7 @@ package struct UndoConfigChange: GatedCommand, RequestedCommand {
             )
         }
         let used = try state.approvals.admit(deed(state), under: approval, isUrgent: isUrgent, in: context)
-        var event = history.patched(to: new, kind: .undo, reverts: change.position)
+        var event = history.current.patched(to: new, kind: .undo, reverts: change.position)
         event.isEmergency = isUrgent && used.isEmpty
         return [Decided(event, on: config.stream)] + used
     }
@@ -151,7 +165,7 @@ package struct UndoConfigChange: GatedCommand, RequestedCommand {
     private static func changedSince(_ field: FieldChange, _ history: ConfigHistory, _ config: ConfigName) -> Rejection
     {
         let later = history.lastChange[field.field] ?? 0
-        let now = history.values[field.field].map(SettingsSchema.words) ?? "-"
+        let now = history.current.values[field.field].map(SettingsSchema.words) ?? "-"
         return Rejection(
             "config.changed-since",
             .conflict,
@@ -249,17 +263,17 @@ package struct ExpireConfigChanges: Command {
         var decided: [Decided] = []
         for change in history.changes {
             guard let end = change.expiresAt, end <= context.now else { continue }
-            var new = history.effective
+            var new = history.current.effective
             for field in change.fields where history.lastChange[field.field] == change.position {
-                guard let setting = history.schema.setting(field.field) else { continue }
+                guard let setting = history.current.schema.setting(field.field) else { continue }
                 new[field.field] = field.old ?? setting.initial
             }
             var refusal: String?
-            do throws(Rejection) { try history.schema.check(new) } catch {
+            do throws(Rejection) { try history.current.schema.check(new) } catch {
                 refusal = "stays, because \(error.message)"
-                new = history.effective
+                new = history.current.effective
             }
-            var event = history.patched(to: new, kind: .expiry, reverts: change.position)
+            var event = history.current.patched(to: new, kind: .expiry, reverts: change.position)
             if let refusal { event.words = refusal }
             decided.append(Decided(event, on: config.stream))
             history.apply(

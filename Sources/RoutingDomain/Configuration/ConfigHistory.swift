@@ -63,36 +63,31 @@ package struct ConfigHistory: Sendable {
         package var expiresAt: Timestamp?
     }
 
-    package let config: ConfigName
+    /// The values in force.
+    package private(set) var current: ConfigValues
     /// Every change, oldest first.
     package private(set) var changes: [Change] = []
-    /// The values in force, in stored form; keys that the schema no longer knows are among them.
-    package private(set) var values: [String: JSONValue] = [:]
     /// The position of each field's last change.
     package private(set) var lastChange: [String: UInt64] = [:]
 
-    package init(_ config: ConfigName) { self.config = config }
+    package init(_ config: ConfigName) { current = ConfigValues(config) }
+
+    /// Which one.
+    package var config: ConfigName { current.config }
 
     package mutating func apply(_ past: HistoricEvent) {
         switch past.event {
         case let event as ConfigPatched where event.config == config:
             if let reverted = event.revertsPosition { end(UInt64(reverted)) }
-            let fields = [FieldChange](document: event.changes)
-            take(past, fields, expiresAt: event.expiresAt, isForward: event.kind == .patch)
-        case let event as ConfigRestored where event.config == config:
-            take(past, [FieldChange](document: event.changes), expiresAt: nil, isForward: true)
-        case let event as ConfigKept where event.config == config:
-            end(UInt64(event.keptPosition))
+            take(past, expiresAt: event.expiresAt, isForward: event.kind == .patch)
+        case let event as ConfigRestored where event.config == config: take(past, expiresAt: nil, isForward: true)
+        case let event as ConfigKept where event.config == config: end(UInt64(event.keptPosition))
         default: break
         }
     }
 
-    private mutating func take(
-        _ past: HistoricEvent,
-        _ fields: [FieldChange],
-        expiresAt: Timestamp?,
-        isForward: Bool
-    ) {
+    private mutating func take(_ past: HistoricEvent, expiresAt: Timestamp?, isForward: Bool) {
+        let fields = current.apply(past.event)
         changes.append(
             Change(
                 position: past.position,
@@ -103,32 +98,14 @@ package struct ConfigHistory: Sendable {
                 expiresAt: expiresAt
             )
         )
-        for change in fields {
-            values[change.field] = change.new
-            lastChange[change.field] = past.position
-        }
+        for change in fields { lastChange[change.field] = past.position }
     }
 
     private mutating func end(_ position: UInt64) {
         if let index = changes.firstIndex(where: { $0.position == position }) { changes[index].expiresAt = nil }
     }
 
-    /// The schema of today's program.
-    package var schema: SettingsSchema { .of(config) }
-
-    /// A value for every setting of today's schema: the stored one, or the default of a setting that is new.
-    package var effective: [String: JSONValue] { Self.effective(values, schema) }
-
-    private static func effective(_ values: [String: JSONValue], _ schema: SettingsSchema) -> [String: JSONValue] {
-        let known = Set(schema.settings.map(\.name))
-        return schema.initialValues.merging(values.filter { known.contains($0.key) }) { $1 }
-    }
-
-    /// Values whose keys today's schema no longer knows: kept and shown, never rendered.
-    package var retired: [String: JSONValue] {
-        let known = Set(schema.settings.map(\.name))
-        return values.filter { !known.contains($0.key) }
-    }
+    private var schema: SettingsSchema { current.schema }
 
     /// The values just before a position.
     package func values(before checkpoint: UInt64) -> [String: JSONValue] {
@@ -143,34 +120,15 @@ package struct ConfigHistory: Sendable {
     ///
     /// Throws a rejection with the reasons if those values break a rule that holds today.
     package func restoration(to checkpoint: UInt64) throws(Rejection) -> ConfigRestored? {
-        let past = Self.effective(values(before: checkpoint), schema)
+        let past = ConfigValues.effective(values(before: checkpoint), schema)
         try schema.check(past)
-        let fields = [FieldChange].between(effective, past)
+        let fields = [FieldChange].between(current.effective, past)
         guard !fields.isEmpty else { return nil }
         return ConfigRestored(
             config: config,
             settingsVersion: schema.version,
             changes: fields.document,
             fromCheckpoint: Int(checkpoint),
-            words: fields.words
-        )
-    }
-
-    /// The event that writes a change, with the defaults of settings that have no stored value yet.
-    func patched(
-        to new: [String: JSONValue],
-        kind: ConfigChangeKind,
-        expiresAt: Timestamp? = nil,
-        reverts: UInt64? = nil
-    ) -> ConfigPatched {
-        let fields = [FieldChange].between(values, new)
-        return ConfigPatched(
-            config: config,
-            kind: kind,
-            settingsVersion: schema.version,
-            changes: fields.document,
-            expiresAt: expiresAt,
-            revertsPosition: reverts.map { Int($0) },
             words: fields.words
         )
     }

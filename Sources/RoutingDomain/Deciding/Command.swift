@@ -13,6 +13,12 @@ package protocol Command: Encodable, Sendable {
     /// Stable name for digests and request logs, for example `activate-model`.
     static var name: String { get }
 
+    /// Whether the next such command may be decided on the events of this one before they are on disk, so that one
+    /// synchronisation serves many that wait for the same stream.
+    ///
+    /// Promises that the state takes nothing from those events that they do not have yet: neither position nor time.
+    static var decidesAhead: Bool { get }
+
     /// The streams to fold, given what is known so far.
     ///
     /// Called again after each load until it names nothing new: a sprint names its tasks only once it has been read.
@@ -45,6 +51,8 @@ extension RequestedCommand {
 }
 
 extension Command {
+    package static var decidesAhead: Bool { false }
+
     /// The command as canonical JSON, whose digest guards idempotency keys.
     ///
     /// Throws if a field cannot be a payload's.

@@ -1,0 +1,82 @@
+package import CanonicalJSON
+
+/// The values of one configuration in force, folded from its stream.
+package struct ConfigValues: Sendable {
+    package let config: ConfigName
+    /// In stored form; keys that the schema no longer knows are among them.
+    package private(set) var values: [String: JSONValue] = [:]
+
+    package init(_ config: ConfigName) { self.config = config }
+
+    /// Takes an event of the stream and tells the fields it changed, none for one that is no change of this configuration.
+    ///
+    /// What it takes does not depend on when and where the event was recorded.
+    @discardableResult
+    package mutating func apply(_ event: any DomainEvent) -> [FieldChange] {
+        let fields: [FieldChange]
+        switch event {
+        case let event as ConfigPatched where event.config == config: fields = [FieldChange](document: event.changes)
+        case let event as ConfigRestored where event.config == config: fields = [FieldChange](document: event.changes)
+        default: return []
+        }
+        for change in fields { values[change.field] = change.new }
+        return fields
+    }
+
+    /// The schema of today's program.
+    package var schema: SettingsSchema { .of(config) }
+
+    /// A value for every setting of today's schema: the stored one, or the default of a setting that is new.
+    package var effective: [String: JSONValue] { Self.effective(values, schema) }
+
+    static func effective(_ values: [String: JSONValue], _ schema: SettingsSchema) -> [String: JSONValue] {
+        let known = Set(schema.settings.map(\.name))
+        return schema.initialValues.merging(values.filter { known.contains($0.key) }) { $1 }
+    }
+
+    /// Values whose keys today's schema no longer knows: kept and shown, never rendered.
+    package var retired: [String: JSONValue] {
+        let known = Set(schema.settings.map(\.name))
+        return values.filter { !known.contains($0.key) }
+    }
+
+    /// The event that writes a change, with the defaults of settings that have no stored value yet.
+    func patched(
+        to new: [String: JSONValue],
+        kind: ConfigChangeKind,
+        expiresAt: Timestamp? = nil,
+        reverts: UInt64? = nil
+    ) -> ConfigPatched {
+        let fields = [FieldChange].between(values, new)
+        return ConfigPatched(
+            config: config,
+            kind: kind,
+            settingsVersion: schema.version,
+            changes: fields.document,
+            expiresAt: expiresAt,
+            revertsPosition: reverts.map { Int($0) },
+            words: fields.words
+        )
+    }
+}
+
+/// The values of both configurations, as far as a command asked for their streams.
+package struct ConfigValuesState: CommandState {
+    private var runtime = ConfigValues(.runtime)
+    private var trainer = ConfigValues(.trainer)
+
+    package init() {}
+
+    /// The values of one configuration.
+    package subscript(_ config: ConfigName) -> ConfigValues {
+        switch config {
+        case .runtime: runtime
+        case .trainer: trainer
+        }
+    }
+
+    package mutating func apply(_ past: HistoricEvent) {
+        runtime.apply(past.event)
+        trainer.apply(past.event)
+    }
+}
