@@ -58,7 +58,7 @@ package struct JSONLinesLog: LogHandler {
     private func append(_ key: String, _ value: String, to line: inout [UInt8]) {
         line += Array(",\"\(key)\":".utf8)
         var quoted: [UInt8] = []
-        JSONValue.appendCanonical(String(value.prefix(8_192)), to: &quoted)
+        JSONValue.appendCanonical(value.utf8.count <= 8_192 ? value : String(value.prefix(8_192)), to: &quoted)
         guard quoted.contains(where: { $0 >= 0x7f }) else { return line += quoted }
         // Legal in JSON, yet a line end to some readers and a command to some terminals.
         for scalar in String(decoding: quoted, as: UTF8.self).unicodeScalars {

@@ -152,18 +152,23 @@ struct Dispatcher: HTTPResponder {
     private func credential(_ request: Request, connection: Connection) throws -> Credential? {
         let authorizations = request.headers[values: .authorization]
         if let authorization = authorizations.first {
-            let parts = authorization.split(separator: " ", omittingEmptySubsequences: false)
-            guard authorizations.count == 1, parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty
+            // By bytes: a token is long, and its characters are ASCII or wrong.
+            let parts = authorization.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+            guard authorizations.count == 1, parts.count == 2, Substring(parts[0]).lowercased() == "bearer",
+                !parts[1].isEmpty
             else { throw Problem.unauthenticated("The Authorization field is not one `Bearer` and a token.") }
-            return .bearer(String(parts[1]))
+            return .bearer(String(decoding: parts[1], as: UTF8.self))
         }
         let name = cookieName(connection.isSecure)
-        let ours = request.headers[values: .cookie].flatMap { $0.split(separator: ";") }
-            .map { $0.trimmingPrefix { $0 == " " || $0 == "\t" } }.filter { $0.hasPrefix("\(name)=") }
+        let ours = request.headers[values: .cookie].flatMap { $0.utf8.split(separator: UInt8(ascii: ";")) }
+            .map { $0.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } }
+            .filter { $0.starts(with: "\(name)=".utf8) }
         guard ours.count <= 1 else {
             throw Problem(ProblemCatalogue.cookie, "The request has \(ours.count) cookies of ours.")
         }
-        if let cookie = ours.first { return .cookie(String(cookie.dropFirst(name.count + 1))) }
+        if let cookie = ours.first {
+            return .cookie(String(decoding: cookie.dropFirst(name.utf8.count + 1), as: UTF8.self))
+        }
         return connection.peer.map { .peer($0) }
     }
 
@@ -226,7 +231,7 @@ struct Dispatcher: HTTPResponder {
     }
 
     private static func path(of request: Request) -> String {
-        String(request.uri.string.prefix { $0 != "?" }.prefix(1_024))
+        String(decoding: request.uri.string.utf8.prefix { $0 != UInt8(ascii: "?") }.prefix(1_024), as: UTF8.self)
     }
 
     private static func short(_ error: any Error) -> String { String("\(error)".prefix(2_000)) }

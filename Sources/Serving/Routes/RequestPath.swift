@@ -13,13 +13,15 @@ package struct RequestPath: Sendable, Equatable {
     ///
     /// Refused: a segment that is empty, `.` or `..`, holds a slash, a backslash or a control character once decoded, is encoded
     /// twice over or is not UTF-8. A plus in a query is a plus.
-    package init(_ target: some StringProtocol) throws(PathFault) {
-        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let path = parts.first, path.first == "/" else { throw PathFault("the path does not start with a slash") }
+    package init(_ target: String) throws(PathFault) {
+        let parts = target.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
+        guard let path = parts.first, path.first == UInt8(ascii: "/") else {
+            throw PathFault("the path does not start with a slash")
+        }
         var segments: [String] = []
-        for part in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+        for part in path.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
             let segment = try Self.decode(part)
-            if segment.isEmpty, path == "/" { break }
+            if segment.isEmpty, path.count == 1 { break }
             guard !segment.isEmpty, segment != ".", segment != ".." else {
                 throw PathFault("the path has an empty segment, a `.` or a `..`")
             }
@@ -31,8 +33,8 @@ package struct RequestPath: Sendable, Equatable {
         self.segments = segments
         var query: [(String, String)] = []
         if parts.count == 2, !parts[1].isEmpty {
-            for pair in parts[1].split(separator: "&", omittingEmptySubsequences: false) {
-                let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            for pair in parts[1].split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false) {
+                let sides = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
                 query.append((try Self.decode(sides[0]), sides.count == 2 ? try Self.decode(sides[1]) : ""))
             }
         }
@@ -44,10 +46,10 @@ package struct RequestPath: Sendable, Equatable {
             && scalar != "/" && scalar != "\\" && scalar != "%"
     }
 
-    private static func decode(_ text: some StringProtocol) throws(PathFault) -> String {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+    private static func decode(_ text: Substring.UTF8View) throws(PathFault) -> String {
+        guard text.contains(UInt8(ascii: "%")) else { return String(decoding: text, as: UTF8.self) }
         var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
+        var rest = Array(text)[...]
         while let byte = rest.popFirst() {
             guard byte == UInt8(ascii: "%") else {
                 bytes.append(byte)

@@ -51,16 +51,17 @@ package struct WireFramer: Sendable {
     }
 
     private mutating func nextHead(_ bytes: inout ArraySlice<UInt8>) throws(WireRefusal) -> Step {
-        while let byte = bytes.popFirst() {
-            // A bare LF or CR is where two readers part ways.
-            if byte == 0x0a, held.last != 0x0d { throw WireRefusal("http.syntax", "a line ends without CR") }
-            if byte != 0x0a, held.last == 0x0d { throw WireRefusal("http.syntax", "a CR inside a line") }
-            if byte == 0 { throw WireRefusal("http.syntax", "a NUL byte") }
-            held.append(byte)
-            guard byte == 0x0a else {
-                try checkSize()
-                continue
+        while !bytes.isEmpty {
+            let end = bytes.firstIndex(of: 0x0a)
+            try hold(bytes[..<(end ?? bytes.endIndex)])
+            guard let end else {
+                bytes = []
+                return .wait
             }
+            bytes = bytes[(end + 1)...]
+            // A bare LF or CR is where two readers part ways.
+            guard held.last == 0x0d else { throw WireRefusal("http.syntax", "a line ends without CR") }
+            held.append(0x0a)
             guard held.count > 2 else { throw WireRefusal("http.syntax", "an empty line before the request") }
             if held.suffix(4).elementsEqual([0x0d, 0x0a, 0x0d, 0x0a]) {
                 let head = try WireHead.read(held, limits: limits)
@@ -76,6 +77,17 @@ package struct WireFramer: Sendable {
             if lineEnd == nil { lineEnd = held.count }
         }
         return .wait
+    }
+
+    /// Keeps a line of a head, or a part of one, without the LF at its end.
+    private mutating func hold(_ part: ArraySlice<UInt8>) throws(WireRefusal) {
+        guard !part.isEmpty else { return }
+        guard held.last != 0x0d, !part.dropLast().contains(0x0d) else {
+            throw WireRefusal("http.syntax", "a CR inside a line")
+        }
+        guard !part.contains(0) else { throw WireRefusal("http.syntax", "a NUL byte") }
+        held += part
+        try checkSize()
     }
 
     private func checkSize() throws(WireRefusal) {

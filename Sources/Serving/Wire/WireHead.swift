@@ -102,6 +102,8 @@ private struct WireFields {
         guard value.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else {
             throw WireRefusal("http.syntax", "a header field's value has a control character")
         }
+        // Most fields decide nothing here, and their length says so.
+        guard [4, 6, 14, 17].contains(name.count) else { return }
         switch String(decoding: name, as: UTF8.self).lowercased() {
         case "content-length":
             guard (1...18).contains(value.count), value.allSatisfy({ (0x30...0x39).contains($0) }),
