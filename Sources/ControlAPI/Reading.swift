@@ -68,6 +68,7 @@ struct Reading: Sendable {
                     facts: ["field": "min_position"]
                 )
             }
+            if home.registry.checkpoint <= position { home.projector.hurry() }
             try await home.registry.wait(for: position)
         }
         return .now(home.registry)

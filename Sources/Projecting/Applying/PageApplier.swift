@@ -1,4 +1,5 @@
 internal import EventStore
+internal import GRDBSQLite
 
 /// Applies events to several projections on one connection, one transaction a page.
 ///
@@ -11,6 +12,8 @@ final class PageApplier {
     var checkpoints: [Checkpoint]
     /// Whether checkpoints are rows of the same database.
     private let savesCheckpoints: Bool
+    /// The statement that saves a checkpoint, once there was one to save.
+    private var upsert: OpaquePointer?
 
     init(
         _ projections: [Projection],
@@ -25,6 +28,8 @@ final class PageApplier {
         self.checkpoints = checkpoints
         self.savesCheckpoints = savesCheckpoints
     }
+
+    deinit { sqlite3_finalize(upsert) }
 
     /// The places of the projections that are not parked.
     var running: [Int] { checkpoints.indices.filter { checkpoints[$0].parked == nil } }
@@ -78,7 +83,9 @@ final class PageApplier {
         for lane in lanes {
             let checkpoint = after(lane.place, next, stops[lane.place], parked(lane.place))
             if checkpoint != checkpoints[lane.place] {
-                try checkpoint.save(runner.projections[lane.place].name, handle)
+                let statement = try upsert ?? handle.prepare(Checkpoint.upsert)
+                upsert = statement
+                try handle.run(statement, checkpoint.values(of: runner.projections[lane.place].name))
             }
         }
     }

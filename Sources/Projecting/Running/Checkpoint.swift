@@ -32,22 +32,26 @@ struct Checkpoint: Equatable {
         return result
     }
 
+    /// Writes one; its parameters are ``values(of:)``.
+    static let upsert = """
+        INSERT INTO projection_checkpoint
+            (name, checkpoint, digest, status, parked_position, parked_type, parked_error)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        ON CONFLICT (name) DO UPDATE SET checkpoint = ?2, digest = ?3, status = ?4, parked_position = ?5,
+            parked_type = ?6, parked_error = ?7
+        """
+
+    /// The row of a projection.
+    func values(of name: String) -> [SQLiteValue] {
+        [
+            .text(name), .integer(Int64(next)), .text(digest), .text(parked == nil ? "running" : "parked"),
+            parked.map { .integer(Int64($0.position)) } ?? .null, parked.map { .text($0.type) } ?? .null,
+            parked.map { .text($0.error) } ?? .null,
+        ]
+    }
+
     /// Writes the checkpoint of a projection; part of the transaction that writes its rows.
     func save(_ name: String, _ handle: SQLiteHandle) throws(SQLiteFailure) {
-        let sql = """
-            INSERT INTO projection_checkpoint
-                (name, checkpoint, digest, status, parked_position, parked_type, parked_error)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-            ON CONFLICT (name) DO UPDATE SET checkpoint = ?2, digest = ?3, status = ?4, parked_position = ?5,
-                parked_type = ?6, parked_error = ?7
-            """
-        _ = try handle.rows(
-            sql,
-            [
-                .text(name), .integer(Int64(next)), .text(digest), .text(parked == nil ? "running" : "parked"),
-                parked.map { .integer(Int64($0.position)) } ?? .null, parked.map { .text($0.type) } ?? .null,
-                parked.map { .text($0.error) } ?? .null,
-            ]
-        )
+        _ = try handle.rows(Self.upsert, values(of: name))
     }
 }

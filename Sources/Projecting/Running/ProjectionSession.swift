@@ -14,6 +14,8 @@ final class ProjectionSession: @unchecked Sendable {
     let keyframes: KeyframeStore
     private(set) var system = SystemStream()
     private var applier: PageApplier?
+    /// The version of the system stream that the applier was made under.
+    private var applierVersion: UInt64 = 0
     /// Whether rows were replaced since the documents were last rendered.
     private var isRebuilt = false
     private let place: RegistryPlace
@@ -109,8 +111,7 @@ final class ProjectionSession: @unchecked Sendable {
 
     private func advance(to head: Position, _ isCancelled: @escaping @Sendable () -> Bool) throws {
         try settle(head, isCancelled)
-        let applier = try makeApplier()
-        self.applier = applier
+        let applier = try currentApplier()
         while let from = applier.lowest, from < head, !isCancelled() {
             let page = try log.page(from: from, limit: keyframes.limit(from: from, Self.pageSize))
             guard !page.events.isEmpty else { break }
@@ -156,13 +157,16 @@ final class ProjectionSession: @unchecked Sendable {
         return 1...schema.about.version ~= Int(event.schemaVersion)
     }
 
-    private func makeApplier() throws -> PageApplier {
+    /// The applier of the last call, if neither its checkpoints nor what the log says of time zones and skips has changed:
+    /// its statements are prepared.
+    private func currentApplier() throws -> PageApplier {
         let clock = try system.clock(log)
-        return try file.write { _, handle in
+        let current = try file.write { _, handle in
             let present = try Checkpoint.all(handle)
             let checkpoints = set.projections.map {
                 present[$0.name] ?? Checkpoint(next: 0, digest: $0.digest)
             }
+            if let applier, applierVersion == system.version, applier.checkpoints == checkpoints { return applier }
             let applier = PageApplier(
                 set.projections,
                 on: handle,
@@ -173,6 +177,8 @@ final class ProjectionSession: @unchecked Sendable {
             applier.runner.skipped = set.projections.map(system.skips)
             return applier
         }
+        (applier, applierVersion) = (current, system.version)
+        return current
     }
 
     private func keepKeyframes(_ applier: PageApplier, at position: Position) throws {

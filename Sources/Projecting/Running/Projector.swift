@@ -38,6 +38,13 @@ package final class Projector: Sendable {
     private let turn = OneAtATime()
     /// The session of ``run(each:)`` while it runs; guarded by `turn`.
     private let held = Mutex<ProjectionSession?>(nil)
+    private let haste = Mutex(Haste())
+
+    /// The pause between two rounds, and whether it is to be none.
+    private struct Haste {
+        var pause: Task<Void, Never>?
+        var isAsked = false
+    }
 
     /// A projector over a log; nothing is opened or written before the first call.
     ///
@@ -250,8 +257,34 @@ package final class Projector: Sendable {
         await turn.leave()
     }
 
-    /// The least time between two renderings of documents while the projector follows a busy log.
-    private static let renderingPause = Duration.milliseconds(900)
+    /// The least time between two renderings of documents while the projector follows a busy log, and the least multiple of
+    /// what the last one took, ten seconds at most: a page of a day with thousands of changes must not take a processor from
+    /// those who make them.
+    private static let renderingPause = (least: Duration.milliseconds(900), share: 20, most: Duration.seconds(10))
+    /// The least time between two rounds while the log grows and nobody waits for rows; a change after a pause is in them at once.
+    private static let roundPause = Duration.milliseconds(10)
+
+    /// Has the projector that runs here go on at once: somebody waits for rows that the log has events for.
+    package func hurry() {
+        haste.withLock { haste in
+            haste.isAsked = true
+            haste.pause?.cancel()
+        }
+    }
+
+    private func rest(until end: ContinuousClock.Instant) async {
+        let pause = haste.withLock { haste -> Task<Void, Never>? in
+            guard !haste.isAsked else { return nil }
+            haste.pause = Task { try? await Task.sleep(until: end, clock: .continuous) }
+            return haste.pause
+        }
+        await withTaskCancellationHandler {
+            await pause?.value
+        } onCancel: {
+            pause?.cancel()
+        }
+        haste.withLock { $0 = Haste() }
+    }
 
     private func follow(_ each: @escaping @Sendable (CatchUp) async throws -> Void) async throws {
         let (rounds, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -266,12 +299,18 @@ package final class Projector: Sendable {
                     signal.yield()
                 }
             }
-            var rendered = ContinuousClock.now - Self.renderingPause
+            let clock = ContinuousClock()
+            var rendering = clock.now
             for await _ in rounds {
-                let isDue = ContinuousClock.now - rendered >= Self.renderingPause
+                let start = clock.now
+                let isDue = start >= rendering
                 let round = try await withSession { try await self.bringUp($0, withDocuments: isDue) }
-                if isDue { rendered = ContinuousClock.now }
+                if isDue {
+                    let pause = max(Self.renderingPause.least, (clock.now - start) * Self.renderingPause.share)
+                    rendering = clock.now + min(pause, Self.renderingPause.most)
+                }
                 if let round { try await each(round) }
+                await rest(until: start + Self.roundPause)
             }
             // What was left for later is rendered before the lock goes.
             _ = try await withSession { try await self.bringUp($0) }

@@ -74,6 +74,21 @@ struct SQLiteHandle {
         return statement
     }
 
+    /// Runs a prepared statement that returns no rows, and resets it for the next time.
+    func run(_ statement: OpaquePointer, _ arguments: [SQLiteValue]) throws(SQLiteFailure) {
+        defer { sqlite3_reset(statement) }
+        try bind(arguments, to: statement)
+        let code = sqlite3_step(statement)
+        guard code == SQLITE_DONE else { throw failure(code) }
+    }
+
+    private func bind(_ arguments: [SQLiteValue], to statement: OpaquePointer) throws(SQLiteFailure) {
+        for (index, argument) in arguments.enumerated() {
+            let code = argument.bind(to: statement, at: Int32(index + 1))
+            guard code == SQLITE_OK else { throw failure(code) }
+        }
+    }
+
     /// Lends each row to a closure as a stepped statement; stops when the closure returns false.
     func forEachRow(
         _ sql: String,
@@ -82,10 +97,7 @@ struct SQLiteHandle {
     ) throws(SQLiteFailure) {
         let statement = try prepare(sql)
         defer { sqlite3_finalize(statement) }
-        for (index, argument) in arguments.enumerated() {
-            let code = argument.bind(to: statement, at: Int32(index + 1))
-            guard code == SQLITE_OK else { throw failure(code) }
-        }
+        try bind(arguments, to: statement)
         while true {
             switch sqlite3_step(statement) {
             case SQLITE_ROW: guard body(SQLiteRow(statement: statement)) else { return }

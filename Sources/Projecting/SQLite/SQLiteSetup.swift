@@ -3,7 +3,7 @@ internal import CSQLiteSetup
 /// Settings of SQLite that hold for the whole process.
 package enum SQLiteSetup {
     /// Whether SQLite took the settings; false when a connection had been opened before, which only costs time.
-    package static let isDone: Bool = csqlite_setup_without_statistics() == 0
+    package static let isDone: Bool = csqlite_setup() == 0
 
     /// Makes two threads with a database each independent of one another.
     ///

@@ -14,6 +14,7 @@ import RoutingDomain
 import ServiceLifecycle
 import Serving
 import SignIn
+import Synchronization
 import UnixSignals
 
 /// The service of one home: its parts in the order of their start.
@@ -60,7 +61,7 @@ struct Server {
             authentication: Admission(to: control),
             hosts: hosts,
             translate: ControlProblems.translate,
-            identifiers: { UUID().text },
+            identifiers: { UUID.random().text },
             logger: logger
         )
         let notifier = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
@@ -204,7 +205,7 @@ struct Server {
         return Logger(label: "daybook") { _ in
             JSONLinesLog(
                 level: level,
-                moment: { Timestamp(microseconds: clock.reading().wall).description },
+                moment: { Timestamp(microseconds: clock.wall).description },
                 sink: { StandardStream.error.write(bytes: $0) }
             )
         }
@@ -233,10 +234,18 @@ private struct ProjectingService: Service {
     let registry: Registry
 
     func run() async throws {
+        // When to look again for what is due by the clock.
+        let next = Mutex(ContinuousClock.now)
         try await cancelWhenGracefulShutdown {
             try await home.projector.run { reached in
                 registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
-                let now = Timestamp(microseconds: home.handler.clock.reading().wall).description
+                let mayBeDue = next.withLock { next in
+                    guard ContinuousClock.now >= next || !reached.parked.isEmpty else { return false }
+                    next = .now + .milliseconds(500)
+                    return true
+                }
+                guard mayBeDue else { return }
+                let now = Timestamp(microseconds: home.handler.clock.wall).description
                 let isDue = try await registry.read { db in
                     try !TemporaryChanges.due(db, now: now).isEmpty || !ProjectionStates.parked(db).isEmpty
                 }
