@@ -254,7 +254,7 @@ package struct CommandHandler: Sendable {
                 )
             }
         }
-        let now = Timestamp(microseconds: clock.reading().wall)
+        let now = Timestamp(microseconds: clock.wall)
         let context = CommandContext(
             actor: sender.actor.text,
             auth: sender.auth,

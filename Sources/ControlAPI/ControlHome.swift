@@ -73,7 +73,7 @@ package struct ControlHome: Sendable {
         self.version = version
     }
 
-    var now: Timestamp { Timestamp(microseconds: commands.clock.reading().wall) }
+    var now: Timestamp { Timestamp(microseconds: commands.clock.wall) }
 
     /// Runs what blocks (the log, `state.db`) off Swift's own threads.
     func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {

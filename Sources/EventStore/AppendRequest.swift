@@ -77,18 +77,12 @@ public struct AppendRequest: Sendable {
         expected: [StreamName: ExpectedVersion] = [:],
         idempotencyKey: IdempotencyKey? = nil
     ) {
-        self.commandID = commandID ?? Self.randomID()
+        self.commandID = commandID ?? .random()
         self.actor = actor
         self.metadata = metadata
         self.events = events
         self.expected = expected
         self.idempotencyKey = idempotencyKey
-    }
-
-    /// `UUID()` opens `/dev/urandom` each time, which takes a fifth of an append's time on the caller's thread.
-    private static func randomID() -> UUID {
-        var generator = SystemRandomNumberGenerator()
-        return UUID.random(using: &generator)
     }
 }
 

@@ -1,5 +1,6 @@
 internal import CPOSIX
 internal import DurableFiles
+internal import Glibc
 
 /// One look at the machine's clocks.
 public struct ClockReading: Hashable, Sendable {
@@ -34,6 +35,13 @@ public struct ClockReading: Hashable, Sendable {
 public protocol LogClock: Sendable {
     /// The clocks now. Never fails and never waits.
     func reading() -> ClockReading
+    /// The wall clock alone; cheaper where a clock can be read so.
+    var wall: Microseconds { get }
+}
+
+extension LogClock {
+    /// The wall clock of a whole reading.
+    public var wall: Microseconds { reading().wall }
 }
 
 /// The clocks of this machine.
@@ -45,6 +53,13 @@ public struct SystemClock: LogClock {
         let bytes = (try? DurableFile.read("/proc/sys/kernel/random/boot_id", limit: 4096)) ?? []
         let name = String(decoding: bytes.filter(RecordText.isNameByte).prefix(64), as: UTF8.self)
         bootID = name.isEmpty ? "unknown" : name
+    }
+
+    /// The wall clock now.
+    public var wall: Microseconds {
+        var time = timespec()
+        guard clock_gettime(CLOCK_REALTIME, &time) == 0 else { preconditionFailure("the system has no realtime clock") }
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
     }
 
     /// The clocks now, read closely together.

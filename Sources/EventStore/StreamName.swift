@@ -67,6 +67,12 @@ extension UUID {
         self.init(uuid: value)
     }
 
+    /// A random identifier, without opening `/dev/urandom` as `UUID()` does each time.
+    public static func random() -> UUID {
+        var generator = SystemRandomNumberGenerator()
+        return random(using: &generator)
+    }
+
     /// The identifier as Daybook prints it everywhere: 36 characters in lower case.
     public var text: String { uuidString.lowercased() }
 

@@ -42,13 +42,14 @@ public final class InMemoryEventLog: EventLog {
     /// Appends a command's events; see ``EventLog/append(_:)``.
     public func append(_ request: AppendRequest) async throws(EventStoreError) -> AppendResult {
         var prepared = try PreparedAppend(request)
-        var result: AppendResult?
-        defer { request.ticket?.settle(result) }
-        result = try plan { planner, book throws(EventStoreError) in
+        // What failed is settled with nothing; a later word does not count.
+        defer { request.ticket?.settle(nil) }
+        let result = try plan { planner, book throws(EventStoreError) in
             request.ticket?.enterQueue()
             return try planner.append(&prepared, to: &book)
         }
-        return result!
+        request.ticket?.settle(result)
+        return result
     }
 
     /// Appends `log.clock_accepted`; see ``EventLog/acceptClock(reason:actor:metadata:)``.

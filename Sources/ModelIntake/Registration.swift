@@ -69,7 +69,7 @@ package struct Registration: Sendable {
         self.home = home
         self.commands = commands
         lock = try ModelFolder.lock(home: home)
-        now = Int(commands.clock.reading().wall)
+        now = Int(commands.clock.wall)
         scanned = try ModelFolder.scan(
             request.folder,
             home: home,

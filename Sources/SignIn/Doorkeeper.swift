@@ -76,7 +76,7 @@ package struct Doorkeeper: Sendable {
         self.reached = reached
     }
 
-    var now: Timestamp { Timestamp(microseconds: commands.clock.reading().wall) }
+    var now: Timestamp { Timestamp(microseconds: commands.clock.wall) }
 
     // MARK: - Signing up
 

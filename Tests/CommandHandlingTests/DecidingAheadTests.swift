@@ -64,7 +64,9 @@ struct DecidingAheadTests {
         _ = try await handler.handle(InitialiseConfig(config: .runtime), by: .system())
     }
 
-    private func patch(_ value: Int) -> PatchConfig { PatchConfig(config: .runtime, patch: ["ef_search": .integer(value)]) }
+    private func patch(_ value: Int) -> PatchConfig {
+        PatchConfig(config: .runtime, patch: ["ef_search": .integer(value)])
+    }
 
     /// Returns when so many decisions more than before have looked at the clock.
     private func decided(_ count: Int, since before: Int) async {

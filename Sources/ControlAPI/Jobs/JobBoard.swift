@@ -152,7 +152,7 @@ package actor JobBoard {
     /// Removes the files of jobs that ended long ago.
     func sweep() async {
         let (folders, commands, busy) = (folders, commands, Set(running.keys))
-        let oldest = commands.clock.reading().wall - Int64(limits.keepDays) * 86_400_000_000
+        let oldest = commands.clock.wall - Int64(limits.keepDays) * 86_400_000_000
         try? await BlockingWork.run {
             for job in folders.jobs() where !busy.contains(job) {
                 let end = (try? commands.state(for: StartJob(job: job)))?.endedAt

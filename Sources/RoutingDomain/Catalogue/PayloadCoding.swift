@@ -33,15 +33,16 @@ package enum PayloadCoding {
 
     /// `previousVersion` as `previous_version`.
     package static func wireName(_ name: String) -> String {
-        var result = ""
-        for character in name {
-            if character.isUppercase {
-                result += "_" + character.lowercased()
+        var result: [UInt8] = []
+        for byte in name.utf8 {
+            // Swift's names of fields are ASCII.
+            if (0x41...0x5a).contains(byte) {
+                result += [UInt8(ascii: "_"), byte | 0x20]
             } else {
-                result.append(character)
+                result.append(byte)
             }
         }
-        return result
+        return String(decoding: result, as: UTF8.self)
     }
 
     private static func words(of error: DecodingError) -> String {

@@ -77,9 +77,10 @@ package struct PatchConfig: GatedCommand, RequestedCommand {
     package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try context.requireReason(for: "a config change")
         let values = state.configs[config]
-        let new = try values.schema.merging(patch, into: values.effective)
+        let effective = values.effective
+        let new = try values.schema.merging(patch, into: effective)
         try values.schema.check(new)
-        guard new != values.effective else {
+        guard new != effective else {
             throw Rejection(
                 "config.no-change",
                 .conflict,

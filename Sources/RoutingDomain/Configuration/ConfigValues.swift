@@ -30,14 +30,14 @@ package struct ConfigValues: Sendable {
     package var effective: [String: JSONValue] { Self.effective(values, schema) }
 
     static func effective(_ values: [String: JSONValue], _ schema: SettingsSchema) -> [String: JSONValue] {
-        let known = Set(schema.settings.map(\.name))
-        return schema.initialValues.merging(values.filter { known.contains($0.key) }) { $1 }
+        var effective = schema.initialValues
+        for (name, value) in values where effective[name] != nil { effective[name] = value }
+        return effective
     }
 
     /// Values whose keys today's schema no longer knows: kept and shown, never rendered.
     package var retired: [String: JSONValue] {
-        let known = Set(schema.settings.map(\.name))
-        return values.filter { !known.contains($0.key) }
+        values.filter { schema.initialValues[$0.key] == nil }
     }
 
     /// The event that writes a change, with the defaults of settings that have no stored value yet.

@@ -8,14 +8,19 @@ package struct SettingsSchema: Sendable {
     /// The settings in the order in which documents show them.
     package let settings: [Setting]
     package let rules: [CrossRule]
+    /// The value every setting has when nobody said anything.
+    package let initialValues: [String: JSONValue]
+
+    init(config: ConfigName, version: Int, settings: [Setting], rules: [CrossRule]) {
+        self.config = config
+        self.version = version
+        self.settings = settings
+        self.rules = rules
+        initialValues = Dictionary(uniqueKeysWithValues: settings.map { ($0.name, $0.initial) })
+    }
 
     /// The setting of a dotted name.
     package func setting(_ name: String) -> Setting? { settings.first { $0.name == name } }
-
-    /// The value every setting has when nobody said anything.
-    package var initialValues: [String: JSONValue] {
-        Dictionary(uniqueKeysWithValues: settings.map { ($0.name, $0.initial) })
-    }
 
     /// The schema of a configuration in this program.
     package static func of(_ config: ConfigName) -> SettingsSchema {

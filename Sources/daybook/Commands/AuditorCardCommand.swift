@@ -22,7 +22,7 @@ struct AuditorCardCommand: HomeCommand {
             head: head,
             key: home.log.identity.verifierKey,
             verifierDigest: Array(SHA256.hash(data: try BundleVerifier.script)).hexadecimal,
-            date: Timestamp(microseconds: SystemClock().reading().wall).description
+            date: Timestamp(microseconds: SystemClock().wall).description
         )
         if let out { try ProofFiles.create(Array(card.text.utf8), at: out) }
         home.printer.show(card.text, card.json(file: out))

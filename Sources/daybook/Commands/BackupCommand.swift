@@ -32,7 +32,7 @@ struct BackupCommand: AsyncParsableCommand {
         var out: String
 
         func run(in home: OpenHome) async throws {
-            let instant = Timestamp(microseconds: home.handler.clock.reading().wall)
+            let instant = Timestamp(microseconds: home.handler.clock.wall)
             let path = try BackupCommand.target(out, home, instant)
             let backup = HomeBackup(folders: home.folders, log: home.log, people: home.people)
             let start = ContinuousClock.now

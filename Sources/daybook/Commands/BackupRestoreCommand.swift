@@ -39,7 +39,7 @@ extension BackupCommand {
             let (file, home, treeHeads) = (file, global.folders.root, treeHeads)
             let target = RestoreTarget(home, replacing: replace)
             try target.requireFolder()
-            let now = Timestamp(microseconds: SystemClock().reading().wall)
+            let now = Timestamp(microseconds: SystemClock().wall)
             let done = try await onThread {
                 let work = try WorkFolder(beside: home, purpose: "restore", makesParents: true)
                 return try withExtendedLifetime(work) {

@@ -25,7 +25,7 @@ struct ClockCommand: AsyncParsableCommand {
                 actor: home.actor.id.text,
                 auth: await home.auth(),
                 reason: write.reason,
-                now: Timestamp(microseconds: SystemClock().reading().wall)
+                now: Timestamp(microseconds: SystemClock().wall)
             )
             let reason = try context.requireReason(for: "accepting the clock")
             let result = try await home.writing.acceptClock(

@@ -30,7 +30,7 @@ struct ImportCommand: AsyncParsableCommand {
         let (file, home) = (file, global.folders.root)
         let target = RestoreTarget(home, replacing: nil)
         try target.requireFolder()
-        let now = Timestamp(microseconds: SystemClock().reading().wall)
+        let now = Timestamp(microseconds: SystemClock().wall)
         let (report, aside) = try await onThread {
             let work = try WorkFolder(beside: home, purpose: "import", makesParents: true)
             return try withExtendedLifetime(work) {

@@ -168,7 +168,7 @@ struct KeysCommand: AsyncParsableCommand {
                 actor: home.actor.id.text,
                 auth: await home.auth(),
                 reason: write.reason,
-                now: Timestamp(microseconds: home.handler.clock.reading().wall)
+                now: Timestamp(microseconds: home.handler.clock.wall)
             )
             let reason = try context.requireReason(for: "a new signing key")
             let before = home.log.identity.verifierKey

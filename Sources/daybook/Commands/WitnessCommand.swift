@@ -59,7 +59,7 @@ struct WitnessCommand: AsyncParsableCommand {
                 key: keys.first,
                 isKeyLost: keyLost,
                 name: name ?? "",
-                time: UInt64(max(0, SystemClock().reading().wall)) / 1_000_000
+                time: UInt64(max(0, SystemClock().wall)) / 1_000_000
             )
             var lines: [String] = []
             var heads: [JSONValue] = []

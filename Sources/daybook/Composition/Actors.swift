@@ -84,7 +84,7 @@ struct Actors {
         origin: PersonOrigin,
         by sender: Sender
     ) async throws -> (person: Person, appended: AppendResult?) {
-        let now = SystemClock().reading().wall
+        let now = SystemClock().wall
         let person = try people.add(id: UUID(), name: name, uid: uid, at: Timestamp(microseconds: now).description)
         let outcome = try await CommandHandler(log: log, clock: SystemClock()).handle(
             AddPerson(subject: person.id.text, origin: origin),

@@ -16,7 +16,7 @@ struct HomeDocuments: DocumentRefreshing {
         renderer = DocumentRenderer(
             home: home,
             templates: try DocumentTemplates.bundled(),
-            now: { Timestamp(microseconds: SystemClock().reading().wall) },
+            now: { Timestamp(microseconds: SystemClock().wall) },
             name: { names.name(of: $0) }
         )
     }

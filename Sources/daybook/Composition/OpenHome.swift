@@ -322,7 +322,7 @@ final class OpenHome: Sendable {
     /// The read model only says when to ask, and only as long as it follows; the decider looks at the log again.
     @discardableResult
     func endTemporaryChanges() async throws -> Bool {
-        let now = Timestamp(microseconds: handler.clock.reading().wall).description
+        let now = Timestamp(microseconds: handler.clock.wall).description
         let due = try await projector.place.openReader().read { db in
             let isParked = try ProjectionStates.parked(db).contains { $0.name == "temporary_changes" }
             let rows = try TemporaryChanges.due(db, now: now)
