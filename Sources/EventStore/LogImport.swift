@@ -10,10 +10,10 @@ internal import Synchronization
 /// a log of it, and until then the folder is the caller's to remove. Every record is checked as a whole log is verified: dense,
 /// well formed, rightly chained in its stream, later than the one before; some thousands at a time, so that what is wrong
 /// with one may be said a little after it was handed over. Records are put in big transactions, so there is no promise about a
-/// crash on the way. Blocks; one thread uses an object, which reads on two.
+/// crash on the way. Blocks; one thread uses an object, which reads on two and puts on a third.
 package final class LogImport {
-    private let environment: LMDBEnvironment
     private let folder: String
+    private let putter: ImportPutter
     private var frontier = MerkleFrontier()
     private var tiles = TileEdge()
     private let lanes: [ImportLane]
@@ -22,17 +22,12 @@ package final class LogImport {
     private var keys: [HeadCheck.KeyChange] = []
     private var heads: [SignedTreeHead] = []
     private var tail = LogTail()
-    private var batch = Batch()
+    private var batch = ImportPutter.Batch()
 
     /// Records of one transaction.
     private static let batchSize = 16_384
     /// Records that are looked at together.
     private static let lookSize = 4096
-
-    private struct Batch {
-        var records: [(record: ArraySlice<UInt8>, place: LedgerPlace)] = []
-        var outcomes: [(key: IndexKey, value: [UInt8])] = []
-    }
 
     /// A log to be built in a folder that does not exist yet; it is made with mode 0700.
     package init(into folder: String) throws(EventStoreError) {
@@ -43,7 +38,7 @@ package final class LogImport {
         }
         self.folder = folder
         lanes = (0..<2).map { _ in ImportLane(path: folder) }
-        environment = try LMDBEnvironment(path: folder, mapSize: 64 << 30, makesTables: true, isAlone: true)
+        putter = try ImportPutter(path: folder)
     }
 
     /// The number of records taken so far.
@@ -115,7 +110,8 @@ package final class LogImport {
         heads.append(head)
         tail.frontier = frontier
         try flush(isLast: true, under: key)
-        environment.close()
+        try putter.settle()
+        putter.close()
         do throws(FileFault) {
             try DurableFile.synchroniseDirectory(folder)
         } catch {
@@ -125,7 +121,7 @@ package final class LogImport {
     }
 
     /// Closes the files of a log that is not finished.
-    package func abandon() { environment.close() }
+    package func abandon() { putter.close() }
 
     private static func next(_ version: inout UInt64) -> UInt64 {
         version += 1
@@ -150,43 +146,12 @@ package final class LogImport {
     }
 
     private func flush(isLast: Bool = false, under key: VerifierKey? = nil) throws(EventStoreError) {
-        let (batch, changes, stored) = (batch, tiles.takeChanges(), tail.stored)
-        let (heads, keys, size) = (heads, keys, frontier.size)
-        try environment.write { transaction throws(EventStoreError) in
-            var ledger = LMDBLedger(transaction: transaction, versions: [:])
-            for (record, place) in batch.records { try Self.put(record, place, &ledger) }
-            for (key, value) in batch.outcomes {
-                try transaction.put(value, in: transaction.tables.outcomes, under: key, MDB_NOOVERWRITE)
-            }
-            try transaction.put(changes)
-            if isLast, let key {
-                for head in heads { try transaction.keep(head) }
-                if let newest = heads.last { try transaction.setNewest(newest) }
-                _ = try HeadCheck(transaction: transaction, keys: keys, size: size, allHeads: true).checkKept()
-                try transaction.putMetadata("fmt", Array(LMDBEventLog.format.utf8))
-                try transaction.putMetadata("origin", Array(key.name.utf8))
-                try transaction.putMetadata("vkey", Array(key.text.utf8))
-                try transaction.putMetadata("head", stored)
-            }
-            return ((), true)
+        batch.tiles = tiles.takeChanges()
+        if isLast, let key {
+            batch.end = ImportPutter.End(key: key, heads: heads, keys: keys, size: frontier.size, tail: tail.stored)
         }
-        self.batch = Batch()
-    }
-
-    private static func put(
-        _ record: ArraySlice<UInt8>,
-        _ place: LedgerPlace,
-        _ ledger: inout LMDBLedger
-    ) throws(EventStoreError) {
-        var failure: EventStoreError?
-        record.withUnsafeBytes { bytes in
-            do throws(EventStoreError) {
-                try ledger.put(bytes, place)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
+        try putter.put(batch)
+        batch = ImportPutter.Batch()
     }
 }
 
