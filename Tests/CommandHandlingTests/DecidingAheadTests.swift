@@ -24,7 +24,7 @@ struct DecidingAheadTests {
 
         func commit(_ transaction: OpaquePointer) -> Int32 {
             state.withLock { $0.waiting += 1 }
-            while state.withLock({ $0.isBusy }) { usleep(100) }
+            while state.withLock({ $0.isBusy }) { sched_yield() }
             let isFull = state.withLock { state in
                 state.waiting -= 1
                 state.commits += 1
@@ -64,7 +64,9 @@ struct DecidingAheadTests {
         _ = try await handler.handle(InitialiseConfig(config: .runtime), by: .system())
     }
 
-    private func patch(_ value: Int) -> PatchConfig { PatchConfig(config: .runtime, patch: ["ef_search": .integer(value)]) }
+    private func patch(_ value: Int) -> PatchConfig {
+        PatchConfig(config: .runtime, patch: ["ef_search": .integer(value)])
+    }
 
     /// Returns when so many decisions more than before have looked at the clock.
     private func decided(_ count: Int, since before: Int) async {
