@@ -201,9 +201,10 @@ package struct CommandHandler: Sendable {
     package func preview<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
+        expecting: [String: UInt64] = [:],
         isDryRun: Bool = false
     ) throws -> [Decided] {
-        try decide(command, on: loaded(command), by: sender, expecting: [:], isDryRun: isDryRun).events
+        try decide(command, on: loaded(command), by: sender, expecting: expecting, isDryRun: isDryRun).events
     }
 
     /// The state that a command's decision would rest on now, with the version of each of its streams.

@@ -69,33 +69,29 @@ struct Writing: Sendable {
         max: 1_000
     )
 
+    /// What the answer of a write tells.
+    static let written = [
+        Schema.Member("position", .position, "Where its first event stands.", isOptional: true),
+        Schema.Member("checkpoint", .position, "The position after its last event.", isOptional: true),
+        Schema.Member("recorded_at", .moment, "When.", isOptional: true),
+        Schema.Member("repeated", .boolean, "Whether an earlier request with this key had done it."),
+        Schema.Member("dry_run", .boolean, "Whether nothing was recorded."),
+        Schema.Member(
+            "events",
+            events,
+            "What was recorded, now or by the earlier request; empty for what was so already."
+        ),
+        Schema.Member(
+            "read",
+            .string(max: 300),
+            "Where to read the result, after it is in the rows.",
+            isOptional: true
+        ),
+    ]
+
     /// The answer of a write.
     static let answers = [
-        AnswerRule(
-            200,
-            "It is on disk; or, with dry_run, what would be.",
-            .named(
-                "Written",
-                .object([
-                    Schema.Member("position", .position, "Where its first event stands.", isOptional: true),
-                    Schema.Member("checkpoint", .position, "The position after its last event.", isOptional: true),
-                    Schema.Member("recorded_at", .moment, "When.", isOptional: true),
-                    Schema.Member("repeated", .boolean, "Whether an earlier request with this key had done it."),
-                    Schema.Member("dry_run", .boolean, "Whether nothing was recorded."),
-                    Schema.Member(
-                        "events",
-                        events,
-                        "What was recorded, now or by the earlier request; empty for what was so already."
-                    ),
-                    Schema.Member(
-                        "read",
-                        .string(max: 300),
-                        "Where to read the result, after it is in the rows.",
-                        isOptional: true
-                    ),
-                ])
-            )
-        )
+        AnswerRule(200, "It is on disk; or, with dry_run, what would be.", .named("Written", .object(written)))
     ]
 
     /// Who sends: the caller, by its door.

@@ -160,7 +160,7 @@ struct Server {
         try await onThread { try home.feed.catchUp() }
         let users = home.feed.verifier.access.users.values
         guard !users.contains(where: { $0.role == .admin && $0.status == .active }) else { return nil }
-        return try await home.doorkeeper.issueCode(for: UUID(), .firstAdmin, by: .system()).text
+        return try await home.doorkeeper.issueCode(for: UUID(), .firstAdmin, by: .system()).code.text
     }
 
     private struct Identity {
