@@ -21,6 +21,9 @@ struct Server {
     let global: GlobalOptions
     let settings: Settings
 
+    /// Every setting of the service.
+    static let known = Setting.service + JobLimits.settings + UploadTidying.settings
+
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
         let folders = global.folders
@@ -72,6 +75,13 @@ struct Server {
         var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
         // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
         services.append(JobsService(jobs: control.jobs))
+        let keepDays = settings.integer("uploads.keep-days")
+        services.append(
+            TidyingService(
+                tidying: UploadTidying(of: control, keepDays: keepDays, logger: logger),
+                every: .seconds(86_400)
+            )
+        )
         services.append(Watchdog(notifier: notifier) { true })
         if let identity {
             services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger))
@@ -98,7 +108,7 @@ struct Server {
         let home = try await OpenHome.open(global, begins: true)
         do {
             let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
-            let settings = try Settings(Setting.service + JobLimits.settings, file: nil, environment: [:], flags: [:])
+            let settings = try Settings(known, file: nil, environment: [:], flags: [:])
             let control = try await Server(global: global, settings: settings).control(of: home)
             let routes = ControlRoutes.all(control) + (try Route.authority(authority))
             await home.close()
@@ -255,6 +265,18 @@ private struct JobsService: Service {
             await jobs.run()
         } onGracefulShutdown: {
             jobs.stop()
+        }
+    }
+}
+
+/// Removes uploads that nobody finished, at the start of the service and from time to time while it runs.
+private struct TidyingService: Service {
+    let tidying: UploadTidying
+    let every: Duration
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            repeat { await tidying.tidy() } while (try? await Task.sleep(for: every)) != nil
         }
     }
 }
