@@ -198,12 +198,3 @@ struct ServedCommandTests {
         #expect(try await served.stop().exit == 0)
     }
 }
-
-extension Array where Element: Sendable {
-    /// One after the other.
-    fileprivate func asyncMap<Value>(_ body: (Element) async throws -> Value) async rethrows -> [Value] {
-        var values: [Value] = []
-        for element in self { values.append(try await body(element)) }
-        return values
-    }
-}
