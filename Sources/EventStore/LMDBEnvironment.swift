@@ -83,6 +83,8 @@ final class LMDBEnvironment: @unchecked Sendable {
         var begun: OpaquePointer?
         while begun == nil {
             let began = mdb_txn_begin(raw, nil, makesTables ? 0 : UInt32(MDB_RDONLY), &begun)
+            // Another process has grown the file beyond the map since it was opened.
+            if began == MDB_MAP_RESIZED, mdb_env_set_mapsize(raw, 0) == MDB_SUCCESS { continue }
             guard began == MDB_SUCCESS, let transaction = begun else { throw .lmdb(began, "open", path: path) }
             guard walksPages else { break }
             switch PageWalk.finding(in: transaction) {

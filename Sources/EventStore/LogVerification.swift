@@ -205,8 +205,10 @@ public struct LogVerification: Sendable {
         try indexes.checkOutcomes()
         let heads = HeadCheck(transaction: transaction, keys: keys, size: tail.size, allHeads: options.allHeads)
         let kept = try heads.checkKept()
-        let outside = options.checksOutside ? try heads.checkOutside(log.folders.treeHeads) : 0
+        var outside = 0
         if options.checksOutside {
+            outside = try heads.checkOutside(log.folders.treeHeads) { () throws(EventStoreError) in try log.head().size
+            }
             if let found = try log.contradiction() { throw try log.rolledBack(found) }
             try log.requireOwnHeads()
             try log.requireOwnKey()
