@@ -244,7 +244,8 @@ private struct ProjectingService: Service {
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
-            try await home.projector.run { reached in
+            // A command that projects at the moment of the start must not end the server: it takes over.
+            try await home.projector.run(waits: true) { reached in
                 registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
                 let now = Timestamp(microseconds: home.handler.clock.reading().wall).description
                 let isDue = try await registry.read { db in
