@@ -78,7 +78,8 @@ struct CommandRoutes: Sendable {
             by: sender,
             expecting: Writing.expecting(call),
             idempotencyKey: Writing.idempotencyKey(call),
-            asAsked: call.json["as_asked"]?.text.map { Array($0.utf8) }
+            asAsked: call.json["as_asked"]?.text.map { Array($0.utf8) },
+            givesOutTreeHead: Writing.wantsProof(call)
         )
         return .json(try await writing.json(outcome, call))
     }

@@ -140,7 +140,7 @@ struct Server {
             uses: uses,
             registry: Registry(place: home.projector.place),
             projector: home.projector,
-            models: ModelStore(home: home.folders.root, data: home.folders.data, commands: home.handler),
+            models: ModelStore(home: home.folders.root, data: home.folders.data, commands: commands),
             jobs: jobs(of: home),
             name: { home.name(of: $0) },
             version: Daybook.version
