@@ -23,7 +23,9 @@ package final class FoldedStates: Sendable {
         var isAhead: Bool { newest?.state == .open }
 
         /// Takes what a command is about to append, so that the next one is decided on it without waiting for the disk.
-        mutating func advance(by decided: [Decided], of sender: Sender, at now: Timestamp, _ ticket: AppendTicket) throws {
+        mutating func advance(by decided: [Decided], of sender: Sender, at now: Timestamp, _ ticket: AppendTicket)
+            throws
+        {
             for next in decided {
                 let stream = try CommandHandler.name(next.stream)
                 guard let version = versions[stream] else { continue }
@@ -143,7 +145,9 @@ package final class FoldedStates: Sendable {
     func take<Sent: Command>(_ streams: [StreamName], for kind: Sent.Type, mayBeAhead: Bool) -> Fold<Sent.State>? {
         let key = Key(state: ObjectIdentifier(Sent.State.self), streams: streams)
         return folds.withLock { folds in
-            guard let index = folds.index(forKey: key), let fold = folds[index].value as? Fold<Sent.State> else { return nil }
+            guard let index = folds.index(forKey: key), let fold = folds[index].value as? Fold<Sent.State> else {
+                return nil
+            }
             if fold.newest != nil, !Sent.decidesAhead { return nil }
             if fold.isAhead, !mayBeAhead { return nil }
             // Taken out, not copied: what is appended to it then changes it in place.

@@ -44,11 +44,12 @@ public final class InMemoryEventLog: EventLog {
         var prepared = try PreparedAppend(request)
         var result: AppendResult?
         defer { request.ticket?.settle(result) }
-        result = try plan { planner, book throws(EventStoreError) in
+        let appended = try plan { planner, book throws(EventStoreError) in
             request.ticket?.enterQueue()
             return try planner.append(&prepared, to: &book)
         }
-        return result!
+        result = appended
+        return appended
     }
 
     /// Appends `log.clock_accepted`; see ``EventLog/acceptClock(reason:actor:metadata:)``.

@@ -26,7 +26,9 @@ extension LogContract {
                 var next = AppendRequest.test(stream, expected: .exactly(1))
                 if isTicketed { (lost.ticket, next.ticket) = (first, AppendTicket(after: first)) }
                 let (refused, following) = (lost, next)
-                try await expectError(.wrongExpectedVersion) { () throws(EventStoreError) in try await log.append(refused) }
+                try await expectError(.wrongExpectedVersion) { () throws(EventStoreError) in
+                    try await log.append(refused)
+                }
                 _ = try await log.append(.test(stream))
                 guard isTicketed else {
                     // The control: the versions alone let it through.
