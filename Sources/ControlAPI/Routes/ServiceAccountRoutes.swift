@@ -111,7 +111,7 @@ struct ServiceAccountRoutes: Sendable {
                 ])
             ),
             answers: [AnswerRule(201, "The key.", .object(Self.issued + Writing.written))],
-            problems: Writing.problems
+            problems: Writing.problems + ["precondition.stale"]
         ) { call in
             try await Writing.exactly { try await issue(call) }
         }

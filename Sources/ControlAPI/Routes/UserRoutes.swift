@@ -179,7 +179,7 @@ struct UserRoutes: Sendable {
                     )
                 )
             ],
-            problems: Writing.problems
+            problems: Writing.problems + ["precondition.stale"]
         ) { call in
             try await Writing.exactly {
                 let (user, purpose) = try whose(call)
@@ -213,7 +213,7 @@ struct UserRoutes: Sendable {
             headers: Writing.headers,
             body: .json(.object(body + [Writing.expecting, Writing.keyInBody, Writing.actingAs])),
             answers: Writing.answers,
-            problems: Writing.problems
+            problems: Writing.problems + ["precondition.stale"]
         ) { call in
             try await Writing.exactly {
                 let outcome = try await deed(try Self.id(call), call, try await sender(call))
