@@ -152,7 +152,7 @@ let package = Package(
             [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
                 "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving",
-                "SignIn", grdb,
+                "SignIn", grdb, logging,
             ]
         ),
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The HTTP service beside Hummingbird alone, and with `peers` beside FastAPI: the same requests by the same client (wrk),
-# turn by turn, on loopback without TLS.
+# turn by turn, on loopback without TLS. With `peers` also beside MLflow: which version is in use, set and read back.
 # Usage: scripts/bench-http.sh [peers] [SECONDS of each run, default 5] [ROUNDS, default 3]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,6 +39,18 @@ fi
 home="$folder/home"
 "$programs/daybook" init --home "$home" >/dev/null
 "$programs/daybook-bench" http-home --home "$home"
+# Two versions with their files, to change between; a folder that was copied seconds ago is refused with 75.
+versions=(2026.01.12_1 2026.02.02_1)
+if [[ -n $peers ]]; then
+    for version in "${versions[@]}"; do
+        for _ in $(seq 20); do
+            "$programs/daybook" model register --home "$home" "samples/models/$version" >>"$folder/register.log" 2>&1 && break
+            sleep 1
+        done
+    done
+    "$programs/daybook" service-account create --home "$home" bench >/dev/null
+    "$programs/daybook" service-account issue --home "$home" bench --scope read,operate --days 1 --out "$folder/key" >/dev/null
+fi
 "$programs/daybook" serve --home "$home" --insecure-http --port 0 --json >"$folder/serve.json" 2>"$folder/serve.log" &
 pids+=("$!")
 field() { python3 -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$1" "$2"; }
@@ -83,21 +95,47 @@ for callers in 1 16 64; do
 done
 [[ -n $peers ]] || exit 0
 
-python="$folder/../peers/http-venv"
-if [[ ! -x $python/bin/python ]]; then python3 -m venv "$python"; fi
-"$python/bin/pip" install -q 'fastapi==0.115.*' 'uvicorn[standard]==0.34.*' >"$folder/pip.log" 2>&1 ||
-    { printf 'ABSENT: FastAPI: pip cannot install them, see %s\n' "$folder/pip.log"; exit 0; }
-free_port() { "$python/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-port="$(free_port)"
-"$python/bin/python" Benchmarks/peers/fastapi_peer.py "$folder/fastapi.db" "$port" >"$folder/fastapi.log" 2>&1 &
-pids+=("$!")
-fastapi="http://127.0.0.1:$port"
-for _ in $(seq 200); do curl -s -o /dev/null "$fastapi/api/v1/models" && break; read -rt 0.1 <> <(:) || true; done
-for _ in $(seq "$rounds"); do
-    get "$fastapi" 16 - >>"$folder/get.fastapi"
-    get "$ours" 16 "$token" >>"$folder/get.ours2"
-    patch "$fastapi" 16 - application/json >>"$folder/patch.fastapi"
-    patch "$ours" 16 "$token" application/merge-patch+json >>"$folder/patch.ours2"
-done
-told "GET of 100, 16 connections" "$(median <"$folder/get.ours2")" "$(median <"$folder/get.fastapi")" 8 FastAPI
-told "durable PATCH, 16 connections" "$(median <"$folder/patch.ours2")" "$(median <"$folder/patch.fastapi")" 3 FastAPI
+# A server of a peer, in a Python of its own: NAME, what pip installs; the interpreter's path, or one line why there is none.
+peer_python() {
+    local venv="$PWD/.build/peers/$1-venv"
+    if [[ ! -x $venv/bin/python ]]; then python3 -m venv "$venv" || return 1; fi
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check "${@:2}" >"$folder/pip.$1.log" 2>&1 || return 1
+    printf '%s/bin/python\n' "$venv"
+}
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+answers() { for _ in $(seq "$2"); do curl -s -o /dev/null "$1" && return; read -rt 0.1 <> <(:) || true; done; return 1; }
+
+beside_fastapi() {
+    local python port fastapi
+    python="$(peer_python http 'fastapi==0.115.*' 'uvicorn[standard]==0.34.*')" ||
+        { printf 'ABSENT: FastAPI: pip cannot install it, see %s\n' "$folder/pip.http.log"; return; }
+    port="$(free_port)"
+    "$python" Benchmarks/peers/fastapi_peer.py "$folder/fastapi.db" "$port" >"$folder/fastapi.log" 2>&1 &
+    pids+=("$!")
+    fastapi="http://127.0.0.1:$port"
+    answers "$fastapi/api/v1/models" 200 || { printf 'ABSENT: FastAPI: it does not answer, see %s\n' "$folder/fastapi.log"; return; }
+    for _ in $(seq "$rounds"); do
+        get "$fastapi" 16 - >>"$folder/get.fastapi"
+        get "$ours" 16 "$token" >>"$folder/get.ours2"
+        patch "$fastapi" 16 - application/json >>"$folder/patch.fastapi"
+        patch "$ours" 16 "$token" application/merge-patch+json >>"$folder/patch.ours2"
+    done
+    told "GET of 100, 16 connections" "$(median <"$folder/get.ours2")" "$(median <"$folder/get.fastapi")" 8 FastAPI
+    told "durable PATCH, 16 connections" "$(median <"$folder/patch.ours2")" "$(median <"$folder/patch.fastapi")" 3 FastAPI
+}
+
+beside_mlflow() {
+    local python port mlflow
+    python="$(peer_python mlflow 'mlflow==3.*')" ||
+        { printf 'ABSENT: MLflow: pip cannot install it, see %s\n' "$folder/pip.mlflow.log"; return; }
+    port="$(free_port)"
+    MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true "$python" -m mlflow server --backend-store-uri "sqlite:///$folder/mlflow.db" \
+        --artifacts-destination "$folder/mlflow-artifacts" --host 127.0.0.1 --port "$port" --workers 1 >"$folder/mlflow.log" 2>&1 &
+    pids+=("$!")
+    mlflow="http://127.0.0.1:$port"
+    answers "$mlflow/health" 1200 || { printf 'ABSENT: MLflow: it does not answer, see %s\n' "$folder/mlflow.log"; return; }
+    "$python" Benchmarks/peers/activation_peer.py "$ours" "$folder/key" "${versions[@]}" "$mlflow" "${DAYBOOK_TURNS:-200}"
+}
+
+beside_fastapi
+beside_mlflow

@@ -87,14 +87,16 @@ package struct CommandHandler: Sendable {
     ///
     /// `expecting` names stream versions that must hold (an ETag, `--expect`). With an idempotency key the same command sent
     /// again returns its first result; `asAsked` are the bytes that identify it where the command carries more than the
-    /// sender asked for, such as the present head of the log. Throws ``RoutingDomain/Rejection`` or ``EventStore/EventStoreError``; then nothing
+    /// sender asked for, such as the present head of the log. With `givesOutTreeHead` the head of the commit is kept with it, for a proof
+    /// that goes out at once. Throws ``RoutingDomain/Rejection`` or ``EventStore/EventStoreError``; then nothing
     /// was appended.
     package func handle<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
         expecting: [String: UInt64] = [:],
         idempotencyKey: String? = nil,
-        asAsked: [UInt8]? = nil
+        asAsked: [UInt8]? = nil,
+        givesOutTreeHead: Bool = false
     ) async throws -> CommandOutcome {
         let key = try idempotencyKey.map { Self.key($0, of: try asAsked ?? command.canonicalBytes()) }
         let first = try command.streams(Sent.State()).first.map(Self.name)
@@ -105,7 +107,8 @@ package struct CommandHandler: Sendable {
             if let key, let earlier = try earlier(key, by: sender) { return earlier }
             // Who lost a race keeps the turn until the end: nobody can be faster again but another process.
             let early = attempt == 0 && Sent.decidesAhead ? turn : nil
-            if let outcome = try await tryOnce(command, by: sender, expecting, key, handsOn: early) { return outcome }
+            let manner = Manner(expecting: expecting, key: key, givesOutTreeHead: givesOutTreeHead)
+            if let outcome = try await tryOnce(command, by: sender, manner, handsOn: early) { return outcome }
         }
         throw Rejection(
             "command.busy",
@@ -121,8 +124,7 @@ package struct CommandHandler: Sendable {
     private func tryOnce<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
-        _ expecting: [String: UInt64],
-        _ key: IdempotencyKey?,
+        _ manner: Manner,
         handsOn turn: FoldedStates.Turn?
     ) async throws -> CommandOutcome? {
         let streams = try command.streams(Sent.State()).map(Self.name)
@@ -130,7 +132,7 @@ package struct CommandHandler: Sendable {
         let basis = fold.newest
         let decision: Decision
         do {
-            decision = try decide(command, on: fold, by: sender, expecting: expecting)
+            decision = try decide(command, on: fold, by: sender, expecting: manner.expecting)
             guard !decision.events.isEmpty else { throw NothingToAppend() }
         } catch {
             folds?.keep(fold, for: streams)
@@ -143,8 +145,9 @@ package struct CommandHandler: Sendable {
             return CommandOutcome(appended: nil, decided: [])
         }
         let ticket = AppendTicket(after: basis) { turn?.leave() }
-        var request = try request(decision, by: sender, key)
+        var request = try request(decision, by: sender, manner.key)
         request.ticket = ticket
+        request.givesOutTreeHead = manner.givesOutTreeHead
         if Sent.decidesAhead { try fold.advance(by: decision.events, of: sender, at: decision.at, ticket) }
         folds?.keep(fold, for: streams)
         do {
@@ -157,6 +160,13 @@ package struct CommandHandler: Sendable {
     }
 
     private struct NothingToAppend: Error {}
+
+    /// How a command is to be appended.
+    private struct Manner {
+        let expecting: [String: UInt64]
+        let key: IdempotencyKey?
+        let givesOutTreeHead: Bool
+    }
 
     private func request(_ decision: Decision, by sender: Sender, _ key: IdempotencyKey?) throws -> AppendRequest {
         AppendRequest(
@@ -201,9 +211,10 @@ package struct CommandHandler: Sendable {
     package func preview<Sent: Command>(
         _ command: Sent,
         by sender: Sender,
+        expecting: [String: UInt64] = [:],
         isDryRun: Bool = false
     ) throws -> [Decided] {
-        try decide(command, on: loaded(command), by: sender, expecting: [:], isDryRun: isDryRun).events
+        try decide(command, on: loaded(command), by: sender, expecting: expecting, isDryRun: isDryRun).events
     }
 
     /// The state that a command's decision would rest on now, with the version of each of its streams.

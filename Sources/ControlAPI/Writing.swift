@@ -69,33 +69,29 @@ struct Writing: Sendable {
         max: 1_000
     )
 
+    /// What the answer of a write tells.
+    static let written = [
+        Schema.Member("position", .position, "Where its first event stands.", isOptional: true),
+        Schema.Member("checkpoint", .position, "The position after its last event.", isOptional: true),
+        Schema.Member("recorded_at", .moment, "When.", isOptional: true),
+        Schema.Member("repeated", .boolean, "Whether an earlier request with this key had done it."),
+        Schema.Member("dry_run", .boolean, "Whether nothing was recorded."),
+        Schema.Member(
+            "events",
+            events,
+            "What was recorded, now or by the earlier request; empty for what was so already."
+        ),
+        Schema.Member(
+            "read",
+            .string(max: 300),
+            "Where to read the result, after it is in the rows.",
+            isOptional: true
+        ),
+    ]
+
     /// The answer of a write.
     static let answers = [
-        AnswerRule(
-            200,
-            "It is on disk; or, with dry_run, what would be.",
-            .named(
-                "Written",
-                .object([
-                    Schema.Member("position", .position, "Where its first event stands.", isOptional: true),
-                    Schema.Member("checkpoint", .position, "The position after its last event.", isOptional: true),
-                    Schema.Member("recorded_at", .moment, "When.", isOptional: true),
-                    Schema.Member("repeated", .boolean, "Whether an earlier request with this key had done it."),
-                    Schema.Member("dry_run", .boolean, "Whether nothing was recorded."),
-                    Schema.Member(
-                        "events",
-                        events,
-                        "What was recorded, now or by the earlier request; empty for what was so already."
-                    ),
-                    Schema.Member(
-                        "read",
-                        .string(max: 300),
-                        "Where to read the result, after it is in the rows.",
-                        isOptional: true
-                    ),
-                ])
-            )
-        )
+        AnswerRule(200, "It is on disk; or, with dry_run, what would be.", .named("Written", .object(written)))
     ]
 
     /// Who sends: the caller, by its door.
@@ -185,7 +181,8 @@ struct Writing: Sendable {
             by: sender,
             expecting: delivery.expecting,
             idempotencyKey: key,
-            asAsked: delivery.asAsked
+            asAsked: delivery.asAsked,
+            givesOutTreeHead: Self.wantsProof(call)
         )
         return .json(try await json(outcome, call, read: read), status: status)
     }
@@ -255,7 +252,7 @@ struct Writing: Sendable {
             members["recorded_at"] = .string(Timestamp(microseconds: appended.recordedAt).description)
             let separator = read?.contains("?") == true ? "&" : "?"
             members["read"] = read.map { .string("\($0)\(separator)min_position=\(appended.checkpoint - 1)") }
-            let proofs = call.query["proof"] == "true" ? try await proofs(appended.first..<appended.checkpoint) : []
+            let proofs = Self.wantsProof(call) ? try await proofs(of: appended) : []
             for index in events.indices {
                 let position = appended.first + Position(index)
                 events[index]["proof"] = .string("/api/v1/events/\(position)/proof")
@@ -268,11 +265,15 @@ struct Writing: Sendable {
         return .object(members)
     }
 
-    private func proofs(_ positions: Range<Position>) async throws -> [EventProof] {
+    /// Whether the answer is to carry record and proof of each event.
+    static func wantsProof(_ call: Call) -> Bool { call.query["proof"] == "true" }
+
+    private func proofs(of appended: AppendResult) async throws -> [EventProof] {
         let log = home.log
         return try await home.blocking {
-            let head = try log.giveOutTreeHead()
-            return try positions.map { try EventProof(of: $0, in: log, under: head) }
+            let kept = appended.isTreeHeadKept ? appended.treeHead : nil
+            let head = try kept ?? log.giveOutTreeHead()
+            return try (appended.first..<appended.checkpoint).map { try EventProof(of: $0, in: log, under: head) }
         }
     }
 

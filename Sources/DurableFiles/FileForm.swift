@@ -13,6 +13,8 @@ package struct FileForm: Hashable, Sendable {
     package let kind: Kind
     /// Bytes; of a plain file only.
     package let size: Int
+    /// When its bytes, or a folder's names, were last changed: microseconds since 1970, by the system's clock.
+    package let changedAt: Int64
 
     /// What stands at a path, without opening it; a link's target unless told otherwise.
     package init(at path: String, followingLinks: Bool = true) throws(FileFault) {
@@ -26,5 +28,6 @@ package struct FileForm: Hashable, Sendable {
         default: kind = .other
         }
         size = Int(status.st_size)
+        changedAt = Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1_000
     }
 }

@@ -67,6 +67,8 @@ public struct AppendRequest: Sendable {
     public var idempotencyKey: IdempotencyKey?
     /// Where it stands among the appends that are not on disk yet; nil where nobody asks.
     package var ticket: AppendTicket?
+    /// Whether somebody outside gets a proof under the head of this very commit, which is then kept for ever with it.
+    package var givesOutTreeHead = false
 
     /// A command's events with the conditions under which they may be appended; without an identifier it gets a random one.
     public init(
@@ -102,6 +104,8 @@ public struct AppendResult: Hashable, Sendable {
     ///
     /// Nil for a repetition, and from a log that signs nothing.
     public var treeHead: SignedTreeHead?
+    /// Whether ``treeHead`` is kept for ever, as one must be that somebody outside may come back with.
+    public internal(set) var isTreeHeadKept = false
 
     /// The checkpoint just after the command: a reader that has reached it has seen the whole command.
     public var checkpoint: Position { first + Position(count) }

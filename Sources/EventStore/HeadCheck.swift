@@ -82,16 +82,21 @@ struct HeadCheck {
 
     /// Checks the heads outside: of each day's file the last, or all; returns how many.
     ///
+    /// `present` tells the size of the log as it is when it is called: a head is written outside after its commit, so that one read
+    /// from a file is never ahead of a size that is asked for afterwards. The transaction's own size may be older than the file.
+    ///
     /// Throws ``EventStoreError/Code/rolledBack`` when one that a key of this log signed says that the log was longer or
     /// another. Those under an earlier name are passed over: their loss was accepted.
-    func checkOutside(_ folder: String) throws(EventStoreError) -> Int {
+    func checkOutside(
+        _ folder: String,
+        present: () throws(EventStoreError) -> Position
+    ) throws(EventStoreError) -> Int {
         guard let current = keys.last?.key else { return 0 }
         // What a key signed that this log does not name is looked at when the log is opened.
         let known = keys.map(\.key).filter { $0.name == current.name }
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter {
             $0.hasSuffix(".notes")
         }
-        let longest = try transaction.size()
         var checked = 0
         for name in names.sorted() {
             let notes: [SignedTreeHead]
@@ -107,7 +112,7 @@ struct HeadCheck {
                 checked += 1
                 let head = signed.head
                 // What was appended while this reads is in nobody's way.
-                if head.size > size, head.size <= longest { continue }
+                if head.size > size, try head.size <= present() { continue }
                 if head.size <= size, try transaction.treeRoot(size: head.size) == head.root { continue }
                 throw EventStoreError(
                     .rolledBack,

@@ -80,13 +80,24 @@ final class LMDBEnvironment: @unchecked Sendable {
         makesTables: Bool,
         walksPages: Bool
     ) throws(EventStoreError) -> LMDBTables {
-        var transaction: OpaquePointer?
-        let began = mdb_txn_begin(raw, nil, makesTables ? 0 : UInt32(MDB_RDONLY), &transaction)
-        guard began == MDB_SUCCESS, let transaction else { throw .lmdb(began, "open", path: path) }
-        if walksPages, let words = PageWalk.fault(in: transaction) {
-            mdb_txn_abort(transaction)
-            throw LogVerification.damaged(nil, words)
+        var begun: OpaquePointer?
+        while begun == nil {
+            let began = mdb_txn_begin(raw, nil, makesTables ? 0 : UInt32(MDB_RDONLY), &begun)
+            // Another process has grown the file beyond the map since it was opened.
+            if began == MDB_MAP_RESIZED, mdb_env_set_mapsize(raw, 0) == MDB_SUCCESS { continue }
+            guard began == MDB_SUCCESS, let transaction = begun else { throw .lmdb(began, "open", path: path) }
+            guard walksPages else { break }
+            switch PageWalk.finding(in: transaction) {
+            case .sound: break
+            case .overtaken:
+                mdb_txn_abort(transaction)
+                begun = nil
+            case .fault(let words):
+                mdb_txn_abort(transaction)
+                throw LogVerification.damaged(nil, words)
+            }
         }
+        guard let transaction = begun else { preconditionFailure("the loop ends with a transaction") }
         var handles: [MDB_dbi] = []
         for name in names {
             var handle: MDB_dbi = 0

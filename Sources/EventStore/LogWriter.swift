@@ -173,12 +173,14 @@ final class LogWriter: @unchecked Sendable {
         memory.tiles = planner.tiles ?? TileEdge()
         guard planner.tail.size > before.size else { return done }
         let treeHead = try sign(change, in: transaction)
-        // The head over a change of keys proves the change, and is kept.
-        if change != nil { try transaction.keep(treeHead) }
+        // The head over a change of keys proves the change, and is kept; so is one that goes out with a proof.
+        let isKept = change != nil || batch.contains { $0.prepared.givesOutTreeHead }
+        if isKept { try transaction.keep(treeHead) }
         try store(treeHead, after: before, in: transaction)
         for index in done.results.indices {
             guard case .success(var result) = done.results[index], !result.isRepeat else { continue }
             result.treeHead = treeHead
+            result.isTreeHeadKept = isKept
             done.results[index] = .success(result)
         }
         done.treeHead = treeHead

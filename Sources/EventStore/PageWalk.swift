@@ -31,45 +31,87 @@ struct PageWalk {
     private var isWithinTable = false
     private var leaves = 0
 
-    /// Walks the commit that a transaction reads; nil, or what is wrong, in words.
+    /// What a walk came to.
+    enum Finding: Equatable {
+        case sound
+        /// What is wrong, in words.
+        case fault(String)
+        /// Others committed so fast that the first page of this commit may be another's by now: look again in a new transaction.
+        case overtaken
+    }
+
+    /// Walks the commit that a transaction reads.
     ///
-    /// Takes liblmdb's own handle, as it is also asked for before any table is opened.
-    static func fault(in transaction: OpaquePointer) -> String? {
+    /// Takes liblmdb's own handle, as it is also asked for before any table is opened. To be the first use of the transaction: the
+    /// second commit after its own writes over the page that the walk starts from.
+    static func finding(in transaction: OpaquePointer) -> Finding {
         var descriptor: mdb_filehandle_t = -1
         guard let environment = mdb_txn_env(transaction), mdb_env_get_fd(environment, &descriptor) == MDB_SUCCESS
-        else { return "liblmdb has no file" }
+        else { return .fault("liblmdb has no file") }
         // LMDB's own descriptor: opening and closing the file once more would drop its locks.
         let length = Int(lseek(descriptor, 0, SEEK_END))
         guard length > 0, let map = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), map != MAP_FAILED else {
-            return "data.mdb cannot be read"
+            return .fault("data.mdb cannot be read")
         }
         defer { munmap(map, length) }
         do {
-            try walk(UnsafeRawBufferPointer(start: map, count: length), commit: UInt64(mdb_txn_id(transaction)))
-            return nil
+            let file = UnsafeRawBufferPointer(start: map, count: length)
+            let start = Result { try Start(of: UInt64(mdb_txn_id(transaction)), in: file) }
+            // Readers see a commit after its first page is written, and before the next one writes its own: as long as this is
+            // the newest, nobody has touched what was copied.
+            guard isNewest(transaction, in: environment) else { return .overtaken }
+            try walk(file, from: start.get())
+            return .sound
         } catch let fault as Fault {
-            return fault.words
+            return .fault(fault.words)
         } catch {
-            return "\(error)"
+            return .fault("\(error)")
         }
     }
 
-    private static func walk(_ file: UnsafeRawBufferPointer, commit: UInt64) throws {
+    /// Whether a reader that begins now sees the same commit; true where that cannot be asked.
+    private static func isNewest(_ transaction: OpaquePointer, in environment: OpaquePointer) -> Bool {
+        var other: OpaquePointer?
+        guard mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &other) == MDB_SUCCESS, let other else { return true }
+        defer { mdb_txn_abort(other) }
+        return mdb_txn_id(other) == mdb_txn_id(transaction)
+    }
+
+    /// What the walk of a commit starts from, copied: its own first page is written over by the second commit after it.
+    private struct Start {
+        let pageSize: Int
+        let lastPage: UInt64
+        /// 48 bytes for each of the two tables.
+        let freePages: [UInt8]
+        let names: [UInt8]
+
+        init(of commit: UInt64, in file: UnsafeRawBufferPointer) throws {
+            let pageSize = try PageWalk.pageSize(of: file)
+            let starts = [header, pageSize + header]
+            guard
+                let start = starts.first(where: {
+                    file.loadUnaligned(fromByteOffset: $0 + 128, as: UInt64.self) == commit
+                })
+            else { throw Fault(words: "neither of the two first pages is of commit \(commit)") }
+            self.pageSize = pageSize
+            lastPage = file.loadUnaligned(fromByteOffset: start + 120, as: UInt64.self)
+            freePages = Array(file[(start + 24)..<(start + 72)])
+            names = Array(file[(start + 72)..<(start + 120)])
+        }
+    }
+
+    private static func pageSize(of file: UnsafeRawBufferPointer) throws -> Int {
         // Offsets of MDB_meta, as in MetaPages; 48 bytes for each of its two tables: the free pages and the names.
         let pageSize = Int(file.loadUnaligned(fromByteOffset: header + 24, as: UInt32.self))
         guard 512...65_536 ~= pageSize, file.count >= 2 * pageSize else { throw Fault(words: "data.mdb is cut short") }
-        let starts = [header, pageSize + header]
-        guard
-            let start = starts.first(where: { file.loadUnaligned(fromByteOffset: $0 + 128, as: UInt64.self) == commit })
-        else { throw Fault(words: "neither of the two first pages is of commit \(commit)") }
-        var walk = PageWalk(
-            file: file,
-            pageSize: pageSize,
-            lastPage: file.loadUnaligned(fromByteOffset: start + 120, as: UInt64.self)
-        )
-        try walk.table(at: start + 72)
+        return pageSize
+    }
+
+    private static func walk(_ file: UnsafeRawBufferPointer, from start: Start) throws {
+        var walk = PageWalk(file: file, pageSize: start.pageSize, lastPage: start.lastPage)
+        try start.names.withUnsafeBytes { try walk.table($0) }
         walk.isFreeTable = true
-        try walk.table(at: start + 24)
+        try start.freePages.withUnsafeBytes { try walk.table($0) }
     }
 
     private init(file: UnsafeRawBufferPointer, pageSize: Int, lastPage: UInt64) {
@@ -78,16 +120,16 @@ struct PageWalk {
     }
 
     /// Walks a table by the 48 bytes that describe it.
-    private mutating func table(at offset: Int) throws {
-        let depth = file.loadUnaligned(fromByteOffset: offset + 6, as: UInt16.self)
-        let entries = file.loadUnaligned(fromByteOffset: offset + 32, as: UInt64.self)
-        let root = file.loadUnaligned(fromByteOffset: offset + 40, as: UInt64.self)
+    private mutating func table(_ description: UnsafeRawBufferPointer) throws {
+        let depth = description.loadUnaligned(fromByteOffset: 6, as: UInt16.self)
+        let entries = description.loadUnaligned(fromByteOffset: 32, as: UInt64.self)
+        let root = description.loadUnaligned(fromByteOffset: 40, as: UInt64.self)
         guard root != .max else {
             guard entries == 0 else { throw Fault(words: "a table of \(entries) entries has no pages") }
             return
         }
         guard depth <= Self.deepest else { throw Fault(words: "a table is \(depth) levels deep") }
-        guard isFreeTable || file.loadUnaligned(fromByteOffset: offset + 4, as: UInt16.self) == 0 else {
+        guard isFreeTable || description.loadUnaligned(fromByteOffset: 4, as: UInt16.self) == 0 else {
             throw Fault(words: "the table with root page \(root) has an order of keys that no table here has")
         }
         // Tables stand within the table of their names: each counts its own entries.
@@ -193,7 +235,7 @@ struct PageWalk {
                 throw Fault(words: "page \(page) describes a table wrongly")
             }
             isWithinTable = true
-            try table(at: file.distance(to: value))
+            try table(value)
             isWithinTable = false
         } else if isFreeTable {
             try takeFree(value, page)

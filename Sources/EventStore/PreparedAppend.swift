@@ -32,6 +32,8 @@ package struct PreparedAppend: Sendable {
     let conditions: [Condition]
     let repeatable: Repeatable?
     let ticket: AppendTicket?
+    /// See ``AppendRequest/givesOutTreeHead``.
+    private(set) var givesOutTreeHead = false
     /// Records that the same transaction puts in the place of earlier ones; see ``LMDBEventLog/redact(_:replacements:)``.
     var replacements: [[UInt8]] = []
 
@@ -58,6 +60,7 @@ package struct PreparedAppend: Sendable {
         }
         conditions = Self.conditions(request.expected)
         ticket = request.ticket
+        givesOutTreeHead = request.givesOutTreeHead
         (bytes, ends, streams, streamIndexes) = ([], [], [], [])
         let size = request.events.reduce(0) { $0 + RecordFormat.count($1, metadataCount: metadata.greatestCount) }
         bytes.reserveCapacity(min(size, RecordFormat.maximumBytesPerCommand))

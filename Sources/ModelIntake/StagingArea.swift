@@ -26,7 +26,7 @@ package final class StagingArea: Sendable {
         package let isComplete: Bool
     }
 
-    private let folder: String
+    let folder: String
     private let reserve: Int
     private let used = Mutex<[String: Set<String>]>([:])
     private static let whole = "*"

@@ -23,6 +23,8 @@ package struct ApprovalRow: ReadModelRow {
     package let decidedBy: String?
     package let decisionReason: String?
     package let meaning: String?
+    /// How and by which door it was answered: `password/http` is signed, `local-uid/cli` is not.
+    package let decidedAuth: String?
     package let usedPosition: Int?
     package let usedAt: String?
     package let usedBy: String?

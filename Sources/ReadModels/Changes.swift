@@ -13,6 +13,10 @@ package struct ChangeRow: ReadModelRow {
     package let recordedAt: String
     package let actor: String
     package let reason: String?
+    /// How and by which door it came: `password/http` is signed, `local-uid/console` came past a running service.
+    package let auth: String?
+    /// What its signature means.
+    package let meaning: String?
     /// When a temporary change ends by itself.
     package let expiresAt: String?
     /// The event that closed it; nil while it is open.
@@ -22,6 +26,8 @@ package struct ChangeRow: ReadModelRow {
     package let closedAt: String?
     package let closedBy: String?
     package let closeReason: String?
+    /// How and by which door it was closed.
+    package let closedAuth: String?
 }
 
 /// Emergency changes, writes through the console, temporary changes and changed rules of approval.
@@ -71,12 +77,13 @@ package enum Changes {
     private static let query = """
         SELECT * FROM (
             SELECT
-                change_position, kind, stream, object, summary, noted.recorded_at, noted.actor, noted.reason, expires_at,
+                change_position, kind, noted.stream, noted.object, noted.summary, noted.recorded_at, noted.actor, noted.reason,
+                came.auth, came.meaning, expires_at,
                 coalesce(ended_position, review.position) AS closed_position,
                 coalesce(ended_how, iif(review.position IS NULL, NULL, 'reviewed')) AS closed_how,
                 coalesce(ended_at, review.recorded_at) AS closed_at,
                 coalesce(ended_by, review.actor) AS closed_by,
-                iif(ended_position IS NULL, review.reason, end_reason) AS close_reason
+                iif(ended_position IS NULL, review.reason, end_reason) AS close_reason, closed.auth AS closed_auth
             FROM (
                 SELECT
                     change_position, kind, stream, object, summary, recorded_at, actor, reason, expires_at,
@@ -90,6 +97,8 @@ package enum Changes {
             ) AS noted
             LEFT JOIN change_reviews AS review
                 ON review.reviewed_position = noted.change_position AND noted.kind <> 'temporary'
+            LEFT JOIN audit_trail AS came ON came.position = noted.change_position
+            LEFT JOIN audit_trail AS closed ON closed.position = coalesce(ended_position, review.position)
         )
         """
 }

@@ -10,9 +10,9 @@ package struct JSONLinesLog: LogHandler {
     package static let keys: Set<String> = [
         "request_id", "user_id", "active_version", "latency_ms", "cache_hit", "ef_search", "event_type", "position",
         "projection", "method", "route", "path", "status", "code", "error", "address", "expires", "names",
-        "fingerprint",
+        "fingerprint", "files", "bytes",
     ]
-    private static let numbers: Set<String> = ["latency_ms", "status", "position", "ef_search"]
+    private static let numbers: Set<String> = ["latency_ms", "status", "position", "ef_search", "files", "bytes"]
 
     package var metadata: Logger.Metadata = [:]
     package var logLevel: Logger.Level

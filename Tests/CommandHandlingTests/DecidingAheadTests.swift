@@ -24,7 +24,7 @@ struct DecidingAheadTests {
 
         func commit(_ transaction: OpaquePointer) -> Int32 {
             state.withLock { $0.waiting += 1 }
-            while state.withLock({ $0.isBusy }) { usleep(100) }
+            while state.withLock({ $0.isBusy }) { sched_yield() }
             let isFull = state.withLock { state in
                 state.waiting -= 1
                 state.commits += 1

@@ -130,4 +130,25 @@ struct CommandRouteTests {
             #expect(try event.metadata().meaning == "approved")
         }
     }
+
+    @Test(
+        "the routes of users and keys hold to the versions that a request expects, and act for others at the socket alone"
+    )
+    func administration() async throws {
+        try await RunningHome.with { home in
+            let (admin, _) = try await home.user(.admin)
+            let (_, user) = try await home.user(.viewer)
+            let stale: JSONValue = ["role": "auditor", "reason": "x", "expecting": ["user-directory": 999]]
+            let refused = try await home.post("/api/v1/users/\(user.text)/role", stale, token: admin)
+            #expect(refused.status == 412 && refused.json["message"] != nil, "\(refused.text)")
+            let other: JSONValue = ["role": "auditor", "reason": "x", "as_actor": .string(user.text)]
+            #expect(try await home.post("/api/v1/users/\(user.text)/role", other, token: admin).status == 403)
+            let code: JSONValue = ["reason": "x", "expecting": ["user-directory": 999]]
+            #expect(try await home.post("/api/v1/users/\(user.text)/reset", code, token: admin).status == 412)
+            let first = try await home.post("/api/v1/users/first-code", ["reason": "x"], token: admin)
+            #expect(first.status == 409, "\(first.text)")
+            let reset = try await home.post("/api/v1/users/\(user.text)/reset", ["reason": "x"], token: admin)
+            #expect(reset.status == 201 && reset.json["position"] != nil && reset.json["code"] != nil, "\(reset.text)")
+        }
+    }
 }

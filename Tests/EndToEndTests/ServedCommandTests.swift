@@ -197,13 +197,38 @@ struct ServedCommandTests {
         try await home.succeed(["sprint", "open", "w0", "The first goes on"])
         #expect(try await served.stop().exit == 0)
     }
-}
 
-extension Array where Element: Sendable {
-    /// One after the other.
-    fileprivate func asyncMap<Value>(_ body: (Element) async throws -> Value) async rethrows -> [Value] {
-        var values: [Value] = []
-        for element in self { values.append(try await body(element)) }
-        return values
+    @Test("A server that starts while another process projects serves its rows, and takes over when that one ends")
+    func projectorFirst() async throws {
+        let home = try await TestHome.make()
+        func project() throws -> Child {
+            try Child(
+                ["\(Program.folder)/daybook", "projections", "run"],
+                environment: Program.environment(["DAYBOOK_HOME": home.path])
+            )
+        }
+        var other = try project()
+        // Until it has the lock, a check gets it, and may be what it meets.
+        while try await home.run(["projections", "check"]).exit == 0 {
+            guard other.isGone(within: 100) else { continue }
+            _ = other.result()
+            other = try project()
+        }
+        let projecting = other
+        let served = try await ServedHome.start(home)
+        func patch(_ value: Int) async throws {
+            try await home.succeed(["config", "patch", "runtime", "{\"ef_search\": \(value)}", "--reason", "r"])
+            let position = try await home.events().count - 1
+            let read = try await served.send("GET", "/api/v1/config/runtime?min_position=\(position)")
+            #expect(read.status == 200 && read.text.contains("\(value)"), "\(read.text)")
+        }
+        try await patch(200)
+        #expect(try await home.run(["projections", "check"]).errors.contains(other.identifier))
+        other.kill(SIGTERM)
+        _ = try await onThread { projecting.result() }
+        try await patch(201)
+        let beside = try await home.run(["projections", "check"])
+        #expect(beside.exit == 75 && beside.errors.contains(served.server.identifier), "\(beside)")
+        #expect(try await served.stop().exit == 0)
     }
 }

@@ -72,6 +72,22 @@ struct TreeHeadTests {
         await log.close()
     }
 
+    @Test("The head of a commit that goes out with a proof is kept by that very commit; without asking it is not")
+    func keptAtOnce() async throws {
+        let clock = FixedClock()
+        let test = try await TestLog(clock: clock)
+        let log = try test.open(clock: clock)
+        var asking = AppendRequest.test("a")
+        asking.givesOutTreeHead = true
+        let asked = try await log.append(asking)
+        let silent = try await log.append(.test("a"))
+        #expect(asked.isTreeHeadKept && !silent.isTreeHeadKept)
+        _ = try await log.append(.test("a"))
+        let kept = try log.treeHeads()
+        #expect(try kept.contains(#require(asked.treeHead)) && !kept.contains(#require(silent.treeHead)))
+        await log.close()
+    }
+
     @Test("A log that was put back to an older state is refused, until somebody accepts the loss")
     func rollback() async throws {
         let test = try await TestLog()

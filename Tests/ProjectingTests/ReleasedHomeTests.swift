@@ -16,15 +16,16 @@ struct ReleasedHomeTests {
     private static let changed = [
         "0.1.0": [
             "documents": "two columns say which names an exported document holds",
-            "approvals": "seven columns say what an action's approval is for, and that it has served",
+            "approvals":
+                "eight columns say what an action's approval is for, that it has served, and how it was answered",
+            "sprint_logbook": "an emergency change is called one; an answer to an approval says whether it was signed",
         ]
     ]
 
     /// Projections whose rules have changed and whose rows have not, and why.
     private static let redefined = [
         "0.1.0": [
-            "audit_trail": "an index finds the writes through the console",
-            "sprint_logbook": "an emergency change is called one, and there was none",
+            "audit_trail": "an index finds the writes through the console"
         ]
     ]
 

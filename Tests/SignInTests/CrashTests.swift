@@ -38,7 +38,7 @@ struct CrashTests {
         }
         #expect(try cut.people.person(id: kim) == nil, "control: state.db has not followed")
         let login = try await cut.logIn(address)
-        let code = try await cut.doorkeeper.issueCode(for: kim, .passwordReset, by: cut.administrator)
+        let code = try await cut.doorkeeper.issueCode(for: kim, .passwordReset, by: cut.administrator).code
         await #expect(throws: Crash.self) { _ = try await cut.doorkeeper.disable(kim, by: cut.administrator) }
 
         let control = try await home.start(reconciles: false)
@@ -137,7 +137,7 @@ struct CrashTests {
     func firstAdministrator() async throws {
         let home = try SignInHome()
         let (cut, owner) = (try await home.start(crashingAt: .credentialKept), UUID())
-        let code = try await cut.doorkeeper.issueCode(for: owner, .firstAdmin, by: .system())
+        let code = try await cut.doorkeeper.issueCode(for: owner, .firstAdmin, by: .system()).code
         @Sendable func become(_ start: Start) async throws {
             _ = try await start.doorkeeper.becomeFirstAdministrator(
                 code: code.text,

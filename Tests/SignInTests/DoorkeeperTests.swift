@@ -16,7 +16,7 @@ struct DoorkeeperTests {
     func wholeWay() async throws {
         let start = try await SignInHome().start()
         let owner = UUID()
-        let code = try await start.doorkeeper.issueCode(for: owner, .firstAdmin, by: .system())
+        let code = try await start.doorkeeper.issueCode(for: owner, .firstAdmin, by: .system()).code
         let admin = try await start.doorkeeper.becomeFirstAdministrator(
             code: code.text.uppercased(),
             address: "root@plant.example",
@@ -126,7 +126,7 @@ struct DoorkeeperTests {
         #expect(try await start.principal(here).actor == kim.text)
         #expect(await start.refusal { _ = try await start.principal(there) } == "ended")
         #expect(await start.refusal { _ = try await start.logIn("kim@plant.example") } == "wrong")
-        let code = try await start.doorkeeper.issueCode(for: kim, .passwordReset, by: start.administrator)
+        let code = try await start.doorkeeper.issueCode(for: kim, .passwordReset, by: start.administrator).code
         let weak = await start.refusal {
             try await start.doorkeeper.resetPassword(code: code.text, to: password("password"), auth: "code/http")
         }
@@ -262,7 +262,7 @@ struct DoorkeeperTests {
         try await start.signUp("canary.mail@plant.example", name: "Canary Name", secret)
         let kim = try #require(try start.people.credential(of: MailAddress("canary.mail@plant.example"))).id
         _ = try await start.doorkeeper.approve(kim, as: .viewer, by: start.administrator)
-        let code = try await start.doorkeeper.issueCode(for: kim, .passwordReset, by: start.administrator)
+        let code = try await start.doorkeeper.issueCode(for: kim, .passwordReset, by: start.administrator).code
         let login = try await start.logIn("canary.mail@plant.example", secret, machine: "203.0.113.77")
         _ = await start.refusal {
             _ = try await start.logIn("unknown.mail@plant.example", secret, machine: "203.0.113.77")

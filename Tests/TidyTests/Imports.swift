@@ -36,6 +36,7 @@ enum Imports {
         "ControlAPI": [
             "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
             "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", "GRDB",
+            "Logging",
         ],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],

@@ -552,3 +552,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_request ON jobs (requested_position);
 CREATE INDEX jobs_by_position ON jobs (position);
 CREATE INDEX jobs_open ON jobs (requested_position) WHERE status IN ('queued', 'running');
+
+-- 0028-approvals.sql
+-- How and by which door an approval was answered, as `<how>/<door>`; `password/…` is signed.
+ALTER TABLE approvals ADD COLUMN decided_auth TEXT;

@@ -5,5 +5,6 @@ SET
     decided_by = :actor,
     decision_reason = :reason,
     meaning = :meaning,
+    decided_auth = :auth,
     position = :position
 WHERE approval = :approval;

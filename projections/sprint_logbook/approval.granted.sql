@@ -4,7 +4,8 @@ INSERT INTO sprint_logbook (
 ) VALUES (
     :position, :day, :hour, :recorded_at, 'approval', :sprint, NULL, NULL,
     'grant approval ' || :approval || ' for ' || :subject,
-    coalesce(:meaning || ': ', '') || :summary,
+    coalesce(:meaning || ': ', '') || :summary
+        || iif(substr(:auth, 1, 9) = 'password/', '; signed with the password', '; not signed') || coalesce(' (' || :auth || ')', ''),
     'event:' || :position,
     NULL, NULL, NULL, NULL, NULL, :reason, :actor,
     coalesce((SELECT open_tasks FROM sprint_logbook ORDER BY position DESC LIMIT 1), 0)

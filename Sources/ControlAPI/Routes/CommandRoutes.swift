@@ -25,11 +25,7 @@ struct CommandRoutes: Sendable {
             body: Self.members(Sent.self),
             problems: ["precondition.stale"] + (Sent.isSigned ? ["auth.password", "auth.throttled", "busy"] : [])
         ) { call in
-            do {
-                return try await send(Sent.self, call)
-            } catch {
-                throw Self.exact(error)
-            }
+            try await Writing.exactly { try await send(Sent.self, call) }
         }
     }
 
@@ -46,24 +42,7 @@ struct CommandRoutes: Sendable {
             Schema.Member("fields", .object(Shapes.members(of: Sent.self)), "The command's own fields."),
             Schema.Member("reason", text, "Why; it stays in the audit trail.", isOptional: true),
             Schema.Member("meaning", text, "What a signature means.", isOptional: true),
-            Schema.Member(
-                "expecting",
-                .map(.position, max: 100),
-                "Streams with the versions that they must be at.",
-                isOptional: true
-            ),
-            Schema.Member(
-                "idempotency_key",
-                text,
-                "In place of Idempotency-Key, for a key that no header field can hold.",
-                isOptional: true
-            ),
-            Schema.Member(
-                "as_actor",
-                .uuid,
-                "At the local socket: the known person who acts, where it is not the user's own.",
-                isOptional: true
-            ),
+            Writing.expecting, Writing.keyInBody, Writing.actingAs,
             Schema.Member(
                 "as_asked",
                 text,
@@ -76,13 +55,7 @@ struct CommandRoutes: Sendable {
 
     private func send<Sent: RequestedCommand>(_ type: Sent.Type, _ call: Call) async throws -> Answer {
         let isLocal = call.caller?.way == .socket
-        for name in ["as_actor", "as_asked"] where !isLocal && call.json[name] != nil {
-            throw Problem(
-                ControlProblems.notAllowed,
-                "Only the local socket takes \(name).",
-                facts: ["field": .string(name)]
-            )
-        }
+        try Writing.requireLocal(["as_actor", "as_asked"], call)
         guard isLocal || !Sent.isLocal else {
             throw Problem(
                 ControlProblems.notAllowed,
@@ -91,56 +64,23 @@ struct CommandRoutes: Sendable {
             )
         }
         let command = try Sent.command(of: call.json["fields"]?.members ?? [:])
-        var sender = try writing.sender(
+        let caller = try writing.sender(
             call,
             reason: call.json["reason"]?.text,
             meaning: call.json["meaning"]?.text,
             isSigned: Sent.isSigned
         )
-        if let actor = call.json["as_actor"]?.text { sender.actor = try await known(actor) }
+        let sender = try await writing.acting(caller, call)
         if call.query["dry_run"] == "true" { return try writing.preview(command, by: sender) }
         if Sent.isSigned { try await writing.confirm(call) }
-        let expecting = (call.json["expecting"]?.members ?? [:]).compactMapValues { $0.number.map { UInt64($0) } }
         let outcome = try await home.commands.handle(
             command,
             by: sender,
-            expecting: expecting,
-            idempotencyKey: call.headers["idempotency-key"] ?? call.json["idempotency_key"]?.text,
-            asAsked: call.json["as_asked"]?.text.map { Array($0.utf8) }
+            expecting: Writing.expecting(call),
+            idempotencyKey: Writing.idempotencyKey(call),
+            asAsked: call.json["as_asked"]?.text.map { Array($0.utf8) },
+            givesOutTreeHead: Writing.wantsProof(call)
         )
         return .json(try await writing.json(outcome, call))
-    }
-
-    /// The pseudonym, if somebody is known by it.
-    private func known(_ pseudonym: String) async throws -> UUID {
-        let people = home.people
-        guard let id = UUID(uuidString: pseudonym), try await home.blocking({ try people.person(id: id) }) != nil else {
-            throw Problem(
-                ControlProblems.notAllowed,
-                "Nobody is known by that pseudonym.",
-                facts: ["field": "as_actor"]
-            )
-        }
-        return id
-    }
-
-    /// The problem with the domain's own clause beside the sentence, so that another process can say exactly the same.
-    private static func exact(_ error: any Error) -> any Error {
-        var facts: [String: JSONValue] = [:]
-        switch error {
-        case let rejection as Rejection:
-            facts = ["message": .string(rejection.message), "rejection": .string(rejection.kind.rawValue)]
-        case let error as EventStoreError: facts = ["message": .string(error.message)]
-        default: return error
-        }
-        guard let problem = ControlProblems.translate(error) else { return error }
-        return Problem(
-            problem.kind,
-            problem.detail,
-            facts: problem.facts.merging(facts) { $1 },
-            headers: problem.headers,
-            hint: problem.hint,
-            cause: problem.cause
-        )
     }
 }

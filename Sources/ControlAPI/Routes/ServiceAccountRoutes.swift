@@ -91,6 +91,7 @@ struct ServiceAccountRoutes: Sendable {
                 + "that the program can change over.",
             access: .requires(.administerKeys),
             path: [Self.account],
+            query: [Writing.query[1]],
             body: .json(
                 .object([
                     Schema.Member(
@@ -106,46 +107,47 @@ struct ServiceAccountRoutes: Sendable {
                         "How long the predecessor goes on; 24 unless said.",
                         isOptional: true
                     ),
-                    Writing.optionalReason,
+                    Writing.optionalReason, Writing.expecting, Writing.actingAs,
                 ])
             ),
-            answers: [
-                AnswerRule(
-                    201,
-                    "The key.",
-                    .object([
-                        Schema.Member(
-                            "key",
-                            .string(max: 4_096),
-                            "For `Authorization: Bearer`; hand it to the program."
-                        ),
-                        Schema.Member("key_id", .uuid, "Its identifier, for lists and revocation."),
-                        Schema.Member("account", .uuid, "The program."),
-                        Schema.Member("scope", .string(max: 200), "What it may do, with commas between."),
-                        Schema.Member("expires_at", .moment, "When it ends."),
-                    ])
-                )
-            ],
-            problems: Writing.problems
+            answers: [AnswerRule(201, "The key.", .object(Self.issued + Writing.written))],
+            problems: Writing.problems + ["precondition.stale"]
         ) { call in
-            let command = IssueServiceKey(
-                keyId: UUID().text,
-                account: call.path["account"] ?? "",
-                scope: (call.json["scope"]?.elements ?? []).compactMap(\.text),
-                days: call.json["days"]?.number ?? 0,
-                predecessor: call.json["predecessor"]?.text,
-                overlapHours: call.json["overlap_hours"]?.number ?? 24
-            )
-            let sender = try writing.sender(call, reason: call.json["reason"]?.text)
-            let (key, issued) = try await home.doorkeeper.issueServiceKey(command, by: sender)
-            return .json(
-                [
-                    "key": .string(key), "key_id": .string(issued.keyId), "account": .string(issued.account),
-                    "scope": .string(issued.scope), "expires_at": .string(issued.expiresAt.description),
-                ],
-                status: 201
-            )
+            try await Writing.exactly { try await issue(call) }
         }
+    }
+
+    /// What the answer tells of a new key.
+    private static let issued = [
+        Schema.Member("key", .string(max: 4_096), "For `Authorization: Bearer`; hand it to the program."),
+        Schema.Member("key_id", .uuid, "Its identifier, for lists and revocation."),
+        Schema.Member("account", .uuid, "The program."),
+        Schema.Member("scope", .string(max: 200), "What it may do, with commas between."),
+        Schema.Member("expires_at", .moment, "When it ends."),
+    ]
+
+    private func issue(_ call: Call) async throws -> Answer {
+        let command = IssueServiceKey(
+            keyId: UUID().text,
+            account: call.path["account"] ?? "",
+            scope: (call.json["scope"]?.elements ?? []).compactMap(\.text),
+            days: call.json["days"]?.number ?? 0,
+            predecessor: call.json["predecessor"]?.text,
+            overlapHours: call.json["overlap_hours"]?.number ?? 24
+        )
+        let caller = try writing.sender(call, reason: call.json["reason"]?.text)
+        let (key, issued, outcome) = try await home.doorkeeper.issueServiceKey(
+            command,
+            by: try await writing.acting(caller, call),
+            expecting: Writing.expecting(call)
+        )
+        var members = try await writing.json(outcome, call).members ?? [:]
+        members["key"] = .string(key)
+        members["key_id"] = .string(issued.keyId)
+        members["account"] = .string(issued.account)
+        members["scope"] = .string(issued.scope)
+        members["expires_at"] = .string(issued.expiresAt.description)
+        return .json(.object(members), status: 201)
     }
 
     private var rotate: Route {

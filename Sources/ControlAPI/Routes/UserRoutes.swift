@@ -16,7 +16,7 @@ struct UserRoutes: Sendable {
     private static let role = Schema.Member("role", .choice(Role.forPeople.map(\.rawValue)), "The role.")
 
     var all: [Route] {
-        [list, pending, show, approve, reject, changeRole, disable, enable, endSessions, issueCode]
+        [list, pending, show, approve, reject, changeRole, disable, enable, endSessions, issueCode, firstCode]
     }
 
     private var list: Route {
@@ -101,70 +101,98 @@ struct UserRoutes: Sendable {
 
     private var approve: Route {
         act("approve", "Let a pending user in with a role", [Self.role, Writing.optionalReason]) { user, call, sender in
-            guard let role = Role(rawValue: call.text("role")) else {
-                preconditionFailure("the schema lists the roles")
-            }
-            return try await home.doorkeeper.approve(user, as: role, by: sender)
+            try await home.doorkeeper.approve(user, as: Self.role(call), by: sender, Self.arrival(call))
         }
     }
 
     private var reject: Route {
-        act("reject", "Turn a pending user away; address, name and password go", [Writing.reason]) { user, _, sender in
-            try await home.doorkeeper.reject(user, by: sender)
+        act("reject", "Turn a pending user away; address, name and password go", [Writing.reason]) {
+            try await home.doorkeeper.reject($0, by: $2, Self.arrival($1))
         }
     }
 
     private var disable: Route {
-        act("disable", "Keep a user out until enabled again; sessions end", [Writing.reason]) { user, _, sender in
-            try await home.doorkeeper.disable(user, by: sender)
+        act("disable", "Keep a user out until enabled again; sessions end", [Writing.reason]) {
+            try await home.doorkeeper.disable($0, by: $2, Self.arrival($1))
         }
     }
 
     private var enable: Route {
-        act("enable", "Let a disabled user in again", [Writing.reason]) { user, _, sender in
-            try await home.commands.handle(EnableUser(userId: user.text), by: sender)
+        act("enable", "Let a disabled user in again", [Writing.reason]) {
+            try await handle(EnableUser(userId: $0.text), $1, $2)
         }
     }
 
     private var changeRole: Route {
-        act("role", "Give a user another role", [Self.role, Writing.reason]) { user, call, sender in
-            guard let role = Role(rawValue: call.text("role")) else {
-                preconditionFailure("the schema lists the roles")
-            }
-            return try await home.commands.handle(ChangeRole(userId: user.text, role: role), by: sender)
+        act("role", "Give a user another role", [Self.role, Writing.reason]) {
+            try await handle(ChangeRole(userId: $0.text, role: Self.role($1)), $1, $2)
         }
     }
 
     private var endSessions: Route {
-        act("end-sessions", "End every session of a user", [Writing.reason]) { user, _, sender in
-            try await home.commands.handle(RevokeSessions(userId: user.text), by: sender)
+        act("end-sessions", "End every session of a user", [Writing.reason]) {
+            try await handle(RevokeSessions(userId: $0.text), $1, $2)
         }
     }
 
     private var issueCode: Route {
-        Route(
-            .post,
+        code(
             "/api/v1/users/{user}/reset",
             "Issue a one-time code for a forgotten password",
-            details: "The code is shown once, good once and for 24 hours.",
-            access: .requires(.administerPeople),
             path: [Self.user],
-            body: .json(.object([Writing.reason])),
+            [Writing.reason]
+        ) { call in (try Self.id(call), .passwordReset) }
+    }
+
+    private var firstCode: Route {
+        code(
+            "/api/v1/users/first-code",
+            "Issue the one-time code of the first administrator, while nobody administers the home",
+            [Writing.optionalReason]
+        ) { _ in (UUID(), .firstAdmin) }
+    }
+
+    /// A route that issues a code.
+    private func code(
+        _ path: String,
+        _ summary: String,
+        path parameters: [Parameter] = [],
+        _ body: [Schema.Member],
+        whose: @escaping @Sendable (Call) throws -> (UUID, CodePurpose)
+    ) -> Route {
+        Route(
+            .post,
+            path,
+            summary,
+            details: "The code is in this answer alone, good once and for 24 hours.",
+            access: .requires(.administerPeople),
+            path: parameters,
+            query: [Writing.query[1]],
+            body: .json(.object(body + [Writing.expecting, Writing.actingAs])),
             answers: [
                 AnswerRule(
                     201,
                     "The code.",
-                    .object([Schema.Member("code", .string(max: 100), "Hand it to the person, by another way.")])
+                    .object(
+                        [Schema.Member("code", .string(max: 100), "Hand it to the person, by another way.")]
+                            + Writing.written
+                    )
                 )
             ],
-            problems: Writing.problems
+            problems: Writing.problems + ["precondition.stale"]
         ) { call in
-            let code = try await home.doorkeeper.issueCode(
-                for: try Self.id(call),
-                .passwordReset,
-                by: try writing.sender(call, reason: call.text("reason"))
-            )
-            return .json(["code": .string(code.text)], status: 201)
+            try await Writing.exactly {
+                let (user, purpose) = try whose(call)
+                let (code, outcome) = try await home.doorkeeper.issueCode(
+                    for: user,
+                    purpose,
+                    by: try await sender(call),
+                    expecting: Writing.expecting(call)
+                )
+                var members = try await writing.json(outcome, call).members ?? [:]
+                members["code"] = .string(code.text)
+                return .json(.object(members), status: 201)
+            }
         }
     }
 
@@ -182,14 +210,38 @@ struct UserRoutes: Sendable {
             access: .requires(.administerPeople),
             path: [Self.user],
             query: [Writing.query[1]],
-            body: .json(.object(body)),
+            headers: Writing.headers,
+            body: .json(.object(body + [Writing.expecting, Writing.keyInBody, Writing.actingAs])),
             answers: Writing.answers,
-            problems: Writing.problems
+            problems: Writing.problems + ["precondition.stale"]
         ) { call in
-            let sender = try writing.sender(call, reason: call.json["reason"]?.text)
-            let outcome = try await deed(try Self.id(call), call, sender)
-            return .json(try await writing.json(outcome, call, read: "/api/v1/users/\(call.path["user"] ?? "")"))
+            try await Writing.exactly {
+                let outcome = try await deed(try Self.id(call), call, try await sender(call))
+                return .json(try await writing.json(outcome, call, read: "/api/v1/users/\(call.path["user"] ?? "")"))
+            }
         }
+    }
+
+    private func handle<Sent: Command>(_ command: Sent, _ call: Call, _ sender: Sender) async throws -> CommandOutcome {
+        try await home.commands.handle(
+            command,
+            by: sender,
+            expecting: Writing.expecting(call),
+            idempotencyKey: Writing.idempotencyKey(call)
+        )
+    }
+
+    private func sender(_ call: Call) async throws -> Sender {
+        try await writing.acting(try writing.sender(call, reason: call.json["reason"]?.text), call)
+    }
+
+    private static func arrival(_ call: Call) -> Arrival {
+        Arrival(expecting: Writing.expecting(call), idempotencyKey: Writing.idempotencyKey(call))
+    }
+
+    private static func role(_ call: Call) -> Role {
+        guard let role = Role(rawValue: call.text("role")) else { preconditionFailure("the schema lists the roles") }
+        return role
     }
 
     private static func id(_ call: Call) throws(Problem) -> UUID {

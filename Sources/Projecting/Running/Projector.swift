@@ -219,11 +219,21 @@ package final class Projector: Sendable {
 
     /// Holds the lock and follows the log until the task is cancelled or the log is closed.
     ///
-    /// `each` is called after every catch-up with where it came, at least once a second: for what is due by the clock. Throws
-    /// ``ProjectingFault/Code/stale`` at once if another process holds the lock.
-    package func run(each: @escaping @Sendable (CatchUp) async throws -> Void = { _ in }) async throws {
-        try await takeLockForGood()
+    /// `each` is called after every catch-up with where it came, at least once a second: for what is due by the clock. If another
+    /// process holds the lock it throws ``ProjectingFault/Code/stale`` at once; with `waits` it takes over as soon as that one lets go, and
+    /// calls `each` with how far the other came meanwhile.
+    package func run(
+        waits: Bool = false,
+        each: @escaping @Sendable (CatchUp) async throws -> Void = { _ in }
+    ) async throws {
         do {
+            while try await !takeLockForGood(orSay: !waits) {
+                let head = try await perform { [log] in try log.head().size }
+                if let seen = try await perform({ [place] in Self.lookAtCheckpoint(place) }) {
+                    try await each(CatchUp(checkpoint: seen.checkpoint, head: head, parked: seen.parked))
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
             try await follow(each)
             try await giveLockBack()
         } catch {
@@ -232,15 +242,18 @@ package final class Projector: Sendable {
         }
     }
 
-    private func takeLockForGood() async throws {
-        try await requireSession { _ in }
+    /// Takes the lock; where another process has it, throws ``ProjectingFault/Code/stale`` or returns false.
+    private func takeLockForGood(orSay saysSo: Bool) async throws -> Bool {
+        if saysSo { try await requireSession { _ in } }
         await turn.enter()
         do {
-            guard let session = try await perform({ [self] in try openSession() }) else {
+            let session = try await perform { [self] in try openSession() }
+            if session == nil, saysSo {
                 throw ProjectingFault(.stale, "another process projects", hint: "only one may; stop it first")
             }
             held.withLock { $0 = session }
             await turn.leave()
+            return session != nil
         } catch {
             await turn.leave()
             throw error

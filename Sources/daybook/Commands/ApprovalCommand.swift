@@ -97,12 +97,16 @@ struct ApprovalCommand: AsyncParsableCommand {
                     row.approval, row.usedPosition == nil ? row.status : "used",
                     Words.short(row.target.map { "\(row.subject): \($0)" } ?? row.subject, 50),
                     Words.instant(row.requestedAt), home.name(of: row.requestedBy), home.name(of: row.decidedBy),
+                    Words.door(row.decidedAuth), row.meaning.map { Words.short($0, 30) } ?? "-",
                     Words.instant(row.expiresAt), Words.short(row.statement),
                 ]
             }
             home.printer.show(
                 TextTable(
-                    header: ["APPROVAL", "STATUS", "FOR", "REQUESTED", "BY", "ANSWERED BY", "EXPIRES", "STATEMENT"],
+                    header: [
+                        "APPROVAL", "STATUS", "FOR", "REQUESTED", "BY", "ANSWERED BY", "DOOR", "MEANING", "EXPIRES",
+                        "STATEMENT",
+                    ],
                     rows: rows,
                     empty: "no approvals"
                 ).text,

@@ -58,12 +58,13 @@ struct ChangesCommand: AsyncParsableCommand {
             let rows = changes.map { row in
                 [
                     String(row.changePosition), row.kind, Words.instant(row.recordedAt), home.name(of: row.actor),
-                    Words.short(row.summary, 70), Words.short(row.reason, 40), Self.end(row, home),
+                    Words.door(row.auth), Words.short(row.summary, 70), Words.short(row.reason, 40),
+                    Self.end(row, home),
                 ]
             }
             home.printer.show(
                 TextTable(
-                    header: ["POSITION", "KIND", "WHEN", "WHO", "WHAT", "WHY", "STATUS"],
+                    header: ["POSITION", "KIND", "WHEN", "WHO", "DOOR", "WHAT", "WHY", "STATUS"],
                     rows: rows,
                     empty: open ? "nothing is open" : "no such changes"
                 ).text,
@@ -76,7 +77,7 @@ struct ChangesCommand: AsyncParsableCommand {
                 return row.expiresAt.map { "ends \(Words.instant($0))" } ?? "open"
             }
             let words = ["undo": "undone", "expiry": "ended"][how] ?? how
-            return "\(words) by \(home.name(of: row.closedBy))"
+            return "\(words) by \(home.name(of: row.closedBy)) (\(Words.door(row.closedAuth)))"
         }
     }
 

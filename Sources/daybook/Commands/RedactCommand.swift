@@ -120,13 +120,9 @@ struct RedactCommand: AsyncParsableCommand {
         try await home.catchUp()
         let targets = try targets(in: home)
         try GoingWords.refuse(["--basis": basis, "--reason": reason], quoting: targets.flatMap { $0.texts.values })
-        var sender = try await home.sender()
-        sender.reason = reason
-        _ = try await home.requests(
-            RedactRecords(targets: targets.map(\.command), basis: basis),
-            approving,
-            by: sender
-        )
+        var write = try WriteOptions.parse([])
+        write.reason = reason
+        _ = try await home.requests(RedactRecords(targets: targets.map(\.command), basis: basis), approving, write)
     }
 
     private func withHome(_ body: (OpenHome) async throws -> Void) async throws {

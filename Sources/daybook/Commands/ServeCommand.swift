@@ -29,7 +29,7 @@ struct ServeCommand: AsyncParsableCommand {
         let settings: Settings
         do {
             settings = try Settings(
-                Setting.service + JobLimits.settings,
+                Server.known,
                 file: "\(global.folders.config)/daybook.yaml",
                 environment: ProcessInfo.processInfo.environment,
                 flags: flags

@@ -1,6 +1,8 @@
+import Accounts
 import ArgumentParser
 import CanonicalJSON
 import CommandHandling
+import DurableFiles
 import EventStore
 import Foundation
 import ReadModels
@@ -48,7 +50,7 @@ struct ServiceAccountCommand: AsyncParsableCommand {
         var name: String
 
         func run(in home: OpenHome) async throws {
-            let account = UUID().text
+            let account = ShortIdentifier.pseudonym(actor: home.actor.id, idempotencyKey: write.idempotencyKey)
             let outcome = try await home.send(CreateServiceAccount(account: account, name: name), write)
             home.printer.show(
                 "\(name) acts as \(account)",
@@ -78,6 +80,7 @@ struct ServiceAccountCommand: AsyncParsableCommand {
         var out: String?
 
         func run(in home: OpenHome) async throws {
+            try write.refuseKey(for: "a key")
             let name = name
             let account = try await home.read { try ServiceKeys.accounts($0, limit: 100_000).rows }
                 .first { $0.name == name }
@@ -97,17 +100,40 @@ struct ServiceAccountCommand: AsyncParsableCommand {
                 predecessor: replaces,
                 overlapHours: overlap
             )
-            let door = try await home.door().doorkeeper
-            let (key, issued) = try await door.issueServiceKey(command, by: try await home.sender(write))
-            await home.follow()
-            if let out { try ProofFiles.create(Array((key + "\n").utf8), at: out, isSecret: true) }
+            // The place is taken first: a key that could not be written down would be lost.
+            if let out { try ProofFiles.create([], at: out, isSecret: true) }
+            let told: JSONValue
+            do {
+                told = try await issue(command, in: home).told
+            } catch {
+                if let out { unlink(out) }
+                throw error
+            }
+            let (key, id, end) = (try told.secret("key"), try told.secret("key_id"), try told.secret("expires_at"))
+            if let out { try DurableFile.write(Array((key + "\n").utf8), to: out, mode: 0o600) }
             home.printer.show(
-                "key \(issued.keyId), good until \(Words.instant(issued.expiresAt.description))\n\(out ?? key)",
+                "key \(id), good until \(Words.instant(end))\n\(out ?? key)",
                 [
-                    "key_id": .string(issued.keyId), "expires_at": .string(issued.expiresAt.description),
-                    out == nil ? "key" : "file": .string(out ?? key),
+                    "key_id": .string(id), "expires_at": .string(end), out == nil ? "key" : "file": .string(out ?? key),
                 ]
             )
+        }
+
+        private func issue(_ command: IssueServiceKey, in home: OpenHome) async throws -> OpenHome.AccountDeed {
+            var fields: [String: JSONValue] = [
+                "scope": .array(command.scope.map { .string($0) }), "days": .integer(command.days),
+                "overlap_hours": .integer(command.overlapHours),
+            ]
+            fields["predecessor"] = command.predecessor.map { .string($0) }
+            let route = "/api/v1/service-accounts/\(command.account)/keys"
+            return try await home.administer(command, at: route, with: fields, write) {
+                let (key, issued, outcome) = try await $0.issueServiceKey(command, by: $1, expecting: $2.expecting)
+                let told: JSONValue = [
+                    "key": .string(key), "key_id": .string(issued.keyId),
+                    "expires_at": .string(issued.expiresAt.description),
+                ]
+                return (outcome, told)
+            }
         }
     }
 

@@ -80,9 +80,13 @@ struct UserCommand: AsyncParsableCommand {
         var role: Role
 
         func run(in home: OpenHome) async throws {
-            let sender = try await home.sender(write)
-            try await UserCommand.act(target, home, write, "\(role.rawValue) now") { id in
-                try await home.door().doorkeeper.approve(id, as: role, by: sender)
+            let (role, fields) = (role, ["role": JSONValue.string(role.rawValue)])
+            try await UserCommand.act(target, home, "\(role.rawValue) now") { id in
+                let command = ApproveUser(userId: id.text, role: role)
+                return try await home.administer(command, at: "/api/v1/users/\(id.text)/approve", with: fields, write) {
+                    (try await $0.approve(id, as: role, by: $1, $2), .null)
+                }
+                .outcome
             }
         }
     }
@@ -96,9 +100,12 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
 
         func run(in home: OpenHome) async throws {
-            let sender = try await home.sender(write)
-            try await UserCommand.act(target, home, write, "turned away") { id in
-                try await home.door().doorkeeper.reject(id, by: sender)
+            try await UserCommand.act(target, home, "turned away") { id in
+                let command = RejectUser(userId: id.text)
+                return try await home.administer(command, at: "/api/v1/users/\(id.text)/reject", write) {
+                    (try await $0.reject(id, by: $1, $2), .null)
+                }
+                .outcome
             }
         }
     }
@@ -112,8 +119,8 @@ struct UserCommand: AsyncParsableCommand {
         var role: Role
 
         func run(in home: OpenHome) async throws {
-            try await UserCommand.act(target, home, write, "\(role.rawValue) now") { id in
-                try await home.append(ChangeRole(userId: id.text, role: role), write)
+            try await UserCommand.act(target, home, "\(role.rawValue) now") { id in
+                try await home.send(ChangeRole(userId: id.text, role: role), write)
             }
         }
     }
@@ -125,9 +132,12 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
 
         func run(in home: OpenHome) async throws {
-            let sender = try await home.sender(write)
-            try await UserCommand.act(target, home, write, "kept out") { id in
-                try await home.door().doorkeeper.disable(id, by: sender)
+            try await UserCommand.act(target, home, "kept out") { id in
+                let command = DisableUser(userId: id.text)
+                return try await home.administer(command, at: "/api/v1/users/\(id.text)/disable", write) {
+                    (try await $0.disable(id, by: $1, $2), .null)
+                }
+                .outcome
             }
         }
     }
@@ -139,8 +149,8 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
 
         func run(in home: OpenHome) async throws {
-            try await UserCommand.act(target, home, write, "let in again") { id in
-                try await home.append(EnableUser(userId: id.text), write)
+            try await UserCommand.act(target, home, "let in again") { id in
+                try await home.send(EnableUser(userId: id.text), write)
             }
         }
     }
@@ -152,8 +162,8 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
 
         func run(in home: OpenHome) async throws {
-            try await UserCommand.act(target, home, write, "logged out everywhere") { id in
-                try await home.append(RevokeSessions(userId: id.text), write)
+            try await UserCommand.act(target, home, "logged out everywhere") { id in
+                try await home.send(RevokeSessions(userId: id.text), write)
             }
         }
     }
@@ -167,13 +177,22 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
 
         func run(in home: OpenHome) async throws {
-            let door = try await home.door().doorkeeper
+            try write.refuseKey(for: "a code")
             let id = try target.id(in: home)
-            let code = try await door.issueCode(for: id, .passwordReset, by: try await home.sender(write))
-            await home.follow()
+            let command = IssueCode(userId: id.text, purpose: .passwordReset)
+            let done = try await home.administer(command, at: "/api/v1/users/\(id.text)/reset", write) {
+                let (code, outcome) = try await $0.issueCode(
+                    for: id,
+                    .passwordReset,
+                    by: $1,
+                    expecting: $2.expecting
+                )
+                return (outcome, ["code": .string(code.text)])
+            }
+            let code = try done.told.secret("code")
             home.printer.show(
-                "code for \(home.name(of: id.text)): \(code.text)\nIt is shown once; hand it over by another way.",
-                ["user": .string(id.text), "code": .string(code.text)]
+                "code for \(home.name(of: id.text)): \(code)\nIt is shown once; hand it over by another way.",
+                ["user": .string(id.text), "code": .string(code), "position": .position(done.outcome.appended?.first)]
             )
         }
     }
@@ -184,12 +203,21 @@ struct UserCommand: AsyncParsableCommand {
             abstract: "Issue the one-time code of the first administrator, while nobody administers the home."
         )
         @OptionGroup var global: GlobalOptions
+        @OptionGroup var write: WriteOptions
 
         func run(in home: OpenHome) async throws {
-            let door = try await home.door().doorkeeper
-            let code = try await door.issueCode(for: UUID(), .firstAdmin, by: try await home.sender())
-            await home.follow()
-            home.printer.show("first administrator's one-time code: \(code.text)", ["code": .string(code.text)])
+            try write.refuseKey(for: "a code")
+            let id = UUID()
+            let command = IssueCode(userId: id.text, purpose: .firstAdmin)
+            let done = try await home.administer(command, at: "/api/v1/users/first-code", write) {
+                let (code, outcome) = try await $0.issueCode(for: id, .firstAdmin, by: $1, expecting: $2.expecting)
+                return (outcome, ["code": .string(code.text)])
+            }
+            let code = try done.told.secret("code")
+            home.printer.show(
+                "first administrator's one-time code: \(code)",
+                ["code": .string(code), "position": .position(done.outcome.appended?.first)]
+            )
         }
     }
 
@@ -197,19 +225,27 @@ struct UserCommand: AsyncParsableCommand {
     private static func act(
         _ target: Target,
         _ home: OpenHome,
-        _ write: WriteOptions,
         _ words: String,
         deed: (UUID) async throws -> CommandOutcome
     ) async throws {
         let id = try target.id(in: home)
-        try write.proving.prepare()
-        let outcome = try await deed(id)
-        if let appended = outcome.appended { await home.prove(appended, write.proving) }
-        await home.follow()
-        let position = outcome.appended?.first
+        let position = try await deed(id).appended?.first
         home.printer.show(
             "\(home.name(of: id.text)): \(words) (position \(position.map(String.init) ?? "-"))",
             ["user": .string(id.text), "position": .position(position)]
+        )
+    }
+}
+
+extension JSONValue {
+    /// A code or key that an answer holds; it is on disk that there is one, so whoever does not get it asks for another.
+    func secret(_ name: String) throws -> String {
+        if let text = self[name]?.text { return text }
+        throw Failure(
+            "server.answer",
+            "it was issued, but the server's answer does not hold the \(name)",
+            hint: "bring program and server to the same version, and issue another",
+            status: ExitStatus.tryAgain
         )
     }
 }

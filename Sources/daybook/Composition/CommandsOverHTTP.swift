@@ -33,15 +33,21 @@ struct CommandsOverHTTP: Sendable {
     /// Sends a command by its name.
     func send(_ name: String, _ fields: JSONValue, _ envelope: Envelope) async throws -> JSONValue {
         var members: [String: JSONValue] = ["fields": fields]
-        members["reason"] = envelope.reason.map { .string($0) }
         members["meaning"] = envelope.meaning.map { .string($0) }
+        members["as_asked"] = envelope.asAsked.map { .string(String(decoding: $0, as: UTF8.self)) }
+        return try await ask("POST", "/api/v1/commands/\(name)", .object(members), envelope)
+    }
+
+    /// Any request with what goes with a command beside its fields; throws like ``send(_:_:)``.
+    func ask(_ method: String, _ path: String, _ body: JSONValue, _ envelope: Envelope) async throws -> JSONValue {
+        var members = body.members ?? [:]
+        members["reason"] = envelope.reason.map { .string($0) }
         if !envelope.expecting.isEmpty {
             members["expecting"] = .object(envelope.expecting.mapValues { .integer(Int($0)) })
         }
         members["idempotency_key"] = envelope.idempotencyKey.map { .string($0) }
         members["as_actor"] = envelope.actor.map { .string($0) }
-        members["as_asked"] = envelope.asAsked.map { .string(String(decoding: $0, as: UTF8.self)) }
-        return try await ask("POST", "/api/v1/commands/\(name)", .object(members), key: envelope.idempotencyKey)
+        return try await ask(method, path, .object(members), key: envelope.idempotencyKey)
     }
 
     /// Any request with a JSON answer; throws like ``send(_:_:)``.

@@ -22,6 +22,9 @@ struct Server {
     let global: GlobalOptions
     let settings: Settings
 
+    /// Every setting of the service.
+    static let known = Setting.service + JobLimits.settings + UploadTidying.settings
+
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
         let folders = global.folders
@@ -73,6 +76,13 @@ struct Server {
         var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
         // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
         services.append(JobsService(jobs: control.jobs))
+        let keepDays = settings.integer("uploads.keep-days")
+        services.append(
+            TidyingService(
+                tidying: UploadTidying(of: control, keepDays: keepDays, logger: logger),
+                every: .seconds(86_400)
+            )
+        )
         services.append(Watchdog(notifier: notifier) { true })
         if let identity {
             services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger))
@@ -99,7 +109,7 @@ struct Server {
         let home = try await OpenHome.open(global, begins: true)
         do {
             let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
-            let settings = try Settings(Setting.service + JobLimits.settings, file: nil, environment: [:], flags: [:])
+            let settings = try Settings(known, file: nil, environment: [:], flags: [:])
             let control = try await Server(global: global, settings: settings).control(of: home)
             let routes = ControlRoutes.all(control) + (try Route.authority(authority))
             await home.close()
@@ -131,7 +141,7 @@ struct Server {
             uses: uses,
             registry: Registry(place: home.projector.place),
             projector: home.projector,
-            models: ModelStore(home: home.folders.root, data: home.folders.data, commands: home.handler),
+            models: ModelStore(home: home.folders.root, data: home.folders.data, commands: commands),
             jobs: jobs(of: home),
             name: { home.name(of: $0) },
             version: Daybook.version
@@ -161,7 +171,7 @@ struct Server {
         try await onThread { try home.feed.catchUp() }
         let users = home.feed.verifier.access.users.values
         guard !users.contains(where: { $0.role == .admin && $0.status == .active }) else { return nil }
-        return try await home.doorkeeper.issueCode(for: UUID(), .firstAdmin, by: .system()).text
+        return try await home.doorkeeper.issueCode(for: UUID(), .firstAdmin, by: .system()).code.text
     }
 
     private struct Identity {
@@ -237,7 +247,8 @@ private struct ProjectingService: Service {
         // When to look again for what is due by the clock.
         let next = Mutex(ContinuousClock.now)
         try await cancelWhenGracefulShutdown {
-            try await home.projector.run { reached in
+            // A command that projects at the moment of the start must not end the server: it takes over.
+            try await home.projector.run(waits: true) { reached in
                 registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
                 let mayBeDue = next.withLock { next in
                     guard ContinuousClock.now >= next || !reached.parked.isEmpty else { return false }
@@ -264,6 +275,18 @@ private struct JobsService: Service {
             await jobs.run()
         } onGracefulShutdown: {
             jobs.stop()
+        }
+    }
+}
+
+/// Removes uploads that nobody finished, at the start of the service and from time to time while it runs.
+private struct TidyingService: Service {
+    let tidying: UploadTidying
+    let every: Duration
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            repeat { await tidying.tidy() } while (try? await Task.sleep(for: every)) != nil
         }
     }
 }

@@ -148,6 +148,12 @@ enum Words {
         return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
     }
 
+    /// The door of an envelope's `<how>/<door>`, and whether the password was given there: `http, signed`.
+    static func door(_ auth: String?) -> String {
+        guard let parts = auth?.split(separator: "/", maxSplits: 1), let door = parts.last else { return "-" }
+        return parts.first == "password" ? "\(door), signed" : String(door)
+    }
+
     /// The text with every hidden character but the line break as an escape.
     ///
     /// Nothing that people or files say moves the cursor, colours the screen or turns the direction of what follows.

@@ -57,10 +57,15 @@ final class ServedHome: Sendable {
         return ServedHome(home, server, url: try #require(said["url"]?.text), code: said["code"]?.text)
     }
 
-    /// Sends one request over the local socket.
-    func send(_ method: String, _ path: String, _ json: JSONValue? = nil) async throws -> Received {
+    /// Sends one request over the local socket; with a token its session or key calls, not the user of this machine.
+    func send(
+        _ method: String,
+        _ path: String,
+        _ json: JSONValue? = nil,
+        token: String? = nil
+    ) async throws -> Received {
         let socket = "\(home.path)/data/daybook.sock"
-        return try await onThread { try Self.exchange(socket, method, path, json) }
+        return try await onThread { try Self.exchange(socket, method, path, json, token) }
     }
 
     /// Starts a job and returns its path.
@@ -98,9 +103,13 @@ final class ServedHome: Sendable {
         return try await onThread { server.result() }
     }
 
-    private static func exchange(_ path: String, _ method: String, _ target: String, _ json: JSONValue?) throws
-        -> Received
-    {
+    private static func exchange(
+        _ path: String,
+        _ method: String,
+        _ target: String,
+        _ json: JSONValue?,
+        _ token: String?
+    ) throws -> Received {
         let file = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(file) }
         var address = sockaddr_un()
@@ -116,6 +125,7 @@ final class ServedHome: Sendable {
         guard connected == 0 else { throw Child.SpawnError(words: "cannot connect to \(path): \(errno)") }
         let body = json.map { Array($0.prettyText.utf8) } ?? []
         var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        if let token { head += "Authorization: Bearer \(token)\r\n" }
         if json != nil { head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n" }
         let request = Array("\(head)\r\n".utf8) + body
         guard write(file, request, request.count) == request.count else { throw Child.SpawnError(words: "cannot send") }
@@ -147,5 +157,14 @@ final class ServedHome: Sendable {
             rest = rest[(line.upperBound + size + 2)...]
         }
         return body
+    }
+}
+
+extension Array where Element: Sendable {
+    /// One after the other.
+    func asyncMap<Value>(_ body: (Element) async throws -> Value) async rethrows -> [Value] {
+        var values: [Value] = []
+        for element in self { values.append(try await body(element)) }
+        return values
     }
 }
