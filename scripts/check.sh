@@ -28,10 +28,11 @@ tests() {
     grep -E '✘|Fatal error|error:' "$record" | head -100
     exit 1
 }
-tests --filter ServingTests
-tests --filter "$served" --skip ServingTests
+tests --filter ServingTests --skip FrameTests
+for alone in FrameTests SlowCrowdTests; do tests --filter "$alone"; done
+tests --filter "$served" --skip 'ServingTests|SlowCrowdTests'
 tests --skip "$served"
 # A quarter of a minute for each of three roles; `make fuzz` and `make soak` take longer.
 step scripts/fuzz-api.sh "${DAYBOOK_FUZZ_SECONDS:-15}" admin viewer anonymous
-grep -E '^(FIGURES|SKIPPED)|^✔ Test run|seconds\.$' "$record" | grep -vE '^[✔➜] (Test|Suite) "' || true
+grep -E '^(FIGURES|SKIPPED)|^✔ Test run|seconds\.$' "$record" | grep -vE '^[✔➜] (Test|Suite) "' | awk '!seen[$0]++' || true
 printf '\n== check: all green\n'

@@ -138,7 +138,9 @@ struct FrameTests {
     func streams() async throws {
         try await Self.withSecureService { port, service in
             let drip = try await Self.attack("dripped_body", port)
-            #expect(drip.ended && drip.resets == 100 && drip.unanswered == 0, "\(drip.words)")
+            #expect(drip.ended && drip.unanswered == 0, "\(drip.words)")
+            // A client that goes on with a stream which was reset long ago breaks the protocol: STREAM_CLOSED for all.
+            #expect(drip.resets == 100 || drip.resets > 30 && drip.goaways == [5], "\(drip.words)")
             await eventually { service.state.connections == 0 && service.state.requests == 0 }
             let many = try await Self.attack("too_many", port)
             #expect(many.ended && many.goaways == [1] && many.unanswered == 0, "\(many.words)")
