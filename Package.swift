@@ -244,7 +244,8 @@ let package = Package(
             [
                 "CanonicalJSON", "DurableFiles", "EventStoreTesting", asn1, httpTypes, hummingbird, hummingbirdTesting,
                 lifecycle, logging, nio, x509,
-            ]
+            ],
+            exclude: ["Clients"]
         ),
         tests(
             "ControlAPI",

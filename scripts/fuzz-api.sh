@@ -11,8 +11,11 @@ roles=("$@")
 folder="$PWD/.build/fuzz"
 venv="$PWD/.build/peers/schemathesis"
 if [[ ! -x $venv/bin/schemathesis ]]; then
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install -q 'schemathesis==4.32.5' || { printf 'SKIPPED fuzz: schemathesis cannot be installed\n'; exit 0; }
+    { python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check --retries 1 --timeout 15 'schemathesis==4.32.5'; } \
+        >"$folder.log" 2>&1 || {
+        printf 'SKIPPED: fuzz: schemathesis cannot be installed from PyPI (%s)\n' "$(tail -n 1 "$folder.log")"
+        exit 0
+    }
 fi
 rm -rf "$folder"
 mkdir -p "$folder"
@@ -66,5 +69,5 @@ for role in "${roles[@]}"; do
     printf 'FIGURES fuzz: %s: %s\n' "$role" "$(grep -E '^  [0-9]+ generated' "$folder/$role.txt" | tr -s ' ')"
 done
 kill -0 "$server" 2>/dev/null || { printf 'fuzz: the server ended\n' >&2; tail -5 "$folder/serve.jsonl" >&2; exit 65; }
-grep -c '"status":5' "$folder/serve.jsonl" | sed 's/^/FIGURES fuzz: answers of 5xx: /'
+printf 'FIGURES fuzz: answers of 5xx: %s\n' "$(grep -c '"status":5' "$folder/serve.jsonl" || true)"
 ((failed == 0)) || { printf 'fuzz: FAILED with SEED=%s, see %s\n' "$seed" "$folder" >&2; exit 65; }

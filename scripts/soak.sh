@@ -14,7 +14,7 @@ short | long) ;;
     ;;
 esac
 
-# name | tests | variable | rounds of a short and of a long run | what it is
+# name | tests, or a script and its words | variable | rounds of a short and of a long run | what it is
 suites="
 kills     | CrashTests                  | DAYBOOK_KILL_ROUNDS      | 1000  | 20000  | kill -9 of writers, one to four callers
 commands  | KillTests                   | DAYBOOK_KILL_ROUNDS      | 150   | 2000   | kill -9 of commands and a projector
@@ -31,6 +31,7 @@ rewrites  | RewriteTests                | DAYBOOK_REWRITES_ROUNDS  | 100   | 100
 as_of     | AsOfTests                   | DAYBOOK_AS_OF_ROUNDS     | 500   | 5000   | read models as of any position equal a rebuild
 erasure   | PersonalDataTests           | DAYBOOK_KILL_ROUNDS      | 100   | 1000   | markers planted everywhere are gone; redactions killed
 verifying | VerifyProcessTests          | DAYBOOK_VERIFY_ROUNDS    | 1     | 1      | ends of the process that verifies
+fuzz      | scripts/fuzz-api.sh         | DAYBOOK_FUZZ_SECONDS     | 60    | 1800   | Schemathesis as each of six roles, so many seconds each
 "
 
 folder=".build/soak"
@@ -55,7 +56,11 @@ while IFS='|' read -r name tests variable short long what; do
     printf '\n== %s:%s (%s=%s)\n' "$name" "$what" "$variable" "$rounds"
     start=$SECONDS
     status=held
-    env "$variable=$rounds" swift test --skip-build --filter "$tests" >"$folder/$name.log" 2>&1 || status=FAILED
+    if [[ $tests == scripts/* ]]; then
+        "$tests" "$rounds" admin operator approver auditor viewer anonymous >"$folder/$name.log" 2>&1 || status=FAILED
+    else
+        env "$variable=$rounds" swift test --skip-build --filter "$tests" >"$folder/$name.log" 2>&1 || status=FAILED
+    fi
     figures="$(grep -hE '^(FIGURES|SKIPPED)|kills, |killed commands: |whole logs, ' "$folder/$name.log" | sed 's/^FIGURES [a-z_]*: //' || true)"
     printf '%s\n' "${figures:-no figures}"
     [[ $status == held ]] || {

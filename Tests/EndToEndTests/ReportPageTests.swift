@@ -5,23 +5,12 @@ import Testing
 /// `report.html` in a real browser, opened as a file, without a network.
 @Suite(.serialized)
 struct ReportPageTests {
-    private static let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-        .first { FileManager.default.isExecutableFile(atPath: $0) }
-
     /// The page as it stands when its own check has ended.
     private static func page(_ html: [UInt8], key: String?, in folder: TemporaryFolder) async throws -> String? {
-        guard let browser else {
-            Skipped.line("the report page", because: "no browser; Debian's package chromium has one")
-            return nil
-        }
         let path = folder.path("\(UUID().uuidString).html")
         try Data(html).write(to: URL(filePath: path))
         let address = "file://\(path)" + (key.map { "#key=\($0)" } ?? "")
-        let words = [
-            browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--user-data-dir=\(folder.path("profile"))", "--virtual-time-budget=30000", "--dump-dom", address,
-        ]
-        let outcome = try await onThread { try Child(words, environment: Program.environment()).result() }
+        guard let outcome = try await Browser.open(address, in: folder, for: "the report page") else { return nil }
         #expect(outcome.exit == 0, "\(outcome)")
         // What the check wrote, without the program and its data.
         let text = outcome.output

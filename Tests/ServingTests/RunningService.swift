@@ -70,11 +70,20 @@ final class Barrier: Sendable {
     var waiting: Int { state.withLock { $0.waiting.count } }
 }
 
+/// Counts something that many tasks do.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func add() { count.withLock { $0 += 1 } }
+}
+
 /// Routes that exercise the service and know no domain.
 enum TestRoutes {
     static let write = Permission("thing.write")
 
-    static func all(barrier: Barrier = Barrier()) -> [Route] {
+    static func all(barrier: Barrier = Barrier(), parts: Counter = Counter()) -> [Route] {
         let thing = Schema.named(
             "Thing",
             .object([
@@ -126,7 +135,10 @@ enum TestRoutes {
                 Answer(
                     body: .stream(type: "application/octet-stream") { sink in
                         let part = [UInt8](repeating: 0x61, count: 64 << 10)
-                        for _ in 0..<512 { try await sink.write(part) }
+                        for _ in 0..<512 {
+                            try await sink.write(part)
+                            parts.add()
+                        }
                     }
                 )
             },

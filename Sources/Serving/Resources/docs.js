@@ -4,6 +4,8 @@ SwaggerUIBundle({
   dom_id: "#api",
   validatorUrl: null,
   tryItOutEnabled: true,
+  filter: true,
+  defaultModelsExpandDepth: 0,
   requestInterceptor: (request) => {
     request.headers["X-Daybook"] = "1";
     return request;

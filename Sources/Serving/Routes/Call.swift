@@ -140,12 +140,29 @@ package struct KeptBytes: Sendable {
 
 /// Where a streamed answer's parts go; lent to one handler, whose writes follow one another.
 package final class BodySink {
-    private var writer: any ResponseBodyWriter
+    /// How many bytes may be on their way to the loop.
+    private static let ahead = 64 << 10
 
-    init(_ writer: any ResponseBodyWriter) { self.writer = writer }
+    private var writer: any ResponseBodyWriter
+    private let loop: any EventLoop
+    private var unseen = 0
+
+    init(_ writer: any ResponseBodyWriter, loop: any EventLoop) {
+        self.writer = writer
+        self.loop = loop
+    }
 
     /// Hands a part on; returns when the client has room for more, throws when it is gone.
-    package func write(_ bytes: some Sequence<UInt8>) async throws { try await writer.write(ByteBuffer(bytes: bytes)) }
+    package func write(_ bytes: some Sequence<UInt8>) async throws {
+        let part = ByteBuffer(bytes: bytes)
+        try await writer.write(part)
+        unseen += part.readableBytes
+        guard unseen >= Self.ahead else { return }
+        unseen = 0
+        // The writer takes whatever comes until the loop has told it that there is no room; a handler that is faster than the loop
+        // would make its whole answer before that.
+        try await loop.submit {}.get()
+    }
 
     func finish() async throws { try await writer.finish(nil) }
 }

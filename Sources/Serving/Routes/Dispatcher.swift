@@ -8,7 +8,16 @@ internal import NIOHTTP1
 
 /// Answers every request: the order of its steps is the order in which things are refused.
 struct Dispatcher: HTTPResponder {
-    typealias Context = BasicRequestContext
+    /// A request and the loop that its answer is written on.
+    struct Context: RequestContext {
+        var coreContext: CoreRequestContextStorage
+        let loop: any EventLoop
+
+        init(source: ApplicationRequestContextSource) {
+            coreContext = CoreRequestContextStorage(source: source)
+            loop = source.channel.eventLoop
+        }
+    }
 
     let table: RouteTable
     let catalogue: ProblemCatalogue
@@ -22,7 +31,7 @@ struct Dispatcher: HTTPResponder {
     let logger: Logger
     let requests: RunningRequests
 
-    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, context: Context) async throws -> Response {
         let connection = Connection.current
         let id = identifiers()
         let began = ContinuousClock.now
@@ -44,7 +53,8 @@ struct Dispatcher: HTTPResponder {
             id: id,
             policy: trace.policy,
             isSecure: connection.isSecure,
-            running: running
+            running: running,
+            loop: context.loop
         )
     }
 

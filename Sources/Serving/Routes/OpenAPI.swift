@@ -28,6 +28,7 @@ package struct OpenAPI: Sendable {
         return [
             "openapi": "3.1.0",
             "info": ["title": .string(title), "version": .string(version)],
+            "tags": .array(tags.map { ["name": .string($0)] }),
             "paths": .object(paths.mapValues { .object($0) }),
             "components": [
                 "schemas": .object(named),
@@ -40,6 +41,18 @@ package struct OpenAPI: Sendable {
         ]
     }
 
+    /// What the routes are about, in order; last the commands by name, which say the same once more for programs.
+    private var tags: [String] {
+        let all = Set(table.routes.map(Self.tag))
+        return all.sorted { ($0 == "commands" ? 1 : 0, $0) < ($1 == "commands" ? 1 : 0, $1) }
+    }
+
+    /// The first word of a path after its version.
+    private static func tag(_ route: Route) -> String {
+        let words = route.path.split(separator: "/").map(String.init)
+        return words.first { !["api", "v1"].contains($0) } ?? "service"
+    }
+
     private static func problem(_ kind: ProblemKind) -> JSONValue {
         [
             "type": .string("urn:daybook:\(kind.code)"), "status": .integer(kind.status), "title": .string(kind.title),
@@ -50,7 +63,7 @@ package struct OpenAPI: Sendable {
     private func operation(_ route: Route) -> JSONValue {
         var members: [String: JSONValue] = [
             "operationId": .string(Self.identifier(route)), "summary": .string(route.summary),
-            "responses": responses(route),
+            "tags": [.string(Self.tag(route))], "responses": responses(route),
         ]
         if !route.details.isEmpty { members["description"] = .string(route.details) }
         let parameters =

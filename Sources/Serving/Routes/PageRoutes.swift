@@ -8,7 +8,7 @@ internal import Foundation
 /// A request picks one of them by its name and opens nothing: there is no path to leave a folder by.
 package struct BundledFiles: Sendable {
     private struct File: Sendable {
-        let bytes: [UInt8]
+        let bytes: KeptBytes
         let type: String
         let tag: String
     }
@@ -30,7 +30,11 @@ package struct BundledFiles: Sendable {
             guard kind == .typeRegular, let type = types[String(name.split(separator: ".").last ?? "")],
                 let bytes = try? DurableFile.read(path, limit: 16 << 20)
             else { continue }
-            files[name] = File(bytes: bytes, type: type, tag: "\"\(SHA256.hash(data: bytes).prefix(16).hexadecimal)\"")
+            files[name] = File(
+                bytes: KeptBytes(bytes),
+                type: type,
+                tag: "\"\(SHA256.hash(data: bytes).prefix(16).hexadecimal)\""
+            )
         }
         self.files = files
     }
@@ -38,15 +42,15 @@ package struct BundledFiles: Sendable {
     /// Their names in order.
     package var names: [String] { files.keys.sorted() }
 
-    /// The bytes of one, or nil.
-    package func bytes(_ name: String) -> [UInt8]? { files[name]?.bytes }
+    /// Whether one has that name.
+    package func has(_ name: String) -> Bool { files[name] != nil }
 
     /// The answer with one of them; 304 when the caller has it already.
     package func answer(_ name: String, ifNoneMatch: String? = nil) throws(Problem) -> Answer {
         guard let file = files[name] else { throw Problem(ProblemCatalogue.notFound, "No file has that name.") }
         let headers = ["ETag": file.tag, "Cache-Control": "no-cache"]
         guard ifNoneMatch != file.tag else { return Answer(status: 304, headers: headers) }
-        return Answer(headers: headers, body: .bytes(file.bytes, type: file.type))
+        return Answer(headers: headers, body: .kept(file.bytes, type: file.type))
     }
 }
 
@@ -55,7 +59,8 @@ extension Route {
     package static func documentation(of table: [Route], catalogue: ProblemCatalogue, version: String) -> [Route] {
         let page = BundledFiles(folder: resources)
         let library = BundledFiles(folder: "\(resources)/vendor")
-        let document = openAPI(of: table, catalogue: catalogue, version: version)
+        // A megabyte that anyone may ask for, as often as they like: it is made once.
+        let document = KeptBytes(Array(openAPI(of: table, catalogue: catalogue, version: version).prettyText.utf8))
         let text = AnswerRule(200, "The file.", nil)
         return [
             Route(
@@ -65,11 +70,11 @@ extension Route {
                 access: .public,
                 answers: [AnswerRule(200, "The document.", .any)]
             ) {
-                _ in .json(document)
+                _ in Answer(body: .kept(document, type: "application/json"))
             },
             Route(.get, "/docs", "This API as pages", access: .public, answers: [text], contentPolicy: .documentation) {
                 _ in
-                guard library.bytes("swagger-ui-bundle.js") != nil else {
+                guard library.has("swagger-ui-bundle.js") else {
                     throw Problem(
                         ProblemCatalogue.notFound,
                         "The pages' library is not installed: run scripts/vendor-web.py and build anew; /openapi.json is there."
@@ -88,7 +93,7 @@ extension Route {
             ) { call in
                 let name = call.path["file"] ?? ""
                 let tag = call.headers["if-none-match"]
-                return try (page.bytes(name) != nil ? page : library).answer(name, ifNoneMatch: tag)
+                return try (page.has(name) ? page : library).answer(name, ifNoneMatch: tag)
             },
         ]
     }

@@ -127,6 +127,14 @@ struct BodyReader {
         guard parts.first == type, isPlain else {
             throw Problem(ProblemCatalogue.mediaType, "The route takes \(type).", facts: ["expected": .string(type)])
         }
+        // Nothing is ever unpacked: what is small on the wire stays small.
+        guard request.headers[values: .contentEncoding].allSatisfy({ $0.lowercased() == "identity" }) else {
+            throw Problem(
+                ProblemCatalogue.mediaType,
+                "The body is compressed; the route takes \(type) as it is.",
+                facts: ["expected": .string(type)]
+            )
+        }
     }
 
     private func checkLength(_ request: Request, limit: Int) throws(Problem) {

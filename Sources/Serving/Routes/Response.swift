@@ -12,7 +12,8 @@ extension Dispatcher {
         id: String,
         policy: ContentPolicy,
         isSecure: Bool,
-        running: any AnyObject & Sendable
+        running: any AnyObject & Sendable,
+        loop: any EventLoop
     ) -> Response {
         var fields = SharedFields.of(policy, isSecure: isSecure)
         for (name, value) in answer.headers.sorted(by: { $0.key < $1.key }) {
@@ -36,7 +37,7 @@ extension Dispatcher {
             body = isHead ? ResponseBody() : ResponseBody(byteBuffer: kept.buffer)
         case .stream(let type, let write):
             fields[.contentType] = type
-            body = isHead ? ResponseBody() : Self.streamed(write, running: running)
+            body = isHead ? ResponseBody() : Self.streamed(write, running: running, loop: loop)
         }
         return Response(status: .init(code: answer.status), headers: fields, body: body)
     }
@@ -48,10 +49,11 @@ extension Dispatcher {
     /// The body counts as a running request until it is written, or nobody wants it any more.
     private static func streamed(
         _ write: @escaping @Sendable (BodySink) async throws -> Void,
-        running: any AnyObject & Sendable
+        running: any AnyObject & Sendable,
+        loop: any EventLoop
     ) -> ResponseBody {
         ResponseBody { writer in
-            let sink = BodySink(writer)
+            let sink = BodySink(writer, loop: loop)
             try await write(sink)
             try await sink.finish()
             withExtendedLifetime(running) {}

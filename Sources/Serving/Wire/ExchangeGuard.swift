@@ -32,6 +32,10 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var lastProgress = NIODeadline.now()
     private var closesAfter = false
     private var timer: Scheduled<Void>?
+    private var streams: StreamsGuard?
+    /// A stream's writes may come to their end after its handlers are gone: they hold this guard, and find it has nothing to do.
+    private var isGone = false
+    private var isEnding = false
 
     /// `line` is the guard's before the parser; nil for a stream of HTTP/2.
     init(line: WireLine?, limits: Limits, rule: @escaping @Sendable (HTTPRequest) -> BodyRule) {
@@ -40,7 +44,19 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
         self.rule = rule
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
+    func handlerAdded(context: ChannelHandlerContext) {
+        guard line == nil, let connection = context.channel.parent else { return }
+        // Its own connection's guard; there is none in a test of this handler alone.
+        streams = try? connection.pipeline.syncOperations.handler(type: StreamsGuard.self)
+        streams?.streamBegan()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        isGone = true
+        timer?.cancel()
+        timer = nil
+        streams?.streamEnded()
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
@@ -81,7 +97,7 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
             send(.body(buffer), context: context, promise: promise)
         case .end(let trailers):
             let promise = promise ?? context.eventLoop.makePromise()
-            promise.futureResult.assumeIsolated().whenComplete { [unowned self] _ in ended(context) }
+            promise.futureResult.assumeIsolated().whenComplete { [self] _ in ended(context) }
             send(.end(trailers), context: context, promise: promise)
         }
     }
@@ -90,7 +106,7 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let promise = promise ?? context.eventLoop.makePromise()
         if waitingWrites == 0 { lastProgress = .now() }
         waitingWrites += 1
-        promise.futureResult.assumeIsolated().whenComplete { [unowned self] _ in
+        promise.futureResult.assumeIsolated().whenComplete { [self] _ in
             waitingWrites -= 1
             lastProgress = .now()
         }
@@ -103,6 +119,7 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func ended(_ context: ChannelHandlerContext) {
+        guard !isGone else { return }
         guard let line else {
             if closesAfter || body != nil { context.close(promise: nil) }
             return
@@ -113,18 +130,24 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func arm(_ context: ChannelHandlerContext) {
-        guard timer == nil else { return }
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: limits.tick.amount) { [unowned self] in
+        // Looking may end the exchange, and with it this guard.
+        guard timer == nil, !isGone else { return }
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: limits.tick.amount) { [self] in
             timer = nil
             look(context)
-            if body != nil || waitingWrites > 0 { arm(context) }
+            if body != nil || waitingWrites > 0 || isEnding { arm(context) }
         }
     }
 
     private func look(_ context: ChannelHandlerContext) {
+        // The end of a stream has to be written as well: one that cannot be told takes its connection along.
+        guard !isEnding else {
+            streams?.endConnection()
+            return
+        }
         let now = NIODeadline.now()
         if waitingWrites > 0, now - lastProgress > limits.writeStall.amount {
-            context.close(promise: nil)
+            end(context)
             return
         }
         guard let body else { return }
@@ -136,7 +159,12 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
         if let refuse = line?.refuse {
             refuse(WireRefusal("http.slow", isLate ? "the body did not end in time" : "the body came too slowly"))
         } else {
-            context.close(promise: nil)
+            end(context)
         }
+    }
+
+    private func end(_ context: ChannelHandlerContext) {
+        isEnding = true
+        context.close(promise: nil)
     }
 }

@@ -112,6 +112,13 @@ struct ServingChannel: ServerChildChannel {
             }
     }
 
+    private func multiplexed(_ channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP2Channel.Value> {
+        channel.eventLoop.makeCompletedFuture {
+            // Before TLS: an end that waits for a client which does not read would be none.
+            try channel.pipeline.syncOperations.addHandler(StreamsGuard(limits: limits), position: .first)
+        }.flatMap { http2.setup(channel: channel, logger: logger) }
+    }
+
     private func secured(
         _ channel: any Channel,
         _ identity: ServerIdentity,
@@ -122,7 +129,7 @@ struct ServingChannel: ServerChildChannel {
             try pipeline.addHandler(NIOSSLServerHandler(context: identity.context))
             let agreement = NIOTypedApplicationProtocolNegotiationHandler<Negotiated> { result in
                 switch result {
-                case .negotiated("h2"): http2.setup(channel: channel, logger: logger).map { .http2($0) }
+                case .negotiated("h2"): multiplexed(channel, logger: logger).map { .http2($0) }
                 default: guarded(channel, logger: logger).map { .http1($0) }
                 }
             }

@@ -68,6 +68,41 @@ final class ServedHome: Sendable {
         return try await onThread { try Self.exchange(socket, method, path, json, token) }
     }
 
+    /// The port of its TCP listener.
+    var port: Int {
+        get throws { try #require(url.split(separator: ":").last.flatMap { Int($0) }) }
+    }
+
+    /// Waits until something holds, by asking it for its health; fails after a minute.
+    func until(_ holds: () -> Bool) async throws {
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while !holds() {
+            guard ContinuousClock.now < deadline else {
+                Issue.record("waited in vain")
+                return
+            }
+            _ = try await send("GET", "/api/v1/tree-head")
+        }
+    }
+
+    /// Sends one request over TCP, with these header fields and this body, on a connection of its own.
+    func ask(
+        _ method: String,
+        _ path: String,
+        headers: [String: String] = [:],
+        body: [UInt8] = []
+    ) async throws -> Received {
+        let port = try port
+        let fields = headers.map { "\($0): \($1)\r\n" }.joined()
+        let length = body.isEmpty ? "" : "Content-Length: \(body.count)\r\n"
+        let head = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\(fields)\(length)\r\n"
+        return try await onThread {
+            let file = try Loopback.connected(to: port)
+            defer { close(file) }
+            return try Self.converse(file, Array(head.utf8) + body)
+        }
+    }
+
     /// Starts a job and returns its path.
     func start(_ path: String, _ parameters: [String: JSONValue] = [:]) async throws -> String {
         let body = JSONValue.object(parameters.merging(["reason": "a test"]) { $1 })
@@ -127,8 +162,17 @@ final class ServedHome: Sendable {
         var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         if let token { head += "Authorization: Bearer \(token)\r\n" }
         if json != nil { head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n" }
-        let request = Array("\(head)\r\n".utf8) + body
-        guard write(file, request, request.count) == request.count else { throw Child.SpawnError(words: "cannot send") }
+        return try converse(file, Array("\(head)\r\n".utf8) + body)
+    }
+
+    private static func converse(_ file: Int32, _ request: [UInt8]) throws -> Received {
+        var rest = request[...]
+        // A server that refuses does not wait for the end; what it said can still be read.
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(file, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 65_536)
         while case let count = read(file, &part, part.count), count > 0 { bytes += part.prefix(count) }
