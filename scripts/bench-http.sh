@@ -89,12 +89,6 @@ printf 'GET /api/v1/models of 100 (%s bytes), 16 connections\n' "$(wc -c <"$fold
 mine="$(median <"$folder/get.ours")"
 told "  with session check and role" "$mine" "$(median <"$folder/get.memory")" 0.5 "Hummingbird from memory"
 printf '  ours p50 %s ms, p95 %s ms, p99 %s ms, refused %s\n' $(cut -d' ' -f2- <<<"$mine")
-for callers in 1 16 64; do
-    for _ in $(seq "$rounds"); do patch "$ours" "$callers" "$token" application/merge-patch+json >>"$folder/patch.$callers"; done
-    printf 'durable PATCH, %s connections: %s a second, p50 %s ms, p95 %s ms, p99 %s ms, refused %s\n' "$callers" $(median <"$folder/patch.$callers")
-done
-[[ -n $peers ]] || exit 0
-
 # A server of a peer, in a Python of its own: NAME, what pip installs; the interpreter's path, or one line why there is none.
 peer_python() {
     local venv="$PWD/.build/peers/$1-venv"
@@ -137,5 +131,10 @@ beside_mlflow() {
     "$python" Benchmarks/peers/activation_peer.py "$ours" "$folder/key" "${versions[@]}" "$mlflow" "${DAYBOOK_TURNS:-200}"
 }
 
-beside_fastapi
-beside_mlflow
+# While the home is as young as MLflow's database.
+[[ -z $peers ]] || beside_mlflow
+for callers in 1 16 64; do
+    for _ in $(seq "$rounds"); do patch "$ours" "$callers" "$token" application/merge-patch+json >>"$folder/patch.$callers"; done
+    printf 'durable PATCH, %s connections: %s a second, p50 %s ms, p95 %s ms, p99 %s ms, refused %s\n' "$callers" $(median <"$folder/patch.$callers")
+done
+[[ -z $peers ]] || beside_fastapi
