@@ -40,10 +40,10 @@ package final class Projector: Sendable {
     private let held = Mutex<ProjectionSession?>(nil)
     private let haste = Mutex(Haste())
 
-    /// The pause between two rounds, and whether it is to be none.
+    /// Whether somebody waits for rows, and who rests between two rounds.
     private struct Haste {
-        var pause: Task<Void, Never>?
         var isAsked = false
+        var resting: CheckedContinuation<Void, Never>?
     }
 
     /// A projector over a log; nothing is opened or written before the first call.
@@ -281,22 +281,38 @@ package final class Projector: Sendable {
     package func hurry() {
         haste.withLock { haste in
             haste.isAsked = true
-            haste.pause?.cancel()
-        }
+            defer { haste.resting = nil }
+            return haste.resting
+        }?.resume()
     }
 
     private func rest(until end: ContinuousClock.Instant) async {
-        let pause = haste.withLock { haste -> Task<Void, Never>? in
-            guard !haste.isAsked else { return nil }
-            haste.pause = Task { try? await Task.sleep(until: end, clock: .continuous) }
-            return haste.pause
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(until: end, clock: .continuous) }
+            group.addTask { await self.asked() }
+            await group.next()
+            group.cancelAll()
         }
+        haste.withLock { $0.isAsked = false }
+    }
+
+    /// Returns once somebody asks for haste.
+    private func asked() async {
         await withTaskCancellationHandler {
-            await pause?.value
+            await withCheckedContinuation { continuation in
+                let isOver = haste.withLock { haste in
+                    guard !haste.isAsked, !Task.isCancelled else { return true }
+                    haste.resting = continuation
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
         } onCancel: {
-            pause?.cancel()
+            haste.withLock { haste in
+                defer { haste.resting = nil }
+                return haste.resting
+            }?.resume()
         }
-        haste.withLock { $0 = Haste() }
     }
 
     private func follow(_ each: @escaping @Sendable (CatchUp) async throws -> Void) async throws {
