@@ -21,8 +21,10 @@ package struct OpenAPI: Sendable {
     package var document: JSONValue {
         var paths: [String: [String: JSONValue]] = [:]
         var named: [String: JSONValue] = ["Problem": Schema.problem.definition]
+        var refusals: [String: JSONValue] = [:]
         for route in table.routes {
             paths[route.path, default: [:]][route.method.rawValue.lowercased()] = operation(route)
+            for refusal in self.refusals(route) { refusals[refusal.name] = refusal.definition }
             for schema in route.schemas { schema.collect(&named) }
         }
         return [
@@ -31,6 +33,7 @@ package struct OpenAPI: Sendable {
             "tags": .array(tags.map { ["name": .string($0)] }),
             "paths": .object(paths.mapValues { .object($0) }),
             "components": [
+                "responses": .object(refusals),
                 "schemas": .object(named),
                 "securitySchemes": [
                     "bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
@@ -105,15 +108,30 @@ package struct OpenAPI: Sendable {
             if !content.isEmpty { members["content"] = .object(content) }
             byStatus["\(status)"] = .object(members)
         }
-        let kinds = Set(route.problems + route.commonProblems).map { catalogue.kind($0) }
-        for (status, kinds) in Dictionary(grouping: kinds, by: \.status) {
-            let codes = kinds.map(\.code).sorted().joined(separator: ", ")
-            byStatus["\(status)"] = [
-                "description": .string(codes),
+        for refusal in refusals(route) {
+            byStatus["\(refusal.status)"] = ["$ref": .string("#/components/responses/\(refusal.name)")]
+        }
+        return .object(byStatus)
+    }
+
+    /// The problems that a route may answer with one status; most routes share them, so each is written once.
+    private struct Refusal {
+        let status: Int
+        let codes: [String]
+
+        var name: String { "\(status)-\(codes.joined(separator: "_"))" }
+
+        var definition: JSONValue {
+            [
+                "description": .string(codes.joined(separator: ", ")),
                 "content": ["application/problem+json": ["schema": Schema.problem.reference]],
             ]
         }
-        return .object(byStatus)
+    }
+
+    private func refusals(_ route: Route) -> [Refusal] {
+        let kinds = Set(route.problems + route.commonProblems).map { catalogue.kind($0) }
+        return Dictionary(grouping: kinds, by: \.status).map { Refusal(status: $0, codes: $1.map(\.code).sorted()) }
     }
 
     private static func parameter(_ parameter: Parameter, in place: String) -> JSONValue {
