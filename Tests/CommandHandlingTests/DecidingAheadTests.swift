@@ -97,7 +97,7 @@ struct DecidingAheadTests {
             for field in [FieldChange](document: change.changes) where values.values[field.field] != field.old {
                 gaps.append("\(event.position): \(field.words)")
             }
-            values.apply(change)
+            values.take(change)
         }
         return gaps
     }

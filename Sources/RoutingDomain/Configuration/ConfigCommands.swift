@@ -7,9 +7,9 @@ package struct InitialiseConfig: Command {
 
     package init(config: ConfigName) { self.config = config }
 
-    package func streams(_ known: ConfigValuesState) -> [String] { [config.stream] }
+    package func streams(_ known: EachConfig<ConfigValues>) -> [String] { [config.stream] }
 
-    package func decide(_ state: ConfigValuesState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func decide(_ state: EachConfig<ConfigValues>, in context: CommandContext) throws(Rejection) -> [Decided] {
         let values = state[config]
         guard values.values.isEmpty else {
             throw Rejection(
@@ -23,33 +23,10 @@ package struct InitialiseConfig: Command {
     }
 }
 
-/// The configurations as far as a command reads them, and the gate.
-package struct GatedConfigState: CommandState {
-    package var configs = ConfigurationState()
-    package var approvals = ApprovalState()
-
-    package init() {}
-
-    package mutating func apply(_ past: HistoricEvent) {
-        configs.apply(past)
-        approvals.apply(past)
-    }
-}
-
 /// Changes settings by a JSON Merge Patch, for good or for a while.
 package struct PatchConfig: GatedCommand, RequestedCommand {
-    /// The values in force, and the gate: no history, so that deciding takes as long after any number of changes.
-    package struct State: CommandState {
-        package var configs = ConfigValuesState()
-        package var approvals = ApprovalState()
-
-        package init() {}
-
-        package mutating func apply(_ past: HistoricEvent) {
-            configs.apply(past)
-            approvals.apply(past)
-        }
-    }
+    /// Without the history, so that deciding takes as long after any number of changes.
+    package typealias State = GatedConfigs<ConfigValues>
 
     package static let name = "patch-config"
     package static let permission = Permission.operate
@@ -127,13 +104,14 @@ package struct UndoConfigChange: GatedCommand, RequestedCommand {
         self.approval = approval
     }
 
-    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
+    package func streams(_ known: GatedConfigs<ConfigHistory>) -> [String] { [config.stream] + gateStreams() }
 
-    package func deed(_ state: GatedConfigState) -> GatedDeed {
+    package func deed(_ state: GatedConfigs<ConfigHistory>) -> GatedDeed {
         GatedDeed(.config(config), target: "undo position \(position)")
     }
 
-    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func decide(_ state: GatedConfigs<ConfigHistory>, in context: CommandContext) throws(Rejection) -> [Decided]
+    {
         _ = try context.requireReason(for: "an undo")
         let history = state.configs[config]
         let change = try history.change(at: position)
@@ -226,13 +204,14 @@ package struct KeepConfigChange: GatedCommand, RequestedCommand {
         self.approval = approval
     }
 
-    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
+    package func streams(_ known: GatedConfigs<ConfigHistory>) -> [String] { [config.stream] + gateStreams() }
 
-    package func deed(_ state: GatedConfigState) -> GatedDeed {
+    package func deed(_ state: GatedConfigs<ConfigHistory>) -> GatedDeed {
         GatedDeed(.config(config), target: "keep position \(position)")
     }
 
-    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func decide(_ state: GatedConfigs<ConfigHistory>, in context: CommandContext) throws(Rejection) -> [Decided]
+    {
         _ = try context.requireReason(for: "keeping a temporary change")
         guard try state.configs[config].change(at: position).expiresAt != nil else {
             throw Rejection(
@@ -256,10 +235,10 @@ package struct ExpireConfigChanges: Command {
 
     package init(config: ConfigName) { self.config = config }
 
-    package func streams(_ known: ConfigurationState) -> [String] { [config.stream] }
+    package func streams(_ known: EachConfig<ConfigHistory>) -> [String] { [config.stream] }
 
     /// Only fields that nobody changed since go back; if that would break a rule, the field stays and the event says so.
-    package func decide(_ state: ConfigurationState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func decide(_ state: EachConfig<ConfigHistory>, in context: CommandContext) throws(Rejection) -> [Decided] {
         var history = state[config]
         var decided: [Decided] = []
         for change in history.changes {
@@ -306,13 +285,14 @@ package struct RestoreConfig: GatedCommand, RequestedCommand {
         self.approval = approval
     }
 
-    package func streams(_ known: GatedConfigState) -> [String] { [config.stream] + gateStreams() }
+    package func streams(_ known: GatedConfigs<ConfigHistory>) -> [String] { [config.stream] + gateStreams() }
 
-    package func deed(_ state: GatedConfigState) -> GatedDeed {
+    package func deed(_ state: GatedConfigs<ConfigHistory>) -> GatedDeed {
         GatedDeed(.config(config), target: "restore before position \(checkpoint)")
     }
 
-    package func decide(_ state: GatedConfigState, in context: CommandContext) throws(Rejection) -> [Decided] {
+    package func decide(_ state: GatedConfigs<ConfigHistory>, in context: CommandContext) throws(Rejection) -> [Decided]
+    {
         _ = try context.requireReason(for: "a restore")
         let history = state.configs[config]
         guard let first = history.changes.first, first.position < UInt64(max(0, checkpoint)) else {

@@ -50,7 +50,7 @@ extension [FieldChange] {
 }
 
 /// The history of one configuration, folded from its stream.
-package struct ConfigHistory: Sendable {
+package struct ConfigHistory: ConfigFold {
     /// One change as it happened.
     package struct Change: Sendable {
         package let position: UInt64
@@ -87,7 +87,7 @@ package struct ConfigHistory: Sendable {
     }
 
     private mutating func take(_ past: HistoricEvent, expiresAt: Timestamp?, isForward: Bool) {
-        let fields = current.apply(past.event)
+        let fields = current.take(past.event)
         changes.append(
             Change(
                 position: past.position,
@@ -131,26 +131,5 @@ package struct ConfigHistory: Sendable {
             fromCheckpoint: Int(checkpoint),
             words: fields.words
         )
-    }
-}
-
-/// Both configurations, as far as a command asked for their streams.
-package struct ConfigurationState: CommandState {
-    private var runtime = ConfigHistory(.runtime)
-    private var trainer = ConfigHistory(.trainer)
-
-    package init() {}
-
-    /// The history of one configuration.
-    package subscript(_ config: ConfigName) -> ConfigHistory {
-        switch config {
-        case .runtime: runtime
-        case .trainer: trainer
-        }
-    }
-
-    package mutating func apply(_ past: HistoricEvent) {
-        runtime.apply(past)
-        trainer.apply(past)
     }
 }

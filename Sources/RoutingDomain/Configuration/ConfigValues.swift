@@ -1,18 +1,20 @@
 package import CanonicalJSON
 
 /// The values of one configuration in force, folded from its stream.
-package struct ConfigValues: Sendable {
+package struct ConfigValues: ConfigFold {
     package let config: ConfigName
     /// In stored form; keys that the schema no longer knows are among them.
     package private(set) var values: [String: JSONValue] = [:]
 
     package init(_ config: ConfigName) { self.config = config }
 
+    package mutating func apply(_ past: HistoricEvent) { take(past.event) }
+
     /// Takes an event of the stream and tells the fields it changed, none for one that is no change of this configuration.
     ///
     /// What it takes does not depend on when and where the event was recorded.
     @discardableResult
-    package mutating func apply(_ event: any DomainEvent) -> [FieldChange] {
+    package mutating func take(_ event: any DomainEvent) -> [FieldChange] {
         let fields: [FieldChange]
         switch event {
         case let event as ConfigPatched where event.config == config: fields = [FieldChange](document: event.changes)
@@ -57,26 +59,5 @@ package struct ConfigValues: Sendable {
             revertsPosition: reverts.map { Int($0) },
             words: fields.words
         )
-    }
-}
-
-/// The values of both configurations, as far as a command asked for their streams.
-package struct ConfigValuesState: CommandState {
-    private var runtime = ConfigValues(.runtime)
-    private var trainer = ConfigValues(.trainer)
-
-    package init() {}
-
-    /// The values of one configuration.
-    package subscript(_ config: ConfigName) -> ConfigValues {
-        switch config {
-        case .runtime: runtime
-        case .trainer: trainer
-        }
-    }
-
-    package mutating func apply(_ past: HistoricEvent) {
-        runtime.apply(past.event)
-        trainer.apply(past.event)
     }
 }

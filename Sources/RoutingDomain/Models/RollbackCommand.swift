@@ -6,7 +6,7 @@ package struct RollBackModel: GatedCommand, RequestedCommand {
     /// The activation stack, the configurations for going back with them, and the gate.
     package struct State: CommandState {
         package var activation = ActivationState()
-        package var configs = ConfigurationState()
+        package var configs = EachConfig<ConfigHistory>()
         package var approvals = ApprovalState()
         package init() {}
         package mutating func apply(_ past: HistoricEvent) {
