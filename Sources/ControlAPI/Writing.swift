@@ -270,11 +270,14 @@ struct Writing: Sendable {
 
     private func proofs(of appended: AppendResult) async throws -> [EventProof] {
         let log = home.log
-        return try await home.blocking {
+        let prove: @Sendable () throws -> [EventProof] = {
             let kept = appended.isTreeHeadKept ? appended.treeHead : nil
             let head = try kept ?? log.giveOutTreeHead()
             return try (appended.first..<appended.checkpoint).map { try EventProof(of: $0, in: log, under: head) }
         }
+        // A few that were appended a moment ago are in memory: to change threads takes longer than to prove them.
+        let isAtHand = appended.isTreeHeadKept && !appended.isRepeat && appended.checkpoint - appended.first <= 4
+        return isAtHand ? try prove() : try await home.blocking(prove)
     }
 
     /// What an earlier request had recorded, from the log.

@@ -165,7 +165,7 @@ indirect enum ManifestShape: Sendable {
             return nil
         case .text(let pattern, let words):
             guard let text = value.text else { return "\(place) is a \(value.kind), not a string" }
-            return Self.matches(text, pattern) ? nil : "\(place) is not \(words)"
+            return TextPattern.fits(text, pattern) == true ? nil : "\(place) is not \(words)"
         case .integer(let range):
             guard let number = value.number else { return "\(place) is not an integer" }
             return range ~= number ? nil : "\(place) is \(number), not \(range.lowerBound) to \(range.upperBound)"
@@ -195,10 +195,4 @@ indirect enum ManifestShape: Sendable {
         return nil
     }
 
-    private static func matches(_ text: String, _ pattern: String) -> Bool {
-        guard let regex = try? Regex(pattern) else {
-            preconditionFailure("the pattern \(pattern) is a regular expression")
-        }
-        return text.wholeMatch(of: regex.matchingSemantics(.unicodeScalar)) != nil
-    }
 }

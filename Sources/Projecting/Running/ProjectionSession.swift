@@ -63,9 +63,9 @@ final class ProjectionSession: @unchecked Sendable {
     }
 
     /// Parked projections whose stop the log does not know yet, as events to append.
-    func newStops() throws -> [ProposedEvent] {
+    private func newStops(_ checkpoints: [(name: String, checkpoint: Checkpoint)]) throws -> [ProposedEvent] {
         try system.refresh(log)
-        return try checkpoints().compactMap { (name, checkpoint) -> ProposedEvent? in
+        return try checkpoints.compactMap { (name, checkpoint) -> ProposedEvent? in
             guard let parked = checkpoint.parked else { return nil }
             let mark = SystemStream.Mark(name: name, digest: checkpoint.digest, position: parked.position)
             guard !system.parked.contains(mark) else { return nil }
@@ -88,6 +88,27 @@ final class ProjectionSession: @unchecked Sendable {
     }
 
     // MARK: - Catching up
+
+    /// One step of catching up: where the rows stand after it, and what the log must be told before another.
+    ///
+    /// Nothing is applied before the log knows by which definitions.
+    func step(_ documents: (any DocumentRefreshing)?) throws -> (reached: CatchUp, news: [ProposedEvent]) {
+        let definitions = try newDefinitions()
+        guard definitions.isEmpty else { return (CatchUp(checkpoint: 0, head: 0, parked: []), definitions) }
+        let head = try advance()
+        let checkpoints = try checkpoints()
+        let stops = try newStops(checkpoints)
+        let edits = try refresh(documents)
+        let running = checkpoints.filter { $0.checkpoint.parked == nil }
+        let reached = CatchUp(
+            checkpoint: running.map(\.checkpoint.next).min() ?? head,
+            head: head,
+            parked: checkpoints.filter { $0.checkpoint.parked != nil }.map(\.name),
+            edits: edits,
+            setAside: file.setAside
+        )
+        return (reached, stops + (try edits.map { try SystemStream.proposed($0.event) }))
+    }
 
     /// Brings every projection that can go on to the head of the log as it is now, and returns that head.
     ///

@@ -91,32 +91,18 @@ package final class Projector: Sendable {
     ///
     /// Documents can be left for later: a day's page that is written anew for each of a thousand changes helps nobody.
     func bringUp(_ session: ProjectionSession, withDocuments: Bool = true) async throws -> CatchUp {
-        try await append(try await perform { try session.newDefinitions() })
         var edits: [DocumentEdit] = []
         while true {
-            let (head, news, found) = try await perform { [documents] in
-                let head = try session.advance(isCancelled: { false })
-                var news = try session.newStops()
-                let found = withDocuments ? try session.refresh(documents) : []
-                news += try found.map { try SystemStream.proposed($0.event) }
-                return (head, news, found)
+            let step = try await perform { [documents] in
+                try session.step(withDocuments ? documents : nil)
             }
-            edits += found
-            guard news.isEmpty else {
-                try await append(news)
-                continue
+            edits += step.reached.edits
+            guard !step.news.isEmpty else {
+                var reached = step.reached
+                reached.edits = edits
+                return reached
             }
-            return try await perform { [edits] in
-                let checkpoints = try session.checkpoints()
-                let running = checkpoints.filter { $0.checkpoint.parked == nil }
-                return CatchUp(
-                    checkpoint: running.map(\.checkpoint.next).min() ?? head,
-                    head: head,
-                    parked: checkpoints.filter { $0.checkpoint.parked != nil }.map(\.name),
-                    edits: edits,
-                    setAside: session.file.setAside
-                )
-            }
+            try await append(step.news)
         }
     }
 
@@ -274,8 +260,9 @@ package final class Projector: Sendable {
     /// what the last one took, ten seconds at most: a page of a day with thousands of changes must not take a processor from
     /// those who make them.
     private static let renderingPause = (least: Duration.milliseconds(900), share: 20, most: Duration.seconds(10))
-    /// The least time between two rounds while the log grows and nobody waits for rows; a change after a pause is in them at once.
-    private static let roundPause = Duration.milliseconds(10)
+    /// The time between two rounds while the log grows and nobody waits for rows, for each event of the last one, and the most:
+    /// changes that come one by one are in the rows at once, and of thousands a second many share a round.
+    private static let roundPause = (each: Duration.milliseconds(2), most: Duration.milliseconds(10))
 
     /// Has the projector that runs here go on at once: somebody waits for rows that the log has events for.
     package func hurry() {
@@ -328,23 +315,32 @@ package final class Projector: Sendable {
                     signal.yield()
                 }
             }
-            let clock = ContinuousClock()
-            var rendering = clock.now
+            var (rendering, reached) = (ContinuousClock.now, Position(0))
             for await _ in rounds {
-                let start = clock.now
-                let isDue = start >= rendering
-                let round = try await withSession { try await self.bringUp($0, withDocuments: isDue) }
-                if isDue {
-                    let pause = max(Self.renderingPause.least, (clock.now - start) * Self.renderingPause.share)
-                    rendering = clock.now + min(pause, Self.renderingPause.most)
+                let start = ContinuousClock.now
+                guard let rows = try await withSession({ try await self.bringUp($0, withDocuments: false) }) else {
+                    continue
                 }
-                if let round { try await each(round) }
-                await rest(until: start + Self.roundPause)
+                try await each(rows)
+                // Whoever waits for rows has them by now.
+                if start >= rendering { rendering = try await render(each) }
+                guard rows.head > reached else { continue }
+                let events = Int(min(rows.head - reached, 100))
+                await rest(until: start + min(Self.roundPause.each * events, Self.roundPause.most))
+                reached = rows.head
             }
             // What was left for later is rendered before the lock goes.
             _ = try await withSession { try await self.bringUp($0) }
             group.cancelAll()
         }
         try Task.checkCancellation()
+    }
+    /// Renders documents and returns when they may be rendered next.
+    private func render(_ each: (CatchUp) async throws -> Void) async throws -> ContinuousClock.Instant {
+        let start = ContinuousClock.now
+        if let all = try await withSession({ try await self.bringUp($0) }) { try await each(all) }
+        let end = ContinuousClock.now
+        let pause = max(Self.renderingPause.least, (end - start) * Self.renderingPause.share)
+        return end + min(pause, Self.renderingPause.most)
     }
 }

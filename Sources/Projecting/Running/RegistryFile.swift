@@ -46,7 +46,7 @@ package struct RegistryPlace: Sendable {
     }
 
     /// The page size of registry and scratch databases: fewer, larger pages halve the time of a rebuild.
-    static let pageSize = 16384
+    static let pageSize = 4096
 
     static var configuration: Configuration {
         var configuration = Configuration()
