@@ -93,4 +93,16 @@ struct CanonicalJSONTests {
             #expect(throws: JSONError.self) { try JSONReader.requireCanonicalObject(Array(text.utf8)) }
         }
     }
+
+    @Test("A pattern speaks of a whole text, scalar by scalar, also the second time; what is no pattern says nothing")
+    func patterns() {
+        for _ in 1...2 {
+            #expect(TextPattern.fits("2026.01.12_1", "[0-9.]+_[0-9]+") == true)
+            #expect(TextPattern.fits("x2026.01.12_1", "[0-9.]+_[0-9]+") == false)
+            #expect(TextPattern.fits("2026.01.12_1\n", "[0-9.]+_[0-9]+") == false)
+            #expect(TextPattern.fits("ab", "a|b") == false)
+            #expect(TextPattern.fits("e\u{301}", ".") == false)
+            #expect(TextPattern.fits("a", "(") == nil)
+        }
+    }
 }

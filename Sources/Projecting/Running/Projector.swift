@@ -259,10 +259,10 @@ package final class Projector: Sendable {
     /// The least time between two renderings of documents while the projector follows a busy log, and the least multiple of
     /// what the last one took, ten seconds at most: a page of a day with thousands of changes must not take a processor from
     /// those who make them.
-    private static let renderingPause = (least: Duration.milliseconds(900), share: 20, most: Duration.seconds(10))
+    private static let renderingPause = (least: Duration.milliseconds(900), share: 50, most: Duration.seconds(10))
     /// The time between two rounds while the log grows and nobody waits for rows, for each event of the last one, and the most:
     /// changes that come one by one are in the rows at once, and of thousands a second many share a round.
-    private static let roundPause = (each: Duration.milliseconds(2), most: Duration.milliseconds(10))
+    private static let roundPause = (each: Duration.milliseconds(2), most: Duration.milliseconds(25))
 
     /// Has the projector that runs here go on at once: somebody waits for rows that the log has events for.
     package func hurry() {

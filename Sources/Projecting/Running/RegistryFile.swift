@@ -45,7 +45,7 @@ package struct RegistryPlace: Sendable {
         }
     }
 
-    /// The page size of registry and scratch databases: fewer, larger pages halve the time of a rebuild.
+    /// The page size of the registry: each commit writes every page that it touched to the write-ahead log, so small ones.
     static let pageSize = 4096
 
     static var configuration: Configuration {
