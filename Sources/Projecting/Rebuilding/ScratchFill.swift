@@ -154,9 +154,10 @@ final class FillWorker: @unchecked Sendable {
             ScratchFill.remove(path)
             database = try RawDatabase(path: path)
             try database.run { handle in
+                // Written once from the front to the end, where the registry's pages are written again and again: large ones.
                 try handle.execute(
                     """
-                    PRAGMA page_size = \(RegistryPlace.pageSize); PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+                    PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
                     PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;
                     PRAGMA cache_size = \(projection.kind == .journal ? -4096 : -32768);
                     PRAGMA mmap_size = 17179869184; PRAGMA secure_delete = OFF
