@@ -38,6 +38,7 @@ bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
 	@for part in append scan verify subscribe rebuild proof bundle backup; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
 	@scripts/bench-http.sh
+	@scripts/bench-feed.sh
 
 bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcing; a line where one is absent
 	@scripts/setup.sh build bench peers

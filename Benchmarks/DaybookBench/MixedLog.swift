@@ -20,6 +20,14 @@ struct MixedLog {
             at: LogFolders(data: "\(folder).new"),
             timeZone: "Asia/Seoul"
         )
+        try await fill(log, events: events)
+        await log.close()
+        try FileManager.default.moveItem(atPath: "\(folder).new", toPath: folder)
+        return folder
+    }
+
+    /// Appends so many events of the mixture.
+    static func fill(_ log: LMDBEventLog, events: Int) async throws {
         var mixture = MixedEvents(total: events)
         var done = 0
         while done < events {
@@ -29,9 +37,6 @@ struct MixedLog {
             _ = try await log.append(AppendRequest(actor: actor, metadata: metadata, events: batch))
             done += batch.count
         }
-        await log.close()
-        try FileManager.default.moveItem(atPath: "\(folder).new", toPath: folder)
-        return folder
     }
 }
 

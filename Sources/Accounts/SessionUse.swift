@@ -48,6 +48,12 @@ package final class SessionUse: Sendable {
         }
     }
 
+    /// What a use would come to, and notes none.
+    package func look(_ session: String, startedAt: Int64, now: Int64) -> Outcome {
+        let seen = lastUse(of: session) ?? startedAt
+        return Outcome(mayGoOn: now - seen < Self.longestIdle, isDue: false)
+    }
+
     /// Writes when a session was last used; blocks.
     ///
     /// Throws ``PeopleFault`` when the file cannot be written.

@@ -4,12 +4,14 @@ extension JSONReader {
     /// Throws exactly where ``canonical(_:)`` throws, and for canonical bytes that are no object. What this quick check
     /// cannot decide (keys beyond ASCII, errors) is left to ``canonical(_:)``, so that the rules stand in one place.
     package static func requireCanonicalObject(_ bytes: [UInt8]) throws(JSONError) {
-        let isPlain = bytes.withUnsafeBufferPointer { buffer in
-            var check = CanonicalCheck(bytes: buffer)
-            return check.isObject()
-        }
-        if isPlain { return }
+        if bytes.withUnsafeBufferPointer({ isPlainlyCanonicalObject($0) }) { return }
         guard case .object = try canonical(bytes) else { throw JSONError("not an object", offset: 0) }
+    }
+
+    /// Whether one pass over bytes finds one canonical JSON object; a no means "ask ``canonical(_:)``".
+    package static func isPlainlyCanonicalObject(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var check = CanonicalCheck(bytes: bytes)
+        return check.isObject()
     }
 }
 

@@ -29,7 +29,18 @@ extension JSONValue {
     ///
     /// For writers of a fixed shape that know their keys and need no value in between; never fails.
     package static func appendCanonical(_ text: String, to bytes: inout [UInt8]) {
-        CanonicalWriter.appendString(text, to: &bytes)
+        CanonicalWriter.appendString(text.utf8, to: &bytes)
+    }
+
+    /// Appends a text that stands as UTF-8 already; see ``appendCanonical(_:to:)-(String,_)``.
+    package static func appendCanonical(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+        // Most texts have nothing to escape and are copied as they stand.
+        guard text.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) else {
+            return CanonicalWriter.appendString(text, to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: text)
+        bytes.append(UInt8(ascii: "\""))
     }
 }
 
@@ -50,7 +61,7 @@ enum CanonicalWriter {
             bytes.append(UInt8(ascii: "{"))
             for (index, key) in sortedKeys(members).enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                appendString(key, to: &bytes)
+                appendString(key.utf8, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))
                 if let member = members[key] { try append(member, to: &bytes, depth: depth + 1) }
             }
@@ -84,7 +95,7 @@ enum CanonicalWriter {
             for (index, key) in sortedKeys(members).enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 newLine(indent + 1)
-                appendString(key, to: &bytes)
+                appendString(key.utf8, to: &bytes)
                 bytes.append(contentsOf: ": ".utf8)
                 if let member = members[key] { appendPretty(member, to: &bytes, indent: indent + 1) }
             }
@@ -102,7 +113,7 @@ enum CanonicalWriter {
         case .bool(let truth): bytes.append(contentsOf: (truth ? "true" : "false").utf8)
         case .integer(let number): bytes.append(contentsOf: String(number).utf8)
         case .decimal(let literal): bytes.append(contentsOf: literal.utf8)
-        case .string(let text): appendString(text, to: &bytes)
+        case .string(let text): appendString(text.utf8, to: &bytes)
         case .array, .object: preconditionFailure("appendScalar is called with scalars only")
         }
     }
@@ -112,9 +123,9 @@ enum CanonicalWriter {
         members.keys.sorted { $0.utf16.lexicographicallyPrecedes($1.utf16) }
     }
 
-    static func appendString(_ text: String, to bytes: inout [UInt8]) {
+    static func appendString(_ text: some Sequence<UInt8>, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
+        for byte in text {
             switch byte {
             case UInt8(ascii: "\""): bytes.append(contentsOf: [0x5c, 0x22])
             case UInt8(ascii: "\\"): bytes.append(contentsOf: [0x5c, 0x5c])

@@ -21,20 +21,32 @@ package struct Admission: Authenticating {
         connection: Serving.Connection,
         requestID: String
     ) async throws(Problem) -> Caller {
+        try await caller(credential, isUse: true)
+    }
+
+    /// The same for a stream that goes on, by the log as it is on disk now; a session ends by not being used all the same.
+    package func caller(
+        stillOf credential: Serving.Credential,
+        connection: Serving.Connection
+    ) async throws(Problem) -> Caller {
+        try await caller(credential, isUse: false)
+    }
+
+    private func caller(_ credential: Serving.Credential, isUse: Bool) async throws(Problem) -> Caller {
         switch credential {
         case .cookie(let token):
-            let caller = try await caller(of: token)
+            let caller = try await caller(of: token, isUse: isUse)
             guard caller.way == .session else { throw Self.refused }
             return caller
-        case .bearer(let token): return try await caller(of: token)
+        case .bearer(let token): return try await caller(of: token, isUse: isUse)
         case .peer(let peer): return try await caller(at: peer)
         }
     }
 
-    private func caller(of token: String) async throws(Problem) -> Caller {
+    private func caller(of token: String, isUse: Bool) async throws(Problem) -> Caller {
         let principal: Principal
         do {
-            principal = try await home.gate.principal(of: Array(token.utf8))
+            principal = try await home.gate.principal(of: Array(token.utf8), isUse: isUse)
         } catch {
             if error is TokenRefusal { throw Self.refused }
             throw ControlProblems.problem(of: error)

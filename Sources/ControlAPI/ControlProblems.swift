@@ -16,7 +16,7 @@ package enum ControlProblems {
     /// What the service's own catalogue is extended by.
     package static let kinds: [ProblemKind] = [
         invalid, unknown, conflict, notAllowed, precondition, preconditionMissing, login, throttled, password, storage,
-        damaged, gone, full, altered, range, queueFull,
+        damaged, gone, full, altered, range, queueFull, feedFull, feedCaller,
     ]
 
     static let invalid = ProblemKind(
@@ -105,6 +105,19 @@ package enum ControlProblems {
         503,
         "As many jobs wait as may",
         hint: "try again after the time in Retry-After, or call one off"
+    )
+
+    static let feedFull = ProblemKind(
+        "feed.full",
+        503,
+        "As many streams of events run as may",
+        hint: "try again after the time in Retry-After; `feed.streams` is the limit"
+    )
+    static let feedCaller = ProblemKind(
+        "feed.caller",
+        429,
+        "As many streams of events run for this caller as may",
+        hint: "share one stream, or raise feed.streams-per-caller"
     )
 
     /// The problem of an error of the domain, or one of the service itself.

@@ -42,23 +42,27 @@ final class RunningHome: Sendable {
         routes: @Sendable (ControlHome) -> [Route] = { ControlRoutes.all($0) },
         works: Works = Works { _, _ in [:] },
         jobLimits: JobLimits = JobLimits(),
+        feedLimits: FeedLimits = FeedLimits(),
+        limits: Limits = Limits(),
         _ body: (RunningHome) async throws -> Value
     ) async throws -> Value {
         let folder = try TemporaryFolder("daybook-control")
         let log = try LMDBEventLog.create(at: LogFolders(data: folder.path), timeZone: "Asia/Seoul")
-        let control = try await control(folder, log, works, jobLimits)
         let lines = Shared<[String]>([])
+        let logger = Logger(label: "test") { _ in
+            JSONLinesLog(moment: { "2026-11-22T00:00:00Z" }) { bytes in
+                lines.value.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) }
+            }
+        }
+        let control = try await control(folder, log, works, jobLimits, feedLimits, logger)
         let parts = ServiceParts(
             table: RouteTable(routes(control)),
             catalogue: ControlRoutes.catalogue,
+            limits: limits,
             authentication: Admission(to: control),
             translate: ControlProblems.translate,
             identifiers: { UUID().text },
-            logger: Logger(label: "test") { _ in
-                JSONLinesLog(moment: { "2026-11-22T00:00:00Z" }) { bytes in
-                    lines.value.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) }
-                }
-            }
+            logger: logger
         )
         let (ports, ready) = AsyncStream.makeStream(of: [Int].self)
         let listener = Listener.tcp(host: "127.0.0.1", port: 0, isSecure: false)
@@ -66,7 +70,9 @@ final class RunningHome: Sendable {
         let quiet = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
         let group = ServiceGroup(
             configuration: .init(
-                services: [Following(control: control), service, Working(jobs: control.jobs)],
+                services: [
+                    Following(control: control), service, Working(jobs: control.jobs), Telling(feed: control.events),
+                ],
                 logger: quiet
             )
         )
@@ -90,7 +96,9 @@ final class RunningHome: Sendable {
         _ folder: TemporaryFolder,
         _ log: LMDBEventLog,
         _ works: Works,
-        _ jobLimits: JobLimits
+        _ jobLimits: JobLimits,
+        _ feedLimits: FeedLimits,
+        _ logger: Logger
     ) async throws -> ControlHome {
         let clock = SystemClock()
         let commands = CommandHandler(log: log, clock: clock)
@@ -107,6 +115,10 @@ final class RunningHome: Sendable {
         try await Reconciliation(doorkeeper: doorkeeper, feed: feed, uses: uses).run()
         let projector = Projector(log: log, set: try .bundled(), place: RegistryPlace(data: folder.path))
         _ = try await projector.catchUp()
+        let name: @Sendable (String) -> String = { pseudonym in
+            let id = UUID(uuidString: pseudonym)
+            return (try? id.flatMap { try people.person(id: $0) })?.name ?? "person \(pseudonym.prefix(8))"
+        }
         return ControlHome(
             log: log,
             commands: commands,
@@ -126,10 +138,8 @@ final class RunningHome: Sendable {
                 works: works,
                 limits: jobLimits
             ),
-            name: { pseudonym in
-                let id = UUID(uuidString: pseudonym)
-                return (try? id.flatMap { try people.person(id: $0) })?.name ?? "person \(pseudonym.prefix(8))"
-            },
+            events: try Feed(log: log, limits: feedLimits, name: name, logger: logger),
+            name: name,
             version: "0.0.0"
         )
     }
@@ -148,6 +158,19 @@ private struct Following: Service {
     func run() async throws {
         try await cancelWhenGracefulShutdown {
             try await control.projector.run { control.registry.advanced(to: $0.checkpoint) }
+        }
+    }
+}
+
+/// Tells subscribers what happens.
+private struct Telling: Service {
+    let feed: Feed
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await feed.run()
+        } onGracefulShutdown: {
+            feed.stop()
         }
     }
 }

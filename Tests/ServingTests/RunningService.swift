@@ -38,6 +38,10 @@ struct TestAuthentication: Authenticating {
         }
         return Caller(actor: "actor-of-\(token)", permissions: permissions, way: way, handle: token)
     }
+
+    func caller(stillOf credential: Credential, connection: Connection) async throws(Problem) -> Caller {
+        try await caller(of: credential, connection: connection, requestID: "")
+    }
 }
 
 /// Holds requests until the test lets them go.

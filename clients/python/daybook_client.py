@@ -94,16 +94,18 @@ class Daybook:
         return document, fields
 
     def _once(self, method, target, body, headers):
-        if self._tls:
-            link = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
-        else:
-            link = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        link = self._link()
         try:
             link.request(method, target, body=body, headers=headers)
             answer = link.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         finally:
             link.close()
+
+    def _link(self):
+        if self._tls:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
 
     def get(self, path, **query):
         """A document."""
@@ -198,16 +200,71 @@ class Daybook:
                 return
             yield event
 
-    def follow(self, start=None, type=None, stream=None):
+    def follow(self, start=None, type=None, stream=None, category=None, last_of_command=False):
         """Every event from a position on (from the next one, unless said), and each later one as it happens; does not end.
 
-        After a break it goes on where it was; a position is never given twice and none is left out.
+        After a break it goes on where it was; a position is never given twice and none is left out. A service without the stream is
+        asked page by page.
         """
         if start is None:
             start = self.get("/api/v1/tree-head")["size"]
-        for event in self._events(start, type, stream, wait=20):
-            if event is not None:
-                yield event
+        query = {"type": type, "stream": stream, "category": category}
+        query = {name: value for name, value in query.items() if value}
+        if last_of_command:
+            query["last_of_command"] = "true"
+        place = {"next": start}
+        while True:
+            wait = 1
+            try:
+                yield from self._stream(place, query)
+            except _NoStream:
+                for event in self._events(place["next"], type, stream, wait=20):
+                    if event is not None:
+                        yield event
+            except Problem as problem:
+                if problem.status not in (429, 503):
+                    raise
+                wait = 5
+            except (OSError, http.client.HTTPException) as error:
+                # A certificate that is not the one of this server stays so.
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    raise
+            time.sleep(wait)
+
+    def _stream(self, place, query):
+        """The events of one connection; `place` is kept up, also by heartbeats, which name the position scanned so far."""
+        link = self._link()
+        try:
+            headers = {"Accept": "text/event-stream"}
+            if self._token:
+                headers["Authorization"] = "Bearer " + self._token
+            target = "/api/v1/events?" + urllib.parse.urlencode({**query, "from": place["next"]})
+            link.request("GET", target, headers=headers)
+            answer = link.getresponse()
+            kind = answer.getheader("Content-Type", "")
+            if answer.status != 200:
+                data = answer.read()
+                raise Problem(answer.status, json.loads(data) if "json" in kind else {})
+            if not kind.startswith("text/event-stream"):
+                raise _NoStream()
+            position, data = None, []
+            for line in answer:
+                line = line.rstrip(b"\r\n")
+                name, _, value = line.partition(b":")
+                value = value[1:] if value.startswith(b" ") else value
+                if name == b"id":
+                    position = int(value)
+                elif name == b"data":
+                    data.append(value)
+                elif not line:
+                    # The place moves before the event is given: whoever stops in between has got it.
+                    if position is not None:
+                        place["next"] = max(place["next"], position + 1)
+                    if data:
+                        yield json.loads(b"\n".join(data))
+                    position, data = None, []
+        finally:
+            link.close()
 
     def _events(self, start, type, stream, wait):
         while True:
@@ -226,6 +283,10 @@ class Daybook:
             start = max(start, page["next"])
             if start >= page["head"]:
                 yield None
+
+
+class _NoStream(Exception):
+    """The service answers with pages only."""
 
 
 def main(words):

@@ -12,99 +12,7 @@ struct EventRoutes: Sendable {
     let home: ControlHome
     private static let position = Parameter("position", .position, "The event's position.")
 
-    var all: [Route] { [page, one, proof, caused, treeHead, consistency, tile, entries] }
-
-    private static let event = Schema.named(
-        "Event",
-        .object([
-            Schema.Member("position", .position, "Its place in the whole log, from 0."),
-            Schema.Member("event_id", .uuid, "Its identifier."),
-            Schema.Member("stream", .string(max: 100), "Its stream."),
-            Schema.Member("stream_version", .position, "Its place in the stream, from 1."),
-            Schema.Member("type", .string(max: 100), "Its type."),
-            Schema.Member("schema_version", .position, "The version of its payload's shape."),
-            Schema.Member("recorded_at", .moment, "When."),
-            Schema.Member("command", .uuid, "The command it belongs to."),
-            Schema.Member("actor", .uuid, "Who caused it."),
-            Schema.Member("actor_name", .string(max: 1_000), "The name that people see."),
-            Schema.Member("auth", .string(max: 200), "How the actor was known, and the door."),
-            Schema.Member("payload", .any, "As stored."),
-            Schema.Member("summary", .string(max: 65_535), "The catalogue's sentence."),
-            Schema.Member("reason", .string(max: 2_000), "Why.", isOptional: true),
-            Schema.Member("meaning", .string(max: 2_000), "What the signature means.", isOptional: true),
-            Schema.Member("correlation", .uuid, "The first command of its chain.", isOptional: true),
-            Schema.Member("causation", .uuid, "The event that caused it.", isOptional: true),
-            Schema.Member("request_id", .string(max: 200), "The request that brought it.", isOptional: true),
-            Schema.Member("redacted", .boolean, "Whether its text was taken out.", isOptional: true),
-            Schema.Member(
-                "clock",
-                .object([
-                    Schema.Member("synchronised", .boolean, "Whether the clock was synchronised."),
-                    Schema.Member("stepped", .boolean, "Whether it had stepped."),
-                    Schema.Member("estimated_error_ms", .position, "Its estimated error."),
-                ]),
-                "The clock's state when it was recorded."
-            ),
-            Schema.Member("leaf", .string(max: 64), "The leaf hash of its record.", isOptional: true),
-        ])
-    )
-
-    private var page: Route {
-        Route(
-            .get,
-            "/api/v1/events",
-            "Events in the order of the log, from a position on",
-            details:
-                "The way to follow the log: ask again from `next`. With `wait` the answer waits for the next event when there is "
-                + "none yet.",
-            access: .requires(.read),
-            query: [
-                Parameter("from", .position, "First position, inclusive; 0 unless said."),
-                Parameter("limit", .integer(1...1_000), "At most so many are looked at; 100 unless said."),
-                Parameter(
-                    "type",
-                    .string(min: 1, max: 100),
-                    "Only this type, or with a star at its end its beginning."
-                ),
-                Parameter("stream", .string(min: 1, max: 100), "Only this stream."),
-                Parameter("wait", .integer(0...30), "Seconds to wait for an event behind the head."),
-            ],
-            answers: [
-                AnswerRule(
-                    200,
-                    "A page.",
-                    .object([
-                        Schema.Member("items", .array(Self.event, max: 1_000), "The events."),
-                        Schema.Member("next", .position, "Where to go on: `from` of the next request."),
-                        Schema.Member("head", .position, "The size of the log."),
-                    ])
-                )
-            ],
-            problems: ["damaged", "storage"]
-        ) { call in
-            let from = call.query["from"].flatMap { Position($0) } ?? 0
-            let limit = call.query["limit"].flatMap { Int($0) } ?? 100
-            if let seconds = call.query["wait"].flatMap({ Int($0) }), seconds > 0 {
-                await home.growth(past: from, within: .seconds(seconds))
-            }
-            let (type, stream, home) = (call.query["type"], call.query["stream"], home)
-            return try await home.blocking {
-                let page = try home.log.page(from: from, limit: limit)
-                let events = page.events.filter { event in
-                    (stream == nil || event.stream.text == stream) && Self.matches(event.type, type)
-                }
-                let items = try events.map { try EventDocument.whole($0, name: home.name($0.actor.text)) }
-                return .json([
-                    "items": .array(items), "next": .integer(Int(page.next)), "head": .integer(Int(page.head)),
-                ])
-            }
-        }
-    }
-
-    private static func matches(_ type: String, _ pattern: String?) -> Bool {
-        guard let pattern else { return true }
-        return pattern.hasSuffix("*") ? type.hasPrefix(pattern.dropLast()) : type == pattern
-    }
+    var all: [Route] { [EventFeedRoute(home: home).route, one, proof, caused, treeHead, consistency, tile, entries] }
 
     private var one: Route {
         Route(
@@ -113,7 +21,7 @@ struct EventRoutes: Sendable {
             "One event whole",
             access: .requires(.read),
             path: [Self.position],
-            answers: [AnswerRule(200, "The event.", Self.event)],
+            answers: [AnswerRule(200, "The event.", EventFeedRoute.event)],
             problems: ["rejected.unknown", "damaged", "storage"]
         ) { call in
             let (position, home) = (try Self.position(call), home)

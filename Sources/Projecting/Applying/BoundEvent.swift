@@ -115,9 +115,7 @@ final class BoundEvent {
             readLocalTime()
             return bind(fixed(Place.local + 11, 2), statement, index)
         case .object: return bind(try object(), statement, index)
-        case .summary:
-            try writeSentence()
-            return bind(UnsafeBufferPointer(start: sentence.start, count: sentenceCount), statement, index)
+        case .summary: return bind(try said(), statement, index)
         }
     }
 
@@ -245,8 +243,13 @@ final class BoundEvent {
         hasLocalTime = true
     }
 
+    /// The catalogue's sentence for the event; its bytes stay until the event is given back.
+    func said() throws(ScanError) -> UnsafeBufferPointer<UInt8> {
+        if sentenceCount < 0 { try writeSentence() }
+        return UnsafeBufferPointer(start: sentence.start, count: sentenceCount)
+    }
+
     private func writeSentence() throws(ScanError) {
-        guard sentenceCount < 0 else { return }
         try readFields()
         sentenceCount = 0
         for part in rules.summary {

@@ -41,7 +41,8 @@ enum TextForm {
         }
     }
 
-    private static func digit(_ value: UInt8) -> UInt8 {
+    /// The hexadecimal digit of a number below 16.
+    static func digit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }

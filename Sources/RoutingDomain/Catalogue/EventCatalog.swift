@@ -26,6 +26,7 @@ package enum EventCatalog {
         SessionStarted.self, SessionEnded.self, SessionRevoked.self,
         ServiceAccountCreated.self, ServiceKeyIssued.self, ServiceKeyRevoked.self, TokenKeyPublished.self,
         JobRequested.self, JobStarted.self, JobCancelled.self, JobFinished.self,
+        SelfCheckFinished.self,
     ]
 
     /// The schemas of ``all`` by wire name.

@@ -23,6 +23,10 @@ package struct Call: Sendable {
     package let json: JSONValue
     /// The body of a streaming route, as it comes; ends with a problem when it grows beyond the route's limit.
     package let stream: BodyStream
+    /// Returns while the caller may still call the route, and throws the problem once it may not.
+    ///
+    /// For answers that go on: asking counts as no use of the session.
+    package let admission: @Sendable () async throws -> Void
 
     /// The same call with other values in its query.
     package func with(query values: [String: String]) -> Call {
@@ -112,6 +116,8 @@ package struct Answer: Sendable {
         case kept(KeptBytes, type: String)
         /// Parts written as the client reads; the closure is handed a place to put them.
         case stream(type: String, @Sendable (BodySink) async throws -> Void)
+        /// The same without an end of its own: the closure's task is cancelled as soon as the client has gone.
+        case live(type: String, @Sendable (BodySink) async throws -> Void)
     }
 
     /// An answer of any kind.
@@ -132,10 +138,20 @@ package struct KeptBytes: Sendable {
     let buffer: ByteBuffer
 
     /// Keeps a copy of these bytes.
-    package init(_ bytes: [UInt8]) { buffer = ByteBuffer(bytes: bytes) }
+    package init(_ bytes: [UInt8]) { self.init(buffer: ByteBuffer(bytes: bytes)) }
+
+    private init(buffer: ByteBuffer) { self.buffer = buffer }
 
     /// How many there are.
     package var count: Int { buffer.readableBytes }
+
+    /// Some of them, not copied; the range lies within.
+    package func part(_ range: Range<Int>) -> KeptBytes {
+        guard let part = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) else {
+            preconditionFailure("\(range) lies within \(count) bytes")
+        }
+        return KeptBytes(buffer: part)
+    }
 }
 
 /// Where a streamed answer's parts go; lent to one handler, whose writes follow one another.
@@ -153,8 +169,12 @@ package final class BodySink {
     }
 
     /// Hands a part on; returns when the client has room for more, throws when it is gone.
-    package func write(_ bytes: some Sequence<UInt8>) async throws {
-        let part = ByteBuffer(bytes: bytes)
+    package func write(_ bytes: some Sequence<UInt8>) async throws { try await write(ByteBuffer(bytes: bytes)) }
+
+    /// Hands bytes on that other answers share, without a copy; else like ``write(_:)-(Sequence<UInt8>)``.
+    package func write(_ kept: KeptBytes) async throws { try await write(kept.buffer) }
+
+    private func write(_ part: ByteBuffer) async throws {
         try await writer.write(part)
         unseen += part.readableBytes
         guard unseen >= Self.ahead else { return }

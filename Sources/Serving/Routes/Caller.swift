@@ -42,4 +42,9 @@ package protocol Authenticating: Sendable {
     ///
     /// Called for each request that shows one; must not block the thread it is called on.
     func caller(of credential: Credential, connection: Connection, requestID: String) async throws(Problem) -> Caller
+
+    /// The caller of a request that is still being answered, asked for again; throws once the credential is worth nothing.
+    ///
+    /// Counts as no use of a session: what only listens keeps nobody logged in.
+    func caller(stillOf credential: Credential, connection: Connection) async throws(Problem) -> Caller
 }

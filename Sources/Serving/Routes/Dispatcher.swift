@@ -8,14 +8,14 @@ internal import NIOHTTP1
 
 /// Answers every request: the order of its steps is the order in which things are refused.
 struct Dispatcher: HTTPResponder {
-    /// A request and the loop that its answer is written on.
+    /// A request and the channel that its answer is written on.
     struct Context: RequestContext {
         var coreContext: CoreRequestContextStorage
-        let loop: any EventLoop
+        let channel: any Channel
 
         init(source: ApplicationRequestContextSource) {
             coreContext = CoreRequestContextStorage(source: source)
-            loop = source.channel.eventLoop
+            channel = source.channel
         }
     }
 
@@ -54,7 +54,7 @@ struct Dispatcher: HTTPResponder {
             policy: trace.policy,
             isSecure: connection.isSecure,
             running: running,
-            loop: context.loop
+            channel: context.channel
         )
     }
 
@@ -100,7 +100,8 @@ struct Dispatcher: HTTPResponder {
             query: query,
             headers: headers,
             json: try await BodyReader(route: route, limits: limits).json(request),
-            stream: BodyStream(body: request.body, limit: route.streamLimit)
+            stream: BodyStream(body: request.body, limit: route.streamLimit),
+            admission: admission(request, to: route, connection: connection)
         )
         return try await route.handler(call)
     }
@@ -157,6 +158,18 @@ struct Dispatcher: HTTPResponder {
             return try? await authentication.caller(of: credential, connection: connection, requestID: id)
         }
         return try await authentication.caller(of: credential, connection: connection, requestID: id)
+    }
+
+    /// Asks again what was asked before the handler was called, for as long as the answer goes on.
+    private func admission(
+        _ request: Request,
+        to route: Route,
+        connection: Connection
+    ) -> @Sendable () async throws -> Void {
+        {
+            guard let credential = try credential(request, connection: connection), let authentication else { return }
+            try allow(try await authentication.caller(stillOf: credential, connection: connection), route)
+        }
     }
 
     private func credential(_ request: Request, connection: Connection) throws -> Credential? {

@@ -72,7 +72,8 @@ package struct OpenAPI: Sendable {
         let parameters =
             route.pathParameters.map { Self.parameter($0, in: "path") }
             + route.query.map { Self.parameter($0, in: "query") }
-            + route.headers.map { Self.parameter($0, in: "header") }
+            // What the Accept field may say is told by the answers: OpenAPI passes over a parameter of that name.
+            + route.headers.filter { $0.name != "accept" }.map { Self.parameter($0, in: "header") }
         if !parameters.isEmpty { members["parameters"] = .array(parameters) }
         switch route.access {
         case .public: members["security"] = []

@@ -13,7 +13,7 @@ extension Dispatcher {
         policy: ContentPolicy,
         isSecure: Bool,
         running: any AnyObject & Sendable,
-        loop: any EventLoop
+        channel: any Channel
     ) -> Response {
         var fields = SharedFields.of(policy, isSecure: isSecure)
         for (name, value) in answer.headers.sorted(by: { $0.key < $1.key }) {
@@ -37,13 +37,41 @@ extension Dispatcher {
             body = isHead ? ResponseBody() : ResponseBody(byteBuffer: kept.buffer)
         case .stream(let type, let write):
             fields[.contentType] = type
-            body = isHead ? ResponseBody() : Self.streamed(write, running: running, loop: loop)
+            body = isHead ? ResponseBody() : Self.streamed(write, running: running, loop: channel.eventLoop)
+        case .live(let type, let write):
+            fields[.contentType] = type
+            let untilGone: @Sendable (BodySink) async throws -> Void = { try await Self.untilGone(channel, $0, write) }
+            body = isHead ? ResponseBody() : Self.streamed(untilGone, running: running, loop: channel.eventLoop)
         }
         return Response(status: .init(code: answer.status), headers: fields, body: body)
     }
 
     private static func isFieldValue(_ value: String) -> Bool {
         value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+    }
+
+    /// Writes in a task that is cancelled when the client goes, as one who only waits to write would never hear of it.
+    private static func untilGone(
+        _ channel: any Channel,
+        _ sink: BodySink,
+        _ write: @escaping @Sendable (BodySink) async throws -> Void
+    ) async throws {
+        let (gone, signal) = AsyncStream.makeStream(of: Void.self)
+        try await channel.eventLoop.submit {
+            let exchange = try channel.pipeline.syncOperations.handler(type: ExchangeGuard.self)
+            exchange.whenDeparted(isActive: channel.isActive) { signal.finish() }
+        }.get()
+        // Lent to the one task that writes, for as long as this function runs.
+        nonisolated(unsafe) let lent = sink
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await _ in gone {}
+                throw CancellationError()
+            }
+            group.addTask { try await write(lent) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
     }
 
     /// The body counts as a running request until it is written, or nobody wants it any more.

@@ -36,6 +36,8 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// A stream's writes may come to their end after its handlers are gone: they hold this guard, and find it has nothing to do.
     private var isGone = false
     private var isEnding = false
+    /// Told once when the client has gone, or has closed its side of an HTTP/1.1 connection.
+    private var departed: (@Sendable () -> Void)?
 
     /// `line` is the guard's before the parser; nil for a stream of HTTP/2.
     init(line: WireLine?, limits: Limits, rule: @escaping @Sendable (HTTPRequest) -> BodyRule) {
@@ -56,12 +58,30 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
         timer?.cancel()
         timer = nil
         streams?.streamEnded()
+        depart()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
         timer = nil
+        depart()
         context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // A stream of HTTP/2 says so at the end of each request.
+        if line != nil, event as? ChannelEvent == .inputClosed { depart() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Has an action done when the client goes; at once where it has gone. On the channel's loop.
+    func whenDeparted(isActive: Bool, _ action: @escaping @Sendable () -> Void) {
+        if isActive, !isGone { departed = action } else { action() }
+    }
+
+    private func depart() {
+        departed?()
+        departed = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

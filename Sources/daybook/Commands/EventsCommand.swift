@@ -95,13 +95,17 @@ struct EventsCommand: AsyncParsableCommand {
                 )
             }
             let json = try EventDocument.whole(event, name: home.name(of: event.actor.text))
-            home.printer.show("\(EventJSON.line(event, home))\n\(json.prettyText)", json)
+            home.printer.show("\(EventJSON.line(json))\n\(json.prettyText)", json)
         }
     }
 
     struct Tail: HomeCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print the last events, and with --follow each new one as it happens."
+            abstract: "Print the last events, and with --follow each new one as it happens.",
+            discussion: """
+                With --follow they come from the server of the home where one runs, else from the log. --url names a server \
+                of another machine, and needs no home here. A connection that is lost is taken up again where it was.
+                """
         )
         @OptionGroup var global: GlobalOptions
         @Option(name: [.customShort("n"), .long], help: "How many of the last events.")
@@ -110,41 +114,76 @@ struct EventsCommand: AsyncParsableCommand {
         var from: UInt64?
         @Flag(name: .shortAndLong, help: "Go on until interrupted.")
         var follow = false
+        @Option(name: .long, help: ArgumentHelp("The server of another machine.", valueName: "url"))
+        var url: String?
+        @Option(name: .long, help: ArgumentHelp("With --url: the file that holds the token.", valueName: "file"))
+        var tokenFile: String?
+        @Option(name: .long, help: ArgumentHelp("With --url: the authority's certificate (PEM).", valueName: "file"))
+        var ca: String?
+
+        func run() async throws {
+            guard let url else {
+                guard tokenFile == nil, ca == nil else { throw ValidationError("--token-file and --ca go with --url") }
+                return try await runInHome()
+            }
+            guard global.home == nil else { throw ValidationError("--url reads no home of this machine") }
+            let words =
+                ["--url", url] + (tokenFile.map { ["--token-file", $0] } ?? []) + (ca.map { ["--ca", $0] } ?? [])
+            let server = try RemoteCommand.Options.parse(words).server()
+            let size = UInt64(clamping: try await server.ask("GET", "/api/v1/tree-head")["size"]?.number ?? 0)
+            let (start, printer, follower) = (start(size), global.printer, FeedFollower(server: server))
+            guard follow else {
+                return try await follower.pages(from: start, to: size) { printer.stream(EventJSON.line($0), $0) }
+            }
+            try await withInterruption {
+                try await follower.follow(from: start) { printer.stream(EventJSON.line($0), $0) }
+            }
+        }
 
         func run(in home: OpenHome) async throws {
             let size = try home.log.head().size
-            let start = from ?? (size > count ? size - count : 0)
+            let start = start(size)
             if follow {
-                try await withInterruption {
-                    for try await page in home.log.subscribe(from: start) { try show(page.events, home) }
-                }
+                try await withInterruption { try await Self.follow(home, from: start) }
             } else {
                 var next = start
                 while next < size {
                     let page = try home.log.page(from: next, limit: 512)
-                    try show(page.events, home)
+                    try Self.show(page.events, home)
                     next = page.next
                 }
             }
         }
 
-        private func show(_ events: [RecordedEvent], _ home: OpenHome) throws {
+        private func start(_ size: UInt64) -> UInt64 { from ?? (size > count ? size - count : 0) }
+
+        /// Through the server where one answers; else, and once it has gone, from the log itself.
+        private static func follow(_ home: OpenHome, from start: UInt64) async throws {
+            var next = start
+            if let server = await LocalServer(home.folders).taking(nil) {
+                next = try await FeedFollower(server: server).followOnce(from: start) { event in
+                    home.printer.stream(EventJSON.line(event), event)
+                }
+            }
+            for try await page in home.log.subscribe(from: next) { try show(page.events, home) }
+        }
+
+        private static func show(_ events: [RecordedEvent], _ home: OpenHome) throws {
             for event in events {
-                let name = home.name(of: event.actor.text)
-                let json = try EventDocument.whole(event, name: name)
-                home.printer.stream(EventJSON.line(event, home), json)
+                let json = try EventDocument.whole(event, name: home.name(of: event.actor.text))
+                home.printer.stream(EventJSON.line(json), json)
             }
         }
     }
 }
 
-/// An event as people and programs outside see it.
+/// An event as people outside see it.
 enum EventJSON {
-    /// One line: position, time, who, what.
-    static func line(_ event: RecordedEvent, _ home: OpenHome) -> String {
-        let when = Words.instant(Timestamp(microseconds: event.recordedAt).description)
-        let reason = (try? event.metadata().reason).flatMap { $0 }.map { "  -- \(Words.short($0))" } ?? ""
-        return
-            "\(event.position)  \(when)  \(home.name(of: event.actor.text))  \(event.type)  \(Words.short(EventDocument.summary(event), 120))\(reason)"
+    /// One line of an event's document: position, time, who, what, why.
+    static func line(_ event: JSONValue) -> String {
+        let words = ["recorded_at", "actor_name", "type", "summary"].map { event[$0]?.text ?? "-" }
+        let reason = event["reason"]?.text.map { "  -- \(Words.short($0))" } ?? ""
+        let place = event["position"]?.number.map(String.init) ?? "-"
+        return "\(place)  \(Words.instant(words[0]))  \(words[1])  \(words[2])  \(Words.short(words[3], 120))\(reason)"
     }
 }

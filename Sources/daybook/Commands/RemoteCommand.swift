@@ -164,31 +164,17 @@ struct RemoteCommand: AsyncParsableCommand {
         func run() async throws {
             let (server, follow, start) = (try options.server(), follow, from)
             let printer = Printer(asJSON: options.json)
-            let only = try type.map { text in
-                guard text.wholeMatch(of: /[a-z_.*]{1,100}/) != nil else {
-                    throw ValidationError("--type \(text) is no type")
-                }
-                return "&type=\(text)"
+            if let type, type.wholeMatch(of: /[a-z_.*]{1,100}/) == nil {
+                throw ValidationError("--type \(type) is no type")
             }
+            let follower = FeedFollower(server: server, type: type)
             try await withInterruption {
-                var next = Int(clamping: start)
-                while true {
-                    let path = "/api/v1/events?limit=500&from=\(next)\(only ?? "")\(follow ? "&wait=30" : "")"
-                    let page = try await server.ask("GET", path)
-                    for event in page["items"]?.elements ?? [] { printer.stream(Self.line(event), event) }
-                    guard let reached = page["next"]?.number, let head = page["head"]?.number else { return }
-                    next = max(next, reached)
-                    if !follow, next >= head { return }
+                if follow {
+                    try await follower.follow(from: start) { printer.stream(EventJSON.line($0), $0) }
+                } else {
+                    try await follower.pages(from: start, to: nil) { printer.stream(EventJSON.line($0), $0) }
                 }
             }
-        }
-
-        private static func line(_ event: JSONValue) -> String {
-            let words = ["recorded_at", "actor_name", "type", "summary"].map { event[$0]?.text ?? "-" }
-            let reason = event["reason"]?.text.map { "  -- \(Words.short($0))" } ?? ""
-            let place = event["position"]?.number.map(String.init) ?? "-"
-            return
-                "\(place)  \(Words.instant(words[0]))  \(words[1])  \(words[2])  \(Words.short(words[3], 120))\(reason)"
         }
     }
 }

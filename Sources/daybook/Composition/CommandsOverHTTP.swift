@@ -66,7 +66,7 @@ struct CommandsOverHTTP: Sendable {
         return document
     }
 
-    private func failure(of error: any Error, key: String?, isWrite: Bool) -> any Error {
+    func failure(of error: any Error, key: String?, isWrite: Bool) -> any Error {
         switch error as? HTTPExchange.Fault {
         case .notListening:
             return Failure(

@@ -40,7 +40,7 @@ struct HTTPExchange: Sendable {
         let promise = loop.makePromise(of: Answer.self)
         let channel: any Channel
         do {
-            channel = try await connect(loop, promise)
+            channel = try await connect(loop) { try $0.pipeline.syncOperations.addHandler(AnswerReader(promise)) }
         } catch {
             promise.fail(error)
             throw Self.fault(connecting: error)
@@ -80,26 +80,23 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    private var host: String {
+    var host: String {
         switch place {
         case .socket: "localhost"
         case .host(let name, let port, _): "\(name.contains(":") ? "[\(name)]" : name):\(port)"
         }
     }
 
-    private func connect(_ loop: any EventLoop, _ promise: EventLoopPromise<Answer>?) async throws -> any Channel {
-        let place = place
+    /// A connection whose pipeline ends with what `reader` adds; nil for one that says and reads nothing.
+    private func connect(
+        _ loop: any EventLoop,
+        _ reader: (@Sendable (any Channel) throws -> Void)?
+    ) async throws -> any Channel {
         let bootstrap = ClientBootstrap(group: loop).connectTimeout(.seconds(5)).channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                guard let promise else { return }
-                if case .host(let name, _, let tls?) = place {
-                    // A certificate names an address as such; the handler compares it without a name to send.
-                    let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
-                    let handler = try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : name)
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                }
-                try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                try channel.pipeline.syncOperations.addHandler(AnswerReader(promise))
+                guard let reader else { return }
+                try addHandlers(channel)
+                try reader(channel)
             }
         }
         return switch place {
@@ -108,7 +105,18 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    private static func fault(connecting error: any Error) -> Fault {
+    /// TLS where the place has it, and HTTP.
+    func addHandlers(_ channel: any Channel) throws {
+        if case .host(let name, _, let tls?) = place {
+            // A certificate names an address as such; the handler compares it without a name to send.
+            let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
+            let handler = try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : name)
+            try channel.pipeline.syncOperations.addHandler(handler)
+        }
+        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+    }
+
+    static func fault(connecting error: any Error) -> Fault {
         if let error = error as? IOError {
             if [ENOENT, ECONNREFUSED].contains(error.errnoCode) { return .notListening }
             return .refused(error.description)
@@ -120,6 +128,15 @@ struct HTTPExchange: Sendable {
         // A path that no socket can have: a server of that home does not listen there either.
         if case .unixDomainSocketPathTooLong? = error as? SocketAddressError { return .notListening }
         return .refused("\(error)")
+    }
+}
+
+extension HTTPExchange.Fault {
+    /// What an error of a connection that stood means.
+    init(ofConnection error: any Error) {
+        // A handshake that fails has sent nothing of the request.
+        let isHandshake = error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
+        self = isHandshake ? .refused("\(error)") : .unanswered("\(error)")
     }
 }
 
@@ -146,9 +163,7 @@ private final class AnswerReader: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A handshake that fails has sent nothing of the request.
-        let isHandshake = error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
-        promise.fail(isHandshake ? HTTPExchange.Fault.refused("\(error)") : HTTPExchange.Fault.unanswered("\(error)"))
+        promise.fail(HTTPExchange.Fault(ofConnection: error))
         context.close(promise: nil)
     }
 

@@ -23,7 +23,7 @@ struct Server {
     let settings: Settings
 
     /// Every setting of the service.
-    static let known = Setting.service + JobLimits.settings + UploadTidying.settings
+    static let known = Setting.service + JobLimits.settings + UploadTidying.settings + FeedLimits.settings
 
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
@@ -76,6 +76,8 @@ struct Server {
         var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
         // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
         services.append(JobsService(jobs: control.jobs))
+        // So are those who follow the log: each hears where its stream stands.
+        services.append(FeedService(feed: control.events))
         let keepDays = settings.integer("uploads.keep-days")
         services.append(
             TidyingService(
@@ -143,6 +145,12 @@ struct Server {
             projector: home.projector,
             models: ModelStore(home: home.folders.root, data: home.folders.data, commands: commands),
             jobs: jobs(of: home),
+            events: try Feed(
+                log: home.log,
+                limits: FeedLimits(settings),
+                name: { home.name(of: $0) },
+                logger: logger()
+            ),
             name: { home.name(of: $0) },
             version: Daybook.version
         )
@@ -275,6 +283,19 @@ private struct JobsService: Service {
             await jobs.run()
         } onGracefulShutdown: {
             jobs.stop()
+        }
+    }
+}
+
+/// Tells subscribers what happens while the service runs, and ends their streams with it.
+private struct FeedService: Service {
+    let feed: Feed
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await feed.run()
+        } onGracefulShutdown: {
+            feed.stop()
         }
     }
 }
