@@ -34,6 +34,10 @@ package struct ControlHome: Sendable {
     package let models: ModelStore
     /// The long works.
     package let jobs: JobBoard
+    /// How every part fared when it was last looked at.
+    package let health: HealthBoard
+    /// What the inference workers say of themselves.
+    package let workers: WorkerReports
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -54,6 +58,8 @@ package struct ControlHome: Sendable {
         projector: Projector,
         models: ModelStore,
         jobs: JobBoard,
+        health: HealthBoard = HealthBoard(),
+        workers: WorkerReports = WorkerReports(),
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -69,6 +75,8 @@ package struct ControlHome: Sendable {
         self.projector = projector
         self.models = models
         self.jobs = jobs
+        self.health = health
+        self.workers = workers
         self.name = name
         self.version = version
     }
