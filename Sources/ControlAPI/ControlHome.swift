@@ -36,6 +36,10 @@ package struct ControlHome: Sendable {
     package let jobs: JobBoard
     /// The log as it grows, for whoever listens.
     package let events: Feed
+    /// How every part fared when it was last looked at.
+    package let health: HealthBoard
+    /// What the inference workers say of themselves.
+    package let workers: WorkerReports
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -57,6 +61,8 @@ package struct ControlHome: Sendable {
         models: ModelStore,
         jobs: JobBoard,
         events: Feed,
+        health: HealthBoard = HealthBoard(),
+        workers: WorkerReports = WorkerReports(),
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -73,6 +79,8 @@ package struct ControlHome: Sendable {
         self.models = models
         self.jobs = jobs
         self.events = events
+        self.health = health
+        self.workers = workers
         self.name = name
         self.version = version
     }

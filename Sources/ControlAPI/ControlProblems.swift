@@ -16,7 +16,7 @@ package enum ControlProblems {
     /// What the service's own catalogue is extended by.
     package static let kinds: [ProblemKind] = [
         invalid, unknown, conflict, notAllowed, precondition, preconditionMissing, login, throttled, password, storage,
-        damaged, gone, full, altered, range, queueFull, feedFull, feedCaller,
+        damaged, gone, full, altered, range, queueFull, feedFull, feedCaller, notReady,
     ]
 
     static let invalid = ProblemKind(
@@ -100,6 +100,12 @@ package enum ControlProblems {
     )
     static let gone = ProblemKind("gone", 410, "It was there and is no longer", hint: "start again")
 
+    static let notReady = ProblemKind(
+        "health.not-ready",
+        503,
+        "The service cannot answer now",
+        hint: "try again after the time in Retry-After; /health says more to whoever may read"
+    )
     static let queueFull = ProblemKind(
         "jobs.full",
         503,

@@ -25,6 +25,9 @@ package enum ControlRoutes {
             JobRoutes(home: home).all,
             JobStartRoutes(home: home).all,
             JobFileRoutes(home: home).all,
+            HealthRoutes(home: home).all,
+            AlertRoutes(home: home).all,
+            InferenceRoutes(home: home).all,
         ]
         return groups.flatMap(\.self)
     }

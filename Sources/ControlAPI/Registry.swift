@@ -80,6 +80,9 @@ package final class Registry: Sendable {
         try await open().read(body)
     }
 
+    /// Reads on the calling thread, which waits.
+    package func readBlocking<Value>(_ body: (Database) throws -> Value) throws -> Value { try open().read(body) }
+
     private func open() throws -> DatabasePool {
         try pool.withLock { pool in
             if let pool { return pool }

@@ -11,6 +11,9 @@ package struct FileIdentity: Hashable, Sendable {
         guard stat(path, &status) == 0 else { throw FileFault("look at", path: path) }
         return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
+
+    /// Whether two files lie on the same file system.
+    package func isBeside(_ other: FileIdentity) -> Bool { device == other.device }
 }
 
 extension DurableFile {

@@ -85,6 +85,8 @@ package struct ReadModelDiff: Equatable, Sendable {
         State(name: "approval_rules", key: "action", circumstances: ["position"]),
         State(name: "tasks", key: "task", circumstances: ["position"]),
         State(name: "sprints", key: "sprint", circumstances: ["position"]),
+        State(name: "alerts", key: "opened_position", circumstances: ["position"]),
+        State(name: "inference_workers", key: "worker", circumstances: ["position"]),
     ]
 
     private static let journals = [

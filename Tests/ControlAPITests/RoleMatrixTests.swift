@@ -21,7 +21,8 @@ struct RoleMatrixTests {
         .approver: [.ownAccount, .read, .export, .approve],
         .auditor: [.ownAccount, .read, .export],
         .admin: [
-            .ownAccount, .read, .export, .operate, .train, .approve, .maintain, .administerPeople, .administerKeys,
+            .ownAccount, .read, .export, .operate, .train, .approve, .maintain, .reportInference, .administerPeople,
+            .administerKeys,
         ],
     ]
 
@@ -134,7 +135,7 @@ struct RoleMatrixTests {
             #expect(
                 Set(open) == [
                     "POST /api/v1/auth/signup", "POST /api/v1/auth/first-administrator", "POST /api/v1/auth/login",
-                    "POST /api/v1/auth/password/reset",
+                    "POST /api/v1/auth/password/reset", "GET /health/live", "GET /health/ready",
                 ]
             )
             for route in routes where route.method.isUnsafe {

@@ -90,12 +90,12 @@ import Testing
 
     @Test(
         "Every setting stands in the documentation with its default and its sentence",
-        arguments: Serving.Setting.service + JobLimits.settings + UploadTidying.settings
+        arguments: Serving.Setting.service + JobLimits.settings + UploadTidying.settings + AlertLimits.settings
     )
     func documented(setting: Serving.Setting) throws {
         let checkout = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let pages = try ["http", "jobs"].map {
+        let pages = try ["http", "jobs", "health"].map {
             try String(contentsOf: checkout.appending(path: "docs/\($0).md"), encoding: .utf8)
         }
         let standard =
@@ -107,6 +107,9 @@ import Testing
             case nil: ""
             }
         let row = "| `\(setting.key)` | \(standard.isEmpty ? "" : "\(standard) ")| \(setting.summary) |"
-        #expect(pages.contains { $0.contains(row) }, "docs/http.md or docs/jobs.md lacks the row: \(row)")
+        #expect(
+            pages.contains { $0.contains(row) },
+            "docs/http.md, docs/jobs.md or docs/health.md lacks the row: \(row)"
+        )
     }
 }

@@ -27,6 +27,9 @@ package enum EventCatalog {
         ServiceAccountCreated.self, ServiceKeyIssued.self, ServiceKeyRevoked.self, TokenKeyPublished.self,
         JobRequested.self, JobStarted.self, JobCancelled.self, JobFinished.self,
         SelfCheckFinished.self,
+        AlertOpened.self, AlertClosed.self, AlertAcknowledged.self,
+        InferenceJoined.self, InferenceLeft.self, InferenceLost.self, InferenceLoaded.self, InferenceLoadFailed.self,
+        InferenceAccuracyMeasured.self,
     ]
 
     /// The schemas of ``all`` by wire name.

@@ -12,6 +12,8 @@ package enum CommandCatalog {
         ChangeRole.self, EnableUser.self, RevokeSessions.self, CreateServiceAccount.self, RevokeServiceKey.self,
         PlaceHold.self, ReleaseHold.self, SetRetention.self,
         SetTimeZone.self, RecordExport.self,
+        AcknowledgeAlert.self,
+        JoinInference.self, LeaveInference.self, ReportLoad.self, ReportLoadFailure.self, RecordAccuracy.self,
     ]
 }
 

@@ -1,0 +1,224 @@
+/// Where an inference worker stands.
+package enum WorkerStatus: String, Choice {
+    case joined
+    case left
+    case lost
+}
+
+/// One inference worker, folded from its stream.
+package struct WorkerState: CommandState {
+    /// The run that joined last; nil before the first.
+    package private(set) var instance: String?
+    package private(set) var status: WorkerStatus?
+
+    package init() {}
+
+    package mutating func apply(_ past: HistoricEvent) {
+        switch past.event {
+        case let event as InferenceJoined: (instance, status) = (event.instance, .joined)
+        case is InferenceLeft: status = .left
+        case is InferenceLost: status = .lost
+        default: break
+        }
+    }
+
+    /// The stream of a worker.
+    package static func stream(_ worker: String) -> String { "inference-\(worker)" }
+
+    /// Rejects what comes from a worker, or a run of it, that does not work now.
+    package func requireJoined(_ worker: String, _ instance: String? = nil) throws(Rejection) {
+        guard status == .joined, instance == nil || instance == self.instance else {
+            throw Rejection(
+                "worker.not-joined",
+                .conflict,
+                "the worker \(worker)\(instance == nil ? "" : " of this run") has not joined",
+                hint: "a worker joins when it starts, and again after it was lost",
+                field: "worker",
+                actual: status?.rawValue
+            )
+        }
+    }
+}
+
+/// Says that an inference worker begins to work; the same run twice is one.
+package struct JoinInference: RequestedCommand {
+    package static let name = "join-inference"
+    package static let permission = Permission.reportInference
+    package var worker: String
+    package var instance: String
+    package var host: String
+    package var program: String
+
+    package init(worker: String, instance: String, host: String, program: String) {
+        self.worker = worker
+        self.instance = instance
+        self.host = host
+        self.program = program
+    }
+
+    package func streams(_ known: WorkerState) -> [String] { [WorkerState.stream(worker)] }
+
+    package func decide(_ state: WorkerState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        let worker = try FreeText.identifier(worker, field: "worker")
+        let instance = try Pseudonym.checked(instance, field: "instance")
+        guard state.status != .joined || state.instance != instance else { return [] }
+        let event = InferenceJoined(
+            worker: worker,
+            instance: instance,
+            host: try FreeText.checked(host, field: "host", maximumBytes: 253),
+            program: try FreeText.checked(program, field: "program", maximumBytes: 100)
+        )
+        return [Decided(event, on: WorkerState.stream(worker))]
+    }
+}
+
+/// Says that an inference worker ends in order, or that one that was lost does not come back.
+package struct LeaveInference: RequestedCommand {
+    package static let name = "leave-inference"
+    package static let permission = Permission.reportInference
+    package var worker: String
+    package var instance: String
+
+    package init(worker: String, instance: String) {
+        self.worker = worker
+        self.instance = instance
+    }
+
+    package func streams(_ known: WorkerState) -> [String] { [WorkerState.stream(worker)] }
+
+    package func decide(_ state: WorkerState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        if state.status != .lost || state.instance != instance { try state.requireJoined(worker, instance) }
+        return [Decided(InferenceLeft(worker: worker, instance: instance), on: WorkerState.stream(worker))]
+    }
+}
+
+/// Says that nothing came from an inference worker for too long: the watch's own doing.
+package struct LoseInference: Command {
+    package static let name = "lose-inference"
+    package var worker: String
+    package var instance: String
+    package var silentSeconds: Int
+
+    package init(worker: String, instance: String, silentSeconds: Int) {
+        self.worker = worker
+        self.instance = instance
+        self.silentSeconds = silentSeconds
+    }
+
+    package func streams(_ known: WorkerState) -> [String] { [WorkerState.stream(worker)] }
+
+    package func decide(_ state: WorkerState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        try state.requireJoined(worker, instance)
+        let event = InferenceLost(worker: worker, instance: instance, silentSeconds: silentSeconds)
+        return [Decided(event, on: WorkerState.stream(worker))]
+    }
+}
+
+/// Says that an inference worker answers with a model version from now on.
+package struct ReportLoad: RequestedCommand {
+    package static let name = "report-load"
+    package static let permission = Permission.reportInference
+    package var worker: String
+    package var version: String
+    package var manifestSha256: String
+    package var indexHandle: String
+    package var loadMs: Int
+
+    package init(worker: String, version: String, manifestSha256: String, indexHandle: String, loadMs: Int) {
+        self.worker = worker
+        self.version = version
+        self.manifestSha256 = manifestSha256
+        self.indexHandle = indexHandle
+        self.loadMs = loadMs
+    }
+
+    package func streams(_ known: WorkerState) -> [String] { [WorkerState.stream(worker)] }
+
+    package func decide(_ state: WorkerState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        try state.requireJoined(worker)
+        let event = InferenceLoaded(
+            worker: worker,
+            version: try ModelVersion.checked(version).description,
+            manifestSha256: try FreeText.checked(manifestSha256, field: "manifest_sha256", maximumBytes: 64),
+            indexHandle: try FreeText.checked(indexHandle, field: "index_handle", maximumBytes: 200),
+            loadMs: max(0, loadMs)
+        )
+        return [Decided(event, on: WorkerState.stream(worker))]
+    }
+}
+
+/// Says that an inference worker could not load a model version.
+package struct ReportLoadFailure: RequestedCommand {
+    package static let name = "report-load-failure"
+    package static let permission = Permission.reportInference
+    package var worker: String
+    package var version: String
+    package var problem: String
+    package var message: String
+
+    package init(worker: String, version: String, problem: String, message: String) {
+        self.worker = worker
+        self.version = version
+        self.problem = problem
+        self.message = message
+    }
+
+    package func streams(_ known: WorkerState) -> [String] { [WorkerState.stream(worker)] }
+
+    package func decide(_ state: WorkerState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        try state.requireJoined(worker)
+        let event = InferenceLoadFailed(
+            worker: worker,
+            version: try ModelVersion.checked(version).description,
+            problem: try FreeText.checked(problem, field: "problem", maximumBytes: 100),
+            message: try FreeText.checked(message, field: "message", maximumBytes: 1_000)
+        )
+        return [Decided(event, on: WorkerState.stream(worker))]
+    }
+}
+
+/// Says how far a model version's predictions were off.
+package struct RecordAccuracy: RequestedCommand {
+    package static let name = "record-accuracy"
+    package static let permission = Permission.reportInference
+    package var worker: String
+    package var version: String
+    package var samples: Int
+    package var medianApePercent: String
+    package var efSearch: Int
+
+    package init(worker: String, version: String, samples: Int, medianApePercent: String, efSearch: Int) {
+        self.worker = worker
+        self.version = version
+        self.samples = samples
+        self.medianApePercent = medianApePercent
+        self.efSearch = efSearch
+    }
+
+    package func streams(_ known: WorkerState) -> [String] { [WorkerState.stream(worker)] }
+
+    package func decide(_ state: WorkerState, in context: CommandContext) throws(Rejection) -> [Decided] {
+        try state.requireJoined(worker)
+        let version = try ModelVersion.checked(version).description
+        guard let tenths = FixedDecimal.scaled(medianApePercent, digits: 1), tenths >= 0, samples > 0,
+            1...65_535 ~= efSearch
+        else {
+            throw Rejection(
+                "accuracy.range",
+                .invalid,
+                "a measurement has samples, an ef_search, and a median_ape_percent of 0 or more with at most one digit",
+                hint: "for example 12.5",
+                field: "median_ape_percent",
+                actual: String(medianApePercent.prefix(40))
+            )
+        }
+        let event = InferenceAccuracyMeasured(
+            version: version,
+            worker: worker,
+            samples: samples,
+            medianApePercent: FixedDecimal.literal(tenths, digits: 1),
+            efSearch: efSearch
+        )
+        return [Decided(event, on: InferenceAccuracyMeasured.stream(version))]
+    }
+}

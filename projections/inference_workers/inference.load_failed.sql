@@ -1,0 +1,8 @@
+UPDATE inference_workers
+SET
+    failed_version = :version,
+    failed_problem = :problem,
+    failed_message = :message,
+    failed_at = :recorded_at,
+    position = :position
+WHERE worker = :worker;
