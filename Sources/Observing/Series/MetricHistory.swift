@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// A request costs one lock and no file. ``turn()`` is called about once a minute, and ``close()`` at the end; what was counted
 /// since is lost with a process that is killed: at most the running minute, and what a full disk did not take.
-package final class MetricHistory: MetricWindows {
+package final class MetricHistory: MetricWindows, BucketReading {
     /// The name of this service among those that have buckets.
     package static let ownService = "control"
     /// How many minutes wait for a disk that does not take them; the oldest goes for the next.
@@ -27,8 +27,9 @@ package final class MetricHistory: MetricWindows {
 
     private struct Counting {
         var minute: Int64
-        var version: String
-        var tallies: [RouteTally]
+        var version = ""
+        var groups: [String] = []
+        var tallies: [RouteTally] = []
         var coldStart: Int?
         /// Minutes that ended and are not written, oldest first.
         var ended: [MetricBucket] = []
@@ -37,23 +38,28 @@ package final class MetricHistory: MetricWindows {
         var lost = 0
     }
 
-    private let groups: [String]
     private let store: any BucketStoring
     private let now: @Sendable () -> Int64
     private let counting: Mutex<Counting>
     /// Held while buckets are on their way to the disk, so that a reader counts them once.
     private let writing = Mutex(())
 
-    /// A history of this service's groups over a store; `now` gives microseconds since 1970.
-    package init(groups: [String], store: any BucketStoring, now: @escaping @Sendable () -> Int64) {
-        self.groups = groups
+    /// A history over a store; `now` gives microseconds since 1970.
+    package init(store: any BucketStoring, now: @escaping @Sendable () -> Int64) {
         self.store = store
         self.now = now
-        let start = BucketResolution.minute.start(of: now() / 1_000_000)
-        counting = Mutex(Counting(minute: start, version: "", tallies: Self.nothing(groups)))
+        counting = Mutex(Counting(minute: BucketResolution.minute.start(of: now() / 1_000_000)))
     }
 
-    private static func nothing(_ groups: [String]) -> [RouteTally] { groups.map { _ in RouteTally() } }
+    /// The number by which requests of a group are counted; the same each time.
+    package func index(of group: String) -> Int {
+        counting.withLock { counting in
+            if let index = counting.groups.firstIndex(of: group) { return index }
+            counting.groups.append(group)
+            counting.tallies.append(RouteTally())
+            return counting.groups.count - 1
+        }
+    }
 
     /// How many minutes were given up because the disk did not take them for too long.
     package var lostMinutes: Int { counting.withLock { $0.lost } }
@@ -95,7 +101,7 @@ package final class MetricHistory: MetricWindows {
 
     private func end(_ counting: inout Counting) {
         counting.ended.append(running(counting))
-        counting.tallies = Self.nothing(groups)
+        counting.tallies = counting.groups.map { _ in RouteTally() }
         counting.coldStart = nil
         let over = counting.ended.count - Self.patience
         guard over > 0 else { return }
@@ -110,7 +116,9 @@ package final class MetricHistory: MetricWindows {
             MetricBucket.Key(start: counting.minute, service: Self.ownService, version: counting.version),
             coldStart: counting.coldStart
         )
-        for (name, tally) in zip(groups, counting.tallies) where tally.requests > 0 { bucket.groups[name] = tally }
+        for (name, tally) in zip(counting.groups, counting.tallies) where tally.requests > 0 {
+            bucket.groups[name] = tally
+        }
         return bucket
     }
 
