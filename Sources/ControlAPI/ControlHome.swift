@@ -34,6 +34,8 @@ package struct ControlHome: Sendable {
     package let models: ModelStore
     /// The long works.
     package let jobs: JobBoard
+    /// What the service says of itself: lines, numbers.
+    package let observation: Observation
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -54,6 +56,7 @@ package struct ControlHome: Sendable {
         projector: Projector,
         models: ModelStore,
         jobs: JobBoard,
+        observation: Observation,
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -69,6 +72,7 @@ package struct ControlHome: Sendable {
         self.projector = projector
         self.models = models
         self.jobs = jobs
+        self.observation = observation
         self.name = name
         self.version = version
     }
