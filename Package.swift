@@ -13,6 +13,7 @@ let strict: [SwiftSetting] = [
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -64,6 +65,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
         .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         // Named only to hold its version: Hummingbird brings it in.
@@ -84,6 +86,9 @@ let package = Package(
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
         library("DurableFiles", ["CPOSIX"]),
+
+        // What the program says of itself: numbers by the minute, their names, lines of requests. Knows no domain.
+        library("Observing", ["CPOSIX", "CanonicalJSON", "DurableFiles", metrics]),
 
         // The log: the only truth. Knows no domain.
         library("EventStore", ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", crypto, logging]),
@@ -109,7 +114,10 @@ let package = Package(
         library("ReadModels", ["RoutingDomain", "CanonicalJSON", grdb]),
         library(
             "Exporting",
-            ["EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", grdb, crypto],
+            [
+                "EventStore", "Observing", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles",
+                grdb, crypto,
+            ],
             resources: [.copy("Resources")]
         ),
 
@@ -125,7 +133,7 @@ let package = Package(
         ),
         library(
             "Accounts",
-            ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", crypto, grdb, jwt],
+            ["CArgon2", "CanonicalJSON", "DurableFiles", "Observing", "RoutingDomain", crypto, grdb, jwt],
             resources: [.copy("Resources")]
         ),
         // Coming in: what needs the log and data/state.db together, and in which order.
@@ -151,8 +159,8 @@ let package = Package(
             "ControlAPI",
             [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
-                "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving",
-                "SignIn", grdb, logging,
+                "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+                "Serving", "SignIn", grdb, logging, metrics,
             ]
         ),
 
@@ -163,8 +171,9 @@ let package = Package(
             name: "daybook",
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-                "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
-                "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio, nioHTTP1,
+                "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs",
+                "ReadModels", "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio,
+                nioHTTP1,
                 nioPosix,
                 nioSSL, signals,
             ],
@@ -183,6 +192,7 @@ let package = Package(
         ),
 
         tests("CanonicalJSON", ["EventStoreTesting"]),
+        tests("Observing", ["CanonicalJSON", "DurableFiles", "EventStoreTesting", metrics]),
         tests("DurableFiles", ["EventStoreTesting"]),
         tests(
             "EventStore",
@@ -222,14 +232,14 @@ let package = Package(
             "Exporting",
             [
                 "EventStore", "EventStoreTesting", "Proofs", "RegistryFixture", "ReadModels", "RoutingDomain",
-                "CanonicalJSON", "DurableFiles", grdb,
+                "CanonicalJSON", "DurableFiles", "Observing", grdb,
             ]
         ),
         tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests(
             "Accounts",
             [
-                "CanonicalJSON", "DurableFiles", "EventStoreTesting", "RoutingDomain", crypto, grdb,
+                "CanonicalJSON", "DurableFiles", "EventStoreTesting", "Observing", "RoutingDomain", crypto, grdb,
             ]
         ),
         tests(
@@ -251,7 +261,8 @@ let package = Package(
             "ControlAPI",
             [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
-                "ModelIntake", "Projecting", "RoutingDomain", "Serving", "SignIn", crypto, lifecycle, logging,
+                "ModelIntake", "Observing", "Projecting", "RoutingDomain", "Serving", "SignIn", crypto, lifecycle,
+                logging,
             ]
         ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),

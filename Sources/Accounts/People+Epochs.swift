@@ -8,7 +8,7 @@ internal import GRDB
 // 3. the database is written anew (VACUUM), the superseded key is overwritten and removed, its mark deleted
 // What is left of step 3 stands in the file itself and is done at the next opening.
 extension People {
-    private static let shape = 3
+    private static let shape = 4
 
     /// Makes or migrates the tables, and finishes what a crash left.
     func prepare() throws(PeopleFault) {
@@ -42,7 +42,7 @@ extension People {
     private static let wanted = Result<[String], PeopleFault> { () throws(PeopleFault) in
         do {
             return try DatabaseQueue().write { database in
-                try database.execute(sql: tables + credentialTables)
+                try database.execute(sql: tables + credentialTables + bucketTable)
                 return try definitions(database)
             }
         } catch {
@@ -66,7 +66,8 @@ extension People {
                 try database.execute(sql: Self.tables)
                 if isPlain { try self.sealPlainNames(database) }
             }
-            try database.execute(sql: Self.credentialTables)
+            if found < 3 { try database.execute(sql: Self.credentialTables) }
+            try database.execute(sql: Self.bucketTable)
             try database.execute(sql: "PRAGMA user_version = \(Self.shape)")
         }
     }

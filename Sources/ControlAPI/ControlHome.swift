@@ -40,6 +40,8 @@ package struct ControlHome: Sendable {
     package let health: HealthBoard
     /// What the inference workers say of themselves.
     package let workers: WorkerReports
+    /// What the service says of itself: lines, numbers.
+    package let observation: Observation
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -63,6 +65,7 @@ package struct ControlHome: Sendable {
         events: Feed,
         health: HealthBoard = HealthBoard(),
         workers: WorkerReports = WorkerReports(),
+        observation: Observation,
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -81,6 +84,7 @@ package struct ControlHome: Sendable {
         self.events = events
         self.health = health
         self.workers = workers
+        self.observation = observation
         self.name = name
         self.version = version
     }

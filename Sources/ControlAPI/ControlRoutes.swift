@@ -28,6 +28,7 @@ package enum ControlRoutes {
             HealthRoutes(home: home).all,
             AlertRoutes(home: home).all,
             InferenceRoutes(home: home).all,
+            MetricRoutes(home: home).all,
         ]
         return groups.flatMap(\.self)
     }

@@ -24,7 +24,7 @@ struct Daybook: AsyncParsableCommand {
             RetentionCommand.self, HoldCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self,
             ChangesCommand.self, SprintCommand.self, TaskCommand.self, LogbookCommand.self, ExportCommand.self,
-            AuditCommand.self, ExplainCommand.self,
+            AuditCommand.self, MetricsCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self,
             DoctorCommand.self, RemoteCommand.self, ReferenceCommand.self,

@@ -15,13 +15,13 @@ import Testing
 struct RoleMatrixTests {
     /// What docs/people.md promises, written down a second time.
     static let promised: [Role: Set<RoutingDomain.Permission>] = [
-        .viewer: [.ownAccount, .read],
-        .operator: [.ownAccount, .read, .export, .operate],
-        .trainer: [.ownAccount, .read, .export, .train],
-        .approver: [.ownAccount, .read, .export, .approve],
-        .auditor: [.ownAccount, .read, .export],
+        .viewer: [.ownAccount, .read, .observe],
+        .operator: [.ownAccount, .read, .observe, .export, .operate],
+        .trainer: [.ownAccount, .read, .observe, .export, .train],
+        .approver: [.ownAccount, .read, .observe, .export, .approve],
+        .auditor: [.ownAccount, .read, .observe, .export],
         .admin: [
-            .ownAccount, .read, .export, .operate, .train, .approve, .maintain, .reportInference, .administerPeople,
+            .ownAccount, .read, .observe, .export, .operate, .train, .approve, .maintain, .report, .administerPeople,
             .administerKeys,
         ],
     ]

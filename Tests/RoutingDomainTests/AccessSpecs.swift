@@ -174,7 +174,7 @@ struct AccessSpecs {
         "The auditor reads and exports and changes nothing; administrators may do all; only they rule people and keys"
     )
     func roles() {
-        #expect(Role.auditor.permissions == [.ownAccount, .read, .export])
+        #expect(Role.auditor.permissions == [.ownAccount, .read, .observe, .export])
         #expect(Role.admin.permissions == Set(Permission.allCases))
         for role in Role.allCases where role != .admin {
             #expect(role.permissions.isDisjoint(with: [.administerPeople, .administerKeys, .maintain]))

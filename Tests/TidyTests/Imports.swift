@@ -6,6 +6,7 @@ enum Imports {
     static let table: [String: Set<String>] = [
         "CanonicalJSON": [],
         "DurableFiles": ["CPOSIX"],
+        "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "Proofs": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
@@ -17,7 +18,8 @@ enum Imports {
         ],
         "ReadModels": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Exporting": [
-            "EventStore", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB", "Crypto",
+            "EventStore", "Observing", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB",
+            "Crypto",
         ],
         "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         "ModelIntake": [
@@ -25,7 +27,9 @@ enum Imports {
         ],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
-        "Accounts": ["CArgon2", "CanonicalJSON", "DurableFiles", "RoutingDomain", "Crypto", "GRDB", "JWTKit"],
+        "Accounts": [
+            "CArgon2", "CanonicalJSON", "DurableFiles", "Observing", "RoutingDomain", "Crypto", "GRDB", "JWTKit",
+        ],
         "SignIn": ["Accounts", "CommandHandling", "EventStore", "RoutingDomain", "CanonicalJSON", "DurableFiles"],
         "Serving": [
             "CPOSIX", "CanonicalJSON", "DurableFiles", "SwiftASN1", "Configuration", "Crypto", "HTTPTypes",
@@ -35,8 +39,9 @@ enum Imports {
         ],
         "ControlAPI": [
             "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
-            "ModelIntake", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn", "GRDB",
-            "Logging",
+            "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn",
+            "GRDB",
+            "Logging", "CoreMetrics",
         ],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
@@ -46,7 +51,7 @@ enum Imports {
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-            "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Projecting", "Proofs", "ReadModels",
+            "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels",
             "RoutingDomain", "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
             "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",
         ],

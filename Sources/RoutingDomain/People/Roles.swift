@@ -6,6 +6,8 @@ package enum Permission: String, Choice {
     case ownAccount = "own_account"
     /// Every list, document, event and proof.
     case read
+    /// The service in numbers: now, over time, and which promises were kept.
+    case observe
     /// Take documents, bundles and lists out of the house, search the audit trail, have the log verified.
     case export
     /// Activate and roll back, change settings, write tasks, sprints and snapshots.
@@ -16,15 +18,17 @@ package enum Permission: String, Choice {
     case approve
     /// Start the long works that change nothing of the plant: rebuild, backup, drill.
     case maintain
-    /// Tell how an inference worker fares: what it has loaded, what it could not, how far its predictions are off.
-    case reportInference = "report_inference"
+    /// Put beside it what another service says of itself: its numbers, what an inference worker has loaded and could not.
+    case report
     /// Approve, reject, disable and erase people, change their roles, end their sessions, issue codes.
     case administerPeople = "administer_people"
     /// Service accounts, their keys, and the key that signs tokens.
     case administerKeys = "administer_keys"
 
     /// What a service key's scope may name: no account of its own, and no rule over people or keys.
-    package static let forServices: Set<Permission> = [.read, .export, .operate, .train, .maintain, .reportInference]
+    package static let forServices: Set<Permission> = [
+        .read, .observe, .export, .operate, .train, .maintain, .report,
+    ]
 }
 
 /// What a user is in the plant.
@@ -43,11 +47,11 @@ package enum Role: String, Choice {
     /// The auditor reads and exports everything and changes nothing of the plant.
     package var permissions: Set<Permission> {
         switch self {
-        case .viewer: [.ownAccount, .read]
-        case .operator: [.ownAccount, .read, .export, .operate]
-        case .trainer: [.ownAccount, .read, .export, .train]
-        case .approver: [.ownAccount, .read, .export, .approve]
-        case .auditor: [.ownAccount, .read, .export]
+        case .viewer: [.ownAccount, .read, .observe]
+        case .operator: [.ownAccount, .read, .observe, .export, .operate]
+        case .trainer: [.ownAccount, .read, .observe, .export, .train]
+        case .approver: [.ownAccount, .read, .observe, .export, .approve]
+        case .auditor: [.ownAccount, .read, .observe, .export]
         case .admin: Set(Permission.allCases)
         case .service: []
         }

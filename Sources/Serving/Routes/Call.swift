@@ -107,6 +107,8 @@ package struct Answer: Sendable {
     package var cookies: [String] = []
     /// The body.
     package var body: Body
+    /// What the log of requests and the numbers are told of it; the caller does not see it.
+    package var notes = AnswerNotes()
 
     /// The body of an answer.
     package enum Body: Sendable {

@@ -29,32 +29,38 @@ struct Dispatcher: HTTPResponder {
     let translate: @Sendable (any Error) -> Problem?
     let identifiers: @Sendable () -> String
     let logger: Logger
+    let observer: any RequestObserving
     let requests: RunningRequests
 
-    func respond(to request: Request, context: Context) async throws -> Response {
+    func respond(to request: Request, context requestContext: Context) async throws -> Response {
         let connection = Connection.current
         let id = identifiers()
         let began = ContinuousClock.now
         let running = requests.begin()
+        let context = TraceContext(request.headers[values: Self.traceParent], requestID: id)
         var trace = Trace(path: Self.path(of: request))
         var answer: Answer
         do {
             answer = try await self.answer(request, connection: connection, id: id, trace: &trace)
         } catch let error as HTTPParserError {
+            // Whoever reads the bytes answers it; the request has its line all the same.
+            trace.code = ProblemCatalogue.framing.code
+            observe(request, status: ProblemCatalogue.framing.status, id: id, trace: trace, context, since: began)
             throw error
         } catch {
             answer = refused(problem(of: error), id: id, trace: &trace)
         }
-        let isHead = request.method == .head
-        log(request, answer: answer, id: id, trace: trace, latency: ContinuousClock.now - began)
+        trace.notes = answer.notes
+        observe(request, status: answer.status, id: id, trace: trace, context, since: began)
         return response(
             answer,
-            isHead: isHead,
+            isHead: request.method == .head,
             id: id,
+            traceResponse: context.response,
             policy: trace.policy,
             isSecure: connection.isSecure,
             running: running,
-            channel: context.channel
+            channel: requestContext.channel
         )
     }
 
@@ -64,6 +70,7 @@ struct Dispatcher: HTTPResponder {
         var route: String?
         var actor: String?
         var code: String?
+        var notes = AnswerNotes()
         var policy = ContentPolicy.strict
     }
 
@@ -236,21 +243,25 @@ struct Dispatcher: HTTPResponder {
         )
     }
 
-    private func log(_ request: Request, answer: Answer, id: String, trace: Trace, latency: Duration) {
-        let milliseconds = latency.components.seconds * 1_000 + latency.components.attoseconds / 1_000_000_000_000_000
-        var metadata: Logger.Metadata = [
-            "request_id": "\(id)", "method": "\(request.method.rawValue)", "status": "\(answer.status)",
-            "latency_ms": "\(milliseconds)",
-        ]
+    private func observe(
+        _ request: Request,
+        status: Int,
+        id: String,
+        trace: Trace,
+        _ context: TraceContext,
+        since began: ContinuousClock.Instant
+    ) {
+        let latency = (ContinuousClock.now - began).components
+        var record = RequestRecord(requestID: id, traceID: context.traceID, status: status)
+        record.method = request.method.rawValue
         // The route's own pattern says more than the path, and no value of a person's stands in it; nor does one where no route is.
-        if let route = trace.route {
-            metadata["route"] = "\(route)"
-        } else {
-            metadata["path"] = "\(table.shown(trace.path))"
-        }
-        if let actor = trace.actor { metadata["user_id"] = "\(actor)" }
-        if let code = trace.code { metadata["code"] = "\(code)" }
-        logger.info("request", metadata: metadata)
+        record.route = trace.route
+        record.path = trace.route == nil ? table.shown(trace.path) : nil
+        record.actor = trace.actor
+        record.code = trace.code
+        record.nanoseconds = latency.seconds * 1_000_000_000 + latency.attoseconds / 1_000_000_000
+        record.notes = trace.notes
+        observer.answered(record)
     }
 
     private static func path(of request: Request) -> String {
@@ -268,6 +279,7 @@ struct Dispatcher: HTTPResponder {
 
     private static let fetchSite = HTTPField.Name.known("sec-fetch-site")
     private static let mark = HTTPField.Name.known("x-daybook")
+    private static let traceParent = HTTPField.Name.known("traceparent")
 }
 
 extension HTTPField.Name {

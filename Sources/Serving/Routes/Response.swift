@@ -10,6 +10,7 @@ extension Dispatcher {
         _ answer: Answer,
         isHead: Bool,
         id: String,
+        traceResponse: String,
         policy: ContentPolicy,
         isSecure: Bool,
         running: any AnyObject & Sendable,
@@ -23,7 +24,8 @@ extension Dispatcher {
         for cookie in answer.cookies where Self.isFieldValue(cookie) {
             fields.append(HTTPField(name: .setCookie, value: cookie))
         }
-        fields[.known("X-Request-ID")] = id
+        fields[requestIDField] = id
+        fields[traceResponseField] = traceResponse
         let body: ResponseBody
         switch answer.body {
         case .none: body = ResponseBody()
@@ -88,6 +90,9 @@ extension Dispatcher {
         }
     }
 }
+
+private let requestIDField = HTTPField.Name.known("X-Request-ID")
+private let traceResponseField = HTTPField.Name.known("traceresponse")
 
 /// The fields that every answer has, made once for each policy.
 private enum SharedFields {

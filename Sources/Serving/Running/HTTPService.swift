@@ -42,8 +42,10 @@ package struct ServiceParts: Sendable {
     package var translate: @Sendable (any Error) -> Problem?
     /// Makes request identifiers.
     package var identifiers: @Sendable () -> String
-    /// Diagnostics and the access log.
+    /// Diagnostics.
     package var logger: Logger
+    /// Who is told of each request; nil has them logged among the diagnostics.
+    package var observer: (any RequestObserving)?
 
     /// The parts of a service.
     package init(
@@ -54,7 +56,8 @@ package struct ServiceParts: Sendable {
         hosts: Set<String> = [],
         translate: @escaping @Sendable (any Error) -> Problem? = { _ in nil },
         identifiers: @escaping @Sendable () -> String,
-        logger: Logger
+        logger: Logger,
+        observer: (any RequestObserving)? = nil
     ) {
         self.table = table
         self.catalogue = catalogue
@@ -64,7 +67,10 @@ package struct ServiceParts: Sendable {
         self.translate = translate
         self.identifiers = identifiers
         self.logger = logger
+        self.observer = observer
     }
+
+    var requestObserver: any RequestObserving { observer ?? LoggedRequests(logger: logger) }
 
     /// The session cookie's name: with the prefix that binds it to this host where TLS allows it.
     package static func cookieName(isSecure: Bool) -> String { isSecure ? "__Host-daybook" : "daybook" }
@@ -132,6 +138,7 @@ package final class HTTPService: Service {
             translate: parts.translate,
             identifiers: parts.identifiers,
             logger: parts.logger,
+            observer: parts.requestObserver,
             requests: requests
         )
     }
@@ -146,9 +153,13 @@ package final class HTTPService: Service {
             case .unix(let path): .unixDomainSocket(path: path)
             }
         let (parts, gate, identity) = (parts, gate, listener.isSecure ? identity : nil)
-        let refusals = Refusals(catalogue: parts.catalogue, identifiers: parts.identifiers, logger: parts.logger)
+        let refusals = Refusals(
+            catalogue: parts.catalogue,
+            identifiers: parts.identifiers,
+            observer: parts.requestObserver
+        )
         let rule = Self.bodyRule(parts)
-        // The framework's own words name peers and errors of theirs; ours are in the access log.
+        // The framework's own words name peers and errors of theirs; ours are in the log of requests.
         var quiet = parts.logger
         quiet.logLevel = .warning
         return Application(

@@ -1,20 +1,19 @@
 internal import CanonicalJSON
-internal import Logging
 
-/// Writes the answers to what never became a request, and their lines in the access log.
+/// Writes the answers to what never became a request, and their lines in the log of requests.
 struct Refusals: Sendable {
     let catalogue: ProblemCatalogue
     let identifiers: @Sendable () -> String
-    let logger: Logger
+    let observer: any RequestObserving
 
     /// A whole HTTP/1.1 answer that ends the connection.
     func answer(to refusal: WireRefusal) -> [UInt8] {
         let id = identifiers()
         let kind = catalogue.kind(refusal.code)
-        logger.info(
-            "request refused",
-            metadata: ["request_id": "\(id)", "status": "\(kind.status)", "code": "\(kind.code)"]
-        )
+        let trace = TraceContext([], requestID: id)
+        var record = RequestRecord(requestID: id, traceID: trace.traceID, status: kind.status)
+        record.code = kind.code
+        observer.answered(record)
         let body = Problem(kind, refusal.detail).document(instance: "", requestID: id).prettyText
         let head = """
             HTTP/1.1 \(kind.status) \(Self.phrase(kind.status))\r
@@ -23,6 +22,7 @@ struct Refusals: Sendable {
             Cache-Control: no-store\r
             X-Content-Type-Options: nosniff\r
             X-Request-ID: \(id)\r
+            traceresponse: \(trace.response)\r
             Connection: close\r
             \r
 

@@ -9,7 +9,7 @@ struct ReferenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reference",
         abstract:
-            "Write the reference pages from the program itself: events, SQL bindings, schema, settings, commands, OpenAPI."
+            "Write the reference pages from the program itself: events, SQL bindings, schema, settings, commands, metrics, OpenAPI."
     )
     @OptionGroup var global: GlobalOptions
     @Option(name: .long, help: ArgumentHelp("The folder to write to.", valueName: "dir"))

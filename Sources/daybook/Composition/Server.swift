@@ -8,6 +8,7 @@ import EventStore
 import Foundation
 import Logging
 import ModelIntake
+import Observing
 import Projecting
 import ReadModels
 import RoutingDomain
@@ -23,7 +24,8 @@ struct Server {
     let settings: Settings
 
     /// Every setting of the service.
-    static let known = Setting.service + JobLimits.settings + UploadTidying.settings + FeedLimits.settings
+    static let known =
+        Setting.service + JobLimits.settings + UploadTidying.settings + FeedLimits.settings + Observation.settings
 
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
@@ -41,7 +43,17 @@ struct Server {
         defer { withExtendedLifetime(lock) {} }
         let home = try await OpenHome.open(global)
         do {
-            try await serve(home)
+            let logger = try logger()
+            let observation = observation(home, logger)
+            do {
+                try await serve(home, observation, logger)
+            } catch {
+                try? await onThread { try observation.close() }
+                throw error
+            }
+            do { try await onThread { try observation.close() } } catch {
+                logger.warning("the numbers of the last minutes are lost", metadata: ["error": "\(error)"])
+            }
         } catch {
             await home.close()
             throw error
@@ -49,10 +61,9 @@ struct Server {
         await home.close()
     }
 
-    private func serve(_ home: OpenHome) async throws {
-        let control = try await control(of: home)
+    private func serve(_ home: OpenHome, _ observation: Observation, _ logger: Logger) async throws {
+        let control = try await control(of: home, observation)
         try await control.jobs.recover(try await control.registry.read { try Jobs.open($0).map(\.job) })
-        let logger = try logger()
         let identity = try identity(home.folders)
         let tls = try identity.map { try Route.authority($0.authority) } ?? []
         let routes = ControlRoutes.all(control) + tls
@@ -65,15 +76,22 @@ struct Server {
             hosts: hosts,
             translate: ControlProblems.translate,
             identifiers: { UUID.random().text },
-            logger: logger
+            logger: logger,
+            observer: observation
         )
         let notifier = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
         let code = try await Self.firstAdministratorCode(control)
         let http = HTTPService(parts: parts, listeners: listeners(home.folders), identity: identity?.server) { ports in
             announce(home, port: ports.first ?? 0, code: code, fingerprint: identity?.fingerprint)
             notifier.ready()
+            if let process = ProcessNumbers.read() {
+                let took = Double(ProcessNumbers.now()) / 1_000 - process.startedAt * 1_000
+                observation.history.started(in: max(0, Int(took)))
+            }
         }
+        observation.watch(http)
         var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
+        services += try observers(home, observation, logger)
         // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
         services.append(JobsService(jobs: control.jobs))
         // So are those who follow the log: each hears where its stream stands.
@@ -112,7 +130,8 @@ struct Server {
         do {
             let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
             let settings = try Settings(known, file: nil, environment: [:], flags: [:])
-            let control = try await Server(global: global, settings: settings).control(of: home)
+            let observation = Observation(store: home.people)
+            let control = try await Server(global: global, settings: settings).control(of: home, observation)
             let routes = ControlRoutes.all(control) + (try Route.authority(authority))
             await home.close()
             return Route.openAPI(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
@@ -125,8 +144,13 @@ struct Server {
     // MARK: - Parts
 
     /// The home as the routes see it: reconciled, and with its read models at the head.
-    private func control(of home: OpenHome) async throws -> ControlHome {
-        let commands = CommandHandler(log: home.writing, clock: SystemClock(), folds: FoldedStates())
+    private func control(of home: OpenHome, _ observation: Observation) async throws -> ControlHome {
+        let commands = CommandHandler(
+            log: home.writing,
+            clock: SystemClock(),
+            folds: FoldedStates(),
+            appending: observation.appending(to: home.writing)
+        )
         let (doorkeeper, keys) = try await home.door(commands)
         let feed = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: home.tokenIssuer))
         let uses = try SessionUse(home.people)
@@ -145,12 +169,16 @@ struct Server {
             projector: home.projector,
             models: ModelStore(home: home.folders.root, data: home.folders.data, commands: commands),
             jobs: jobs(of: home),
+<<<<<<< HEAD
             events: try Feed(
                 log: home.log,
                 limits: FeedLimits(settings),
                 name: { home.name(of: $0) },
                 logger: logger()
             ),
+=======
+            observation: observation,
+>>>>>>> hb
             name: { home.name(of: $0) },
             version: Daybook.version
         )

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CanonicalJSON
 import ModelFolders
+import Observing
 import Projecting
 import RoutingDomain
 
@@ -17,6 +18,7 @@ enum ReferencePages {
             "sql-bindings.md": bindings(definitions),
             "schema.sql": schema(definitions),
             "commands.md": commands(),
+            "metrics.md": metrics(),
             "manifest.schema.json": ManifestSchema.text,
         ]
     }
@@ -116,6 +118,27 @@ enum ReferencePages {
         for migration in definitions.migrations {
             text += "\n-- \(migration.file)\n\(migration.sql)"
             if !text.hasSuffix("\n") { text += "\n" }
+        }
+        return text
+    }
+
+    private static func metrics() -> String {
+        var text =
+            notice
+            + "# Metrics\n\nEvery metric of `/metrics`, and every number of `/api/v1/metrics/series`. "
+            + "[How they are counted and kept](../metrics.md).\n\n"
+            + "| name | type | unit | labels | meaning |\n|---|---|---|---|---|\n"
+        for metric in MetricCatalogue.all {
+            let labels = metric.labels.map { "`\($0)`" }.joined(separator: " ")
+            text += "| `\(metric.name)` | \(metric.kind.rawValue) | \(metric.unit) | \(labels) | \(metric.meaning) |\n"
+        }
+        text += "\nOver time, by service and group of routes:\n\n| name | meaning |\n|---|---|\n"
+        for name in SeriesName.allCases { text += "| `\(name.rawValue)` | \(name.meaning) |\n" }
+        text +=
+            "\nPromises (SLO), by day, version and service:\n\n| name | groups of routes | meaning |\n|---|---|---|\n"
+        for promise in Promise.all {
+            let groups = promise.groups.map { "`\($0)`" }.joined(separator: " ")
+            text += "| `\(promise.name)` | \(groups) | \(promise.meaning) |\n"
         }
         return text
     }

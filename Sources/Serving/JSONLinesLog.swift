@@ -8,11 +8,14 @@ package import Logging
 package struct JSONLinesLog: LogHandler {
     /// The keys that a line may have, beside `ts`, `level` and `message`.
     package static let keys: Set<String> = [
-        "request_id", "user_id", "active_version", "latency_ms", "cache_hit", "ef_search", "event_type", "position",
+        "request_id", "trace_id", "user_id", "active_version", "latency_ms", "cache_hit", "ef_search", "event_type",
+        "position",
         "projection", "method", "route", "path", "status", "code", "error", "address", "expires", "names",
-        "fingerprint", "files", "bytes",
+        "fingerprint", "files", "bytes", "lines",
     ]
-    private static let numbers: Set<String> = ["latency_ms", "status", "position", "ef_search", "files", "bytes"]
+    private static let numbers: Set<String> = [
+        "latency_ms", "status", "position", "ef_search", "files", "bytes", "lines",
+    ]
 
     package var metadata: Logger.Metadata = [:]
     package var logLevel: Logger.Level
@@ -57,6 +60,11 @@ package struct JSONLinesLog: LogHandler {
 
     private func append(_ key: String, _ value: String, to line: inout [UInt8]) {
         line += Array(",\"\(key)\":".utf8)
+        Self.appendText(value, to: &line)
+    }
+
+    /// Appends a text as JSON, quotes included, so that no reader and no terminal takes it for more; cut at 8 KiB.
+    package static func appendText(_ value: String, to line: inout [UInt8]) {
         var quoted: [UInt8] = []
         JSONValue.appendCanonical(value.utf8.count <= 8_192 ? value : String(value.prefix(8_192)), to: &quoted)
         guard quoted.contains(where: { $0 >= 0x7f }) else { return line += quoted }
