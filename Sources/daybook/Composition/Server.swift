@@ -169,16 +169,13 @@ struct Server {
             projector: home.projector,
             models: ModelStore(home: home.folders.root, data: home.folders.data, commands: commands),
             jobs: jobs(of: home),
-<<<<<<< HEAD
             events: try Feed(
                 log: home.log,
                 limits: FeedLimits(settings),
                 name: { home.name(of: $0) },
                 logger: logger()
             ),
-=======
             observation: observation,
->>>>>>> hb
             name: { home.name(of: $0) },
             version: Daybook.version
         )
