@@ -102,7 +102,7 @@ struct HealthRouteTests {
                 CreateServiceAccount(account: account, name: "line-3"),
                 by: .system(reason: "a test")
             )
-            let key = try await home.key(scope: ["report_inference", "read"], account: account).token
+            let key = try await home.key(scope: ["report", "read"], account: account).token
             let run = UUID().text
             func tell(_ word: String, _ body: JSONValue) async throws -> Received {
                 try await home.post("/api/v1/inference/workers/line-3/\(word)", body, token: key)

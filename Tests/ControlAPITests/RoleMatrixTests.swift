@@ -21,7 +21,7 @@ struct RoleMatrixTests {
         .approver: [.ownAccount, .read, .export, .approve],
         .auditor: [.ownAccount, .read, .export],
         .admin: [
-            .ownAccount, .read, .export, .operate, .train, .approve, .maintain, .reportInference, .administerPeople,
+            .ownAccount, .read, .export, .operate, .train, .approve, .maintain, .report, .administerPeople,
             .administerKeys,
         ],
     ]

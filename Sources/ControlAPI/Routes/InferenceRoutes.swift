@@ -7,7 +7,7 @@ internal import Serving
 
 /// The inference workers: who they are, and what they tell of themselves.
 ///
-/// A worker needs a service key with the scope `report_inference`.
+/// A worker needs a service key with the scope `report`.
 struct InferenceRoutes: Sendable {
     let home: ControlHome
     private var writing: Writing { Writing(home: home) }
@@ -44,7 +44,7 @@ struct InferenceRoutes: Sendable {
             "\(Self.workers)/{worker}/\(word)",
             summary,
             details: details,
-            access: .requires(.reportInference),
+            access: .requires(.report),
             path: [Self.worker],
             body: body + [Writing.optionalReason]
         ) { call in
@@ -160,7 +160,7 @@ struct InferenceRoutes: Sendable {
             details:
                 "Nothing is recorded: the newest report stands in /health. 409 where this run of the worker has not joined, or was lost "
                 + "since: it joins again.",
-            access: .requires(.reportInference),
+            access: .requires(.report),
             path: [Self.worker],
             body: .json(
                 .object([

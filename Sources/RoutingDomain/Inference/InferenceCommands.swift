@@ -43,7 +43,7 @@ package struct WorkerState: CommandState {
 /// Says that an inference worker begins to work; the same run twice is one.
 package struct JoinInference: RequestedCommand {
     package static let name = "join-inference"
-    package static let permission = Permission.reportInference
+    package static let permission = Permission.report
     package var worker: String
     package var instance: String
     package var host: String
@@ -75,7 +75,7 @@ package struct JoinInference: RequestedCommand {
 /// Says that an inference worker ends in order, or that one that was lost does not come back.
 package struct LeaveInference: RequestedCommand {
     package static let name = "leave-inference"
-    package static let permission = Permission.reportInference
+    package static let permission = Permission.report
     package var worker: String
     package var instance: String
 
@@ -117,7 +117,7 @@ package struct LoseInference: Command {
 /// Says that an inference worker answers with a model version from now on.
 package struct ReportLoad: RequestedCommand {
     package static let name = "report-load"
-    package static let permission = Permission.reportInference
+    package static let permission = Permission.report
     package var worker: String
     package var version: String
     package var manifestSha256: String
@@ -150,7 +150,7 @@ package struct ReportLoad: RequestedCommand {
 /// Says that an inference worker could not load a model version.
 package struct ReportLoadFailure: RequestedCommand {
     package static let name = "report-load-failure"
-    package static let permission = Permission.reportInference
+    package static let permission = Permission.report
     package var worker: String
     package var version: String
     package var problem: String
@@ -180,7 +180,7 @@ package struct ReportLoadFailure: RequestedCommand {
 /// Says how far a model version's predictions were off.
 package struct RecordAccuracy: RequestedCommand {
     package static let name = "record-accuracy"
-    package static let permission = Permission.reportInference
+    package static let permission = Permission.report
     package var worker: String
     package var version: String
     package var samples: Int

@@ -16,15 +16,15 @@ package enum Permission: String, Choice {
     case approve
     /// Start the long works that change nothing of the plant: rebuild, backup, drill.
     case maintain
-    /// Tell how an inference worker fares: what it has loaded, what it could not, how far its predictions are off.
-    case reportInference = "report_inference"
+    /// Put beside it what another service says of itself: how its workers fare.
+    case report
     /// Approve, reject, disable and erase people, change their roles, end their sessions, issue codes.
     case administerPeople = "administer_people"
     /// Service accounts, their keys, and the key that signs tokens.
     case administerKeys = "administer_keys"
 
     /// What a service key's scope may name: no account of its own, and no rule over people or keys.
-    package static let forServices: Set<Permission> = [.read, .export, .operate, .train, .maintain, .reportInference]
+    package static let forServices: Set<Permission> = [.read, .export, .operate, .train, .maintain, .report]
 }
 
 /// What a user is in the plant.
