@@ -23,7 +23,7 @@ struct Server {
     let settings: Settings
 
     /// Every setting of the service.
-    static let known = Setting.service + JobLimits.settings + UploadTidying.settings
+    static let known = Setting.service + JobLimits.settings + UploadTidying.settings + AlertLimits.settings
 
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
@@ -73,7 +73,16 @@ struct Server {
             announce(home, port: ports.first ?? 0, code: code, fingerprint: identity?.fingerprint)
             notifier.ready()
         }
-        var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
+        let watch = watch(over: home, control, http, identity, logger)
+        let projecting = ProjectingService(home: home, registry: control.registry, watch: watch, logger: logger)
+        var services: [any Service] = [projecting, http]
+        services.append(
+            WatchingService(
+                watch: watch,
+                board: control.health,
+                interval: .seconds(settings.integer("alerts.interval-seconds"))
+            )
+        )
         // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
         services.append(JobsService(jobs: control.jobs))
         let keepDays = settings.integer("uploads.keep-days")
@@ -143,8 +152,47 @@ struct Server {
             projector: home.projector,
             models: ModelStore(home: home.folders.root, data: home.folders.data, commands: commands),
             jobs: jobs(of: home),
+            workers: WorkerReports(silenceSeconds: AlertLimits(settings)["worker-silence-seconds"]),
             name: { home.name(of: $0) },
             version: Daybook.version
+        )
+    }
+
+    /// What is watched of this home and of this process.
+    private func watch(
+        over home: OpenHome,
+        _ control: ControlHome,
+        _ http: HTTPService,
+        _ identity: Identity?,
+        _ logger: Logger
+    ) -> AlertWatch {
+        var running = HomeHealth.Running(workers: control.workers)
+        let limit = settings.limits.connections
+        running.connections = { (http.state.connections, limit, http.state.requests) }
+        if let identity {
+            running.certificates = {
+                [
+                    HomeHealth.Certificate(name: "certificate", ends: Timestamp(identity.server.ends)),
+                    HomeHealth.Certificate(name: "authority", ends: Timestamp(identity.authority.ends)),
+                ]
+            }
+        }
+        let health = HomeHealth(
+            log: home.log,
+            people: home.people,
+            registry: control.registry,
+            root: home.folders.root,
+            data: home.folders.data,
+            limits: AlertLimits(settings),
+            running: running
+        )
+        return AlertWatch(
+            board: control.health,
+            probes: health.probes,
+            commands: control.commands,
+            registry: control.registry,
+            workers: control.workers,
+            logger: logger
         )
     }
 
@@ -238,65 +286,7 @@ struct Server {
     }
 }
 
-/// Keeps the read models at the head of the log while the service runs, and ends temporary changes in time.
-private struct ProjectingService: Service {
-    let home: OpenHome
-    let registry: Registry
-
-    func run() async throws {
-        // When to look again for what is due by the clock.
-        let next = Mutex(ContinuousClock.now)
-        try await cancelWhenGracefulShutdown {
-            // A command that projects at the moment of the start must not end the server: it takes over.
-            try await home.projector.run(waits: true) { reached in
-                registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
-                let mayBeDue = next.withLock { next in
-                    guard ContinuousClock.now >= next || !reached.parked.isEmpty else { return false }
-                    next = .now + .milliseconds(500)
-                    return true
-                }
-                guard mayBeDue else { return }
-                let now = Timestamp(microseconds: home.handler.clock.wall).description
-                let isDue = try await registry.read { db in
-                    try !TemporaryChanges.due(db, now: now).isEmpty || !ProjectionStates.parked(db).isEmpty
-                }
-                if isDue { try await home.endTemporaryChanges() }
-            }
-        }
-    }
-}
-
-/// Has jobs done while the service runs, and ends them with it.
-private struct JobsService: Service {
-    let jobs: JobBoard
-
-    func run() async throws {
-        await withGracefulShutdownHandler {
-            await jobs.run()
-        } onGracefulShutdown: {
-            jobs.stop()
-        }
-    }
-}
-
-/// Removes uploads that nobody finished, at the start of the service and from time to time while it runs.
-private struct TidyingService: Service {
-    let tidying: UploadTidying
-    let every: Duration
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            repeat { await tidying.tidy() } while (try? await Task.sleep(for: every)) != nil
-        }
-    }
-}
-
-/// Tells systemd that the service stops taking requests.
-private struct Farewell: Service {
-    let notifier: SystemdNotifier
-
-    func run() async throws {
-        try? await gracefulShutdown()
-        notifier.stopping()
-    }
+extension Timestamp {
+    /// An instant of Foundation, to the microsecond.
+    fileprivate init(_ date: Date) { self.init(microseconds: Int64(date.timeIntervalSince1970 * 1_000_000)) }
 }
