@@ -114,7 +114,8 @@ struct HealthTests {
         ])
         let position = try #require(opened["position"]?.number)
         try await served.until("/health") { Self.open($0) == ["console_unreviewed"] }
-        try await home.succeed(["alerts", "ack", "console_unreviewed", "--reason", "Kim looks at it"])
+        let acknowledged = try await home.json(["alerts", "ack", "console_unreviewed", "--reason", "Kim looks at it"])
+        #expect(acknowledged["alert"] == "console_unreviewed" && acknowledged["position"]?.number != nil)
         let twice = try await home.run(["alerts", "ack", "console_unreviewed", "--reason", "again"])
         #expect(twice.exit == 65 && twice.errors.contains("acknowledged already"), "\(twice)")
         #expect(try await served.stop().exit == 0)
@@ -153,6 +154,34 @@ struct HealthTests {
         served = try await ServedHome.start(home, environment: Self.quick)
         try await served.until("/health") { $0["state"] == "ok" }
         #expect(try await Self.history(home, "self_check_mismatch") == ["alert.opened", "alert.closed"])
+        #expect(try await served.stop().exit == 0)
+    }
+
+    @Test("A worker that joined and says nothing more is lost and an alert, over a restart, until somebody gives it up")
+    func worker() async throws {
+        let home = try await TestHome.make()
+        let impatient = Self.quick.merging(["DAYBOOK_ALERTS_WORKER_SILENCE_SECONDS": "5"]) { $1 }
+        var served = try await ServedHome.start(home, environment: impatient)
+        let workers = "/api/v1/inference/workers"
+        let run = UUID().uuidString.lowercased()
+        let join: JSONValue = ["instance": .string(run), "host": "node-7", "program": "test 1"]
+        #expect(try await served.send("POST", "\(workers)/line-3/join", join).status == 200)
+        let report: JSONValue = ["instance": .string(run), "source": "ok"]
+        for _ in 0..<3 {
+            #expect(try await served.send("POST", "\(workers)/line-3/report", report).status == 200)
+            try await served.until("/health") { Self.part($0, "workers")?["what"] == "line-3: nothing loaded yet" }
+        }
+        let lost = try await served.until("/health") { Self.open($0) == ["worker_missing.line-3"] }
+        #expect(Self.part(lost, "workers")?["what"]?.text?.contains("on node-7") == true)
+        #expect(try await served.send("POST", "\(workers)/line-3/report", report).status == 409)
+        #expect(try await served.stop().exit == 0)
+        served = try await ServedHome.start(home, environment: impatient)
+        try await served.until("/health") { Self.open($0) == ["worker_missing.line-3"] }
+        let left = try await home.json(["inference", "leave", "line-3", "--reason", "the line is gone"])
+        #expect(left["worker"] == "line-3" && left["position"]?.number != nil)
+        try await served.until("/health") { $0["state"] == "ok" }
+        #expect(try await Self.history(home, "worker_missing.line-3") == ["alert.opened", "alert.closed"])
+        #expect(try await home.json(["inference", "list"]).elements?.first?["status"] == "left")
         #expect(try await served.stop().exit == 0)
     }
 
