@@ -137,4 +137,13 @@ for callers in 1 16 64; do
     for _ in $(seq "$rounds"); do patch "$ours" "$callers" "$token" application/merge-patch+json >>"$folder/patch.$callers"; done
     printf 'durable PATCH, %s connections: %s a second, p50 %s ms, p95 %s ms, p99 %s ms, refused %s\n' "$callers" $(median <"$folder/patch.$callers")
 done
+# /health in turn, 200 times over one connection, while 64 others write durably.
+patch "$ours" 64 "$token" application/merge-patch+json >/dev/null &
+load="$!"
+for _ in $(seq 200); do printf 'url = "%s/health"\noutput = "/dev/null"\n' "$ours"; done |
+    curl -sS -H "Authorization: Bearer $token" -w '%{time_total}\n' -K - | sort -n |
+    awk '{ all[NR] = $1 * 1000 } END {
+        p50 = all[int((NR + 1) / 2)]; p95 = all[int(NR * 0.95)]
+        printf "/health beside 64 writers: %d answers, p50 %.1f ms, p95 %.1f ms, most %.1f ms; bar 20 ms: %s\n", NR, p50, p95, all[NR], (p95 <= 20 ? "held" : "MISSED") }'
+wait "$load"
 [[ -z $peers ]] || beside_fastapi

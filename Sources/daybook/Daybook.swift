@@ -27,6 +27,7 @@ struct Daybook: AsyncParsableCommand {
             AuditCommand.self, MetricsCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             BackupCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self, ClockCommand.self,
+            AlertsCommand.self, InferenceCommand.self,
             DoctorCommand.self, RemoteCommand.self, ReferenceCommand.self,
         ]
     )

@@ -46,6 +46,9 @@ struct RunbookTests {
                 let command = (2...max(2, names.count)).reversed().map({ names.prefix($0).joined(separator: " ") })
                     .first(where: known.contains)
             else { return match.output.1.description }
+            // A command with commands of its own takes no other word.
+            let isGroup = known.contains { $0.hasPrefix("\(command) ") }
+            guard !isGroup || names.joined(separator: " ") == command else { return match.output.1.description }
             let flags = words.filter { $0.hasPrefix("--") }
             let page =
                 options.components(separatedBy: "\n### \(command)\n").dropFirst().first?

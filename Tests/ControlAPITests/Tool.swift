@@ -44,7 +44,8 @@ enum Tool {
         /// Ends it; the lock is free when this returns.
         func end() async {
             let process = process
-            process.terminate()
+            // Children of a test process may have inherited that it ignores SIGTERM.
+            kill(process.processIdentifier, SIGKILL)
             await withCheckedContinuation { continuation in
                 Thread {
                     process.waitUntilExit()

@@ -76,6 +76,7 @@ struct JSONTests {
             (["person", "erase"], ["Kim", "--basis", "b", "--reason", "x"]),
             (["clock", "zone"], ["Europe/Berlin", "--reason", "x"]), (["doctor"], []),
             (["reference"], ["--out", home.folder.path("reference")]),
+            (["alerts", "list"], ["--all"]), (["alerts", "kinds"], []), (["inference", "list"], []),
         ]
     }
 
@@ -140,6 +141,8 @@ struct JSONTests {
         try await home.json(["changes", "review", changed, "--as", "Lee", "--reason", "x"])
         covered.formUnion([["config", "keep"], ["config", "undo"], ["explain"]])
         covered.formUnion([["approval", "rule", "set"], ["changes", "review"]])
+        // There is an alert or a worker only beside a server: HealthTests.
+        covered.formUnion([["alerts", "ack"], ["inference", "leave"]])
         let folder = try TemporaryFolder("daybook-e2e")
         let made = try await Program.run(["init", "--json", "--home", folder.path("second")])
         #expect(made.exit == 0, "\(made)")

@@ -556,3 +556,52 @@ CREATE INDEX jobs_open ON jobs (requested_position) WHERE status IN ('queued', '
 -- 0028-approvals.sql
 -- How and by which door an approval was answered, as `<how>/<door>`; `password/…` is signed.
 ALTER TABLE approvals ADD COLUMN decided_auth TEXT;
+
+-- 0029-alerts.sql
+-- Every opening of an alert is a row: an alert that was closed and opened again has two.
+CREATE TABLE alerts (
+    opened_position INTEGER NOT NULL PRIMARY KEY,
+    alert TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT,
+    severity TEXT NOT NULL CHECK (severity IN ('warning', 'critical')),
+    status TEXT NOT NULL CHECK (status IN ('open', 'acknowledged', 'closed')),
+    finding TEXT NOT NULL,
+    advice TEXT NOT NULL,
+    opened_at TEXT NOT NULL,
+    acknowledged_at TEXT,
+    acknowledged_by TEXT,
+    acknowledgement TEXT,
+    closed_at TEXT,
+    closing TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX alerts_by_position ON alerts (position);
+-- An alert is open once at most: the decider says so, and this checks it.
+CREATE UNIQUE INDEX alerts_open ON alerts (alert) WHERE status <> 'closed';
+
+-- 0030-inference_workers.sql
+-- Who answers proposals: each worker once, with what it has loaded. What it reports every few seconds is no event.
+CREATE TABLE inference_workers (
+    worker TEXT NOT NULL PRIMARY KEY,
+    instance TEXT NOT NULL,
+    host TEXT NOT NULL,
+    program TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('joined', 'left', 'lost')),
+    joined_at TEXT NOT NULL,
+    ended_at TEXT,
+    silent_seconds INTEGER,
+    version TEXT,
+    manifest_sha256 TEXT,
+    index_handle TEXT,
+    load_ms INTEGER,
+    loaded_at TEXT,
+    failed_version TEXT,
+    failed_problem TEXT,
+    failed_message TEXT,
+    failed_at TEXT,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX inference_workers_by_position ON inference_workers (position);

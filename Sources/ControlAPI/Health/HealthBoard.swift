@@ -82,7 +82,9 @@ package final class HealthBoard: Sendable {
     private func take(_ found: Result<Look, any Error>, of name: String) {
         let (at, look) = (now(), try? found.get())
         let words = look ?? Self.failed(found)
-        contents.withLock { contents in
+        var facts = words.facts
+        if !words.findings.isEmpty { facts["alerts"] = .array(words.findings.map { .string($0.name.description) }) }
+        contents.withLock { [facts] contents in
             let before = contents.standings[name]?.part
             let since = before?.state == words.state ? before?.since ?? at : at
             contents.standings[name]?.part = HealthPart(
@@ -91,7 +93,7 @@ package final class HealthBoard: Sendable {
                 since: since,
                 words.what,
                 remedy: words.remedy,
-                facts: .object(words.facts)
+                facts: .object(facts)
             )
             contents.standings[name]?.findings = look?.findings
             contents.standings[name]?.began = nil
@@ -185,7 +187,9 @@ package final class HealthBoard: Sendable {
             for name in ["log", "registry"] {
                 guard let standing = contents.standings[name] else { return "nobody has looked at the \(name) yet" }
                 let part = part(name, standing)
-                guard part.state != .failed, part.state != .unknown else { return "the \(name) is not well: \(part.what)" }
+                guard part.state != .failed, part.state != .unknown else {
+                    return "the \(name) is not well: \(part.what)"
+                }
             }
             return nil
         }

@@ -69,7 +69,7 @@ extension HomeHealth {
                 .filter { $0.recordedAt <= latest.description }
             guard let oldest = waiting.last else { return Look("no console write waits for one") }
             let words =
-                "\(waiting.count) console writes wait for a review, the oldest at position \(oldest.changePosition) since \(oldest.recordedAt)"
+                "console writes that wait for a review: \(waiting.count), the oldest at position \(oldest.changePosition) of \(oldest.recordedAt)"
             let facts: [String: JSONValue] = [
                 "waiting": .array(waiting.prefix(100).map { .integer($0.changePosition) })
             ]

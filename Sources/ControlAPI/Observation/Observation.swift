@@ -1,5 +1,6 @@
-package import CoreMetrics
+internal import CoreMetrics
 package import Observing
+internal import RoutingDomain
 package import Serving
 internal import Synchronization
 
@@ -14,11 +15,6 @@ package final class Observation: RequestObserving {
     /// Where a buffered line of each request goes; nil where the log of requests is off.
     package let requestLog: BufferedLines?
     private let otherwise: (any RequestObserving)?
-    /// Programs that follow the feed of events: whoever serves it sets it.
-    package let feedSubscribers: Meter
-    /// Subscribers that were let go: whoever serves the feed counts them.
-    package let feedDropped: Counter
-
     private let isCounting: Bool
     private let now: @Sendable () -> Int64
     private let activeVersion = Mutex("")
@@ -41,8 +37,6 @@ package final class Observation: RequestObserving {
         self.otherwise = otherwise
         self.isCounting = isCounting
         self.now = now
-        feedSubscribers = metrics.gauge(.feedSubscribers)
-        feedDropped = metrics.counter(.feedDropped)
         metrics.sample(.activeVersion) { [weak self] in
             guard let version = self?.version, !version.isEmpty else { return [] }
             return [([version], 1)]
@@ -60,6 +54,18 @@ package final class Observation: RequestObserving {
         metrics.sample(.connections) { [([], Double(service.state.connections))] }
         metrics.sample(.refusedConnections) { [([], Double(service.state.refused))] }
         metrics.sample(.requestsInFlight) { [([], Double(service.state.requests))] }
+    }
+
+    /// Tells a scrape of the feed's subscribers and of open alerts.
+    package func watch(_ feed: Feed, _ board: HealthBoard) {
+        metrics.sample(.feedSubscribers) { [([], Double(feed.figures.subscribers))] }
+        metrics.sample(.feedDropped) { [([], Double(feed.figures.slow))] }
+        metrics.sample(.alertsOpen) {
+            let open = board.alerts
+            return AlertSeverity.allCases.map { severity in
+                ([severity.rawValue], Double(open.count { $0.name.kind.severity == severity }))
+            }
+        }
     }
 
     /// The version of the model that requests are noted with; empty before the first activation.

@@ -74,7 +74,7 @@ package enum AlertKind: String, Choice {
         case .accuracyLow:
             "a greater ef_search searches wider; else train anew, or `daybook model rollback --reason \"…\"`"
         case .consoleUnreviewed:
-            "another person: `daybook changes --console --open`, then `daybook changes review POSITION`"
+            "another person: `daybook changes list --console --open`, then `daybook changes review POSITION`"
         case .backupOverdue: "`daybook backup create --out FOLDER` on another disk"
         case .drillOverdue: "`daybook backup drill FOLDER`"
         case .requestsUnlogged: "see that logs/ can be written to and has room"

@@ -19,13 +19,13 @@ package struct CertificateFault: Error, CustomStringConvertible {
 /// The certificate authority of one home, and the server's certificate that it signs.
 ///
 /// Made once: an ECDSA P-256 authority for ten years that browsers are told to trust, and a certificate of 397 days for the host
-/// names and addresses of this server, made anew 30 days before its end or when the names change. Key and certificate stand in one
+/// names and addresses of this server, made anew 32 days before its end or when the names change. Key and certificate stand in one
 /// file each (0400), written atomically, so that no crash leaves a key with another key's certificate.
 package struct LocalAuthority: Sendable {
     /// Days that a server's certificate holds; browsers refuse more than 398.
     package static let serverDays = 397
     /// Days before its end at which it is made anew.
-    package static let renewalDays = 30
+    package static let renewalDays = 32
     private static let authorityDays = 3_652
 
     private let folder: String

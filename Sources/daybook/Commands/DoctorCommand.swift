@@ -1,6 +1,7 @@
 import Accounts
 import ArgumentParser
 import CanonicalJSON
+import ControlAPI
 import DurableFiles
 import EventStore
 import Foundation
@@ -27,27 +28,15 @@ struct DoctorCommand: AsyncParsableCommand {
         findings.check("SQL files", fix: "mend the file it names") { _ = try OpenHome.definitions(global) }
         do {
             let home = try await OpenHome.open(global)
-            let state = try await home.catchUp()
-            let keyProblem = home.log.keyProblem()
-            findings.note(
-                keyProblem == nil,
-                "key",
-                keyProblem?.message ?? "signs as \(home.log.identity.origin)",
-                fix: keyProblem?.hint ?? ""
-            )
-            let nameFault = home.people.keyFault()
-            findings.note(
-                nameFault == nil,
-                "people key",
-                nameFault?.message ?? "opens the names",
-                fix: nameFault?.hint ?? ""
-            )
-            findings.note(
-                !state.isStale,
-                "read models",
-                "at \(state.checkpoint) of \(state.head)",
-                fix: "`daybook projections status` says why"
-            )
+            let isStale = try await home.isBehind()
+            for part in await home.health(isStale: isStale).parts {
+                findings.note(
+                    part.state <= .unknown,
+                    part.name.replacing("_", with: " "),
+                    part.what,
+                    fix: part.remedy
+                )
+            }
             let models = try await home.read { try Models.list($0) }
             let registered = Set(models.map { String($0.manifestPath.split(separator: "/").dropFirst().first ?? "") })
             let root = folders.root
@@ -114,10 +103,6 @@ private struct DoctorFindings {
         case .network(let name):
             note(false, "place", "\(name), a network file system", fix: "put the home on a local disk")
         }
-        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folders.data)
-        if let free = attributes?[.systemFreeSize] as? Int, let size = attributes?[.systemSize] as? Int {
-            note(free * 10 >= size, "disk", "\(Words.size(free)) of \(Words.size(size)) free", fix: "free space")
-        }
     }
 
     mutating func clock() {
@@ -127,7 +112,7 @@ private struct DoctorFindings {
             ? "synchronised, estimated error \(reading.estimatedErrorMilliseconds) ms" : "not synchronised"
         note(
             reading.isSynchronised,
-            "clock",
+            "time service",
             words,
             fix: "run a time service (chrony, systemd-timesyncd); times are recorded as unsynchronised"
         )

@@ -2,6 +2,7 @@ import Accounts
 import ArgumentParser
 import CanonicalJSON
 import CommandHandling
+import ControlAPI
 import EventStore
 import Foundation
 import Projecting
@@ -90,6 +91,8 @@ struct ProjectionsCommand: AsyncParsableCommand {
         @OptionGroup var global: GlobalOptions
         @Flag(name: .long, help: "Only report.")
         var dryRun = false
+        @Flag(name: .long, help: "Record what was found as self_check.finished, as the nightly check does.")
+        var record = false
 
         func run() async throws {
             let faults = try OpenHome.faults(global).map(\.description)
@@ -108,7 +111,16 @@ struct ProjectionsCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             try await home.catchUp()
+            let start = ContinuousClock.now
             let result = try await home.projector.check(repair: !dryRun)
+            if record {
+                try await Self.record(result, since: start, home)
+                // What was repaired is proven by another look.
+                if result.isRepaired {
+                    let again = ContinuousClock.now
+                    try await Self.record(try await home.projector.check(repair: false), since: again, home)
+                }
+            }
             var lines = ProjectionsCommand.lines(result.differences)
             if let damage = result.damage { lines.insert("registry.db is damaged: \(damage)", at: 0) }
             if result.isSound {
@@ -125,6 +137,15 @@ struct ProjectionsCommand: AsyncParsableCommand {
                 ]
             )
             if !result.isSound && !result.isRepaired { throw ExitCode(ExitStatus.badData) }
+        }
+
+        private static func record(
+            _ found: ReadModelCheck,
+            since start: ContinuousClock.Instant,
+            _ home: OpenHome
+        ) async throws {
+            let event = SelfCheck.event(found, milliseconds: Int((ContinuousClock.now - start) / .milliseconds(1)))
+            try await home.send(RecordFact(event, on: SelfCheckFinished.stream))
         }
     }
 

@@ -68,7 +68,10 @@ struct ServiceAccountCommand: AsyncParsableCommand {
         @OptionGroup var write: WriteOptions
         @Argument(help: "The account's name.")
         var name: String
-        @Option(name: .long, help: "Of read, export, operate, train and maintain, with commas between.")
+        @Option(
+            name: .long,
+            help: "Of read, export, operate, train, maintain and report, with commas between."
+        )
         var scope: String
         @Option(name: .long, help: "How many days it is good.")
         var days = 90

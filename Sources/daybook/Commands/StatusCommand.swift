@@ -1,6 +1,7 @@
 import Accounts
 import ArgumentParser
 import CanonicalJSON
+import ControlAPI
 import EventStore
 import Foundation
 import GRDB
@@ -42,7 +43,7 @@ struct StatusCommand: AsyncParsableCommand {
             let screen = try await StatusScreen.read(home)
             await home.close()
             home.printer.show(screen.text, screen.json)
-            if !screen.problems.isEmpty { throw ExitCode(ExitStatus.tryAgain) }
+            if !screen.isGreen { throw ExitCode(ExitStatus.tryAgain) }
         }
         await home.close()
     }
@@ -50,106 +51,42 @@ struct StatusCommand: AsyncParsableCommand {
 
 /// What `status` shows, read in one go.
 struct StatusScreen {
-    /// What is wrong, and what to do about it.
-    struct Problem {
-        let what: String
-        let remedy: String
-    }
-
     let overview: Overview
     let head: LogHead
     let isStale: Bool
-    let problems: [Problem]
+    let health: HealthDocument
     private let names: @Sendable (String?) -> String
     private let root: String
 
     static func read(_ home: OpenHome) async throws -> StatusScreen {
-        let state = try await home.catchUp()
+        let isStale = try await home.isBehind()
         let head = try home.log.head()
         let overview = try await home.projector.place.openReader().read { try Overview.fetch($0) }
         return StatusScreen(
             overview: overview,
             head: head,
-            isStale: state.isStale,
-            problems: try logProblems(head, home.log) + nameProblems(home.people)
-                + problems(overview, state.isStale, home),
+            isStale: isStale,
+            health: await home.health(isStale: isStale),
             names: { home.name(of: $0) },
             root: home.folders.root
         )
     }
 
-    /// What is wrong with the log's key and with the heads outside it.
-    private static func logProblems(_ head: LogHead, _ log: LMDBEventLog) throws -> [Problem] {
-        var problems: [Problem] = []
-        if let problem = log.keyProblem() { problems.append(Problem(what: problem.message, remedy: problem.hint)) }
-        if let problem = try log.unattestedProblem() {
-            return problems + [Problem(what: problem.message, remedy: problem.hint)]
+    /// What is wrong, the worst first, but what the open alerts say already.
+    private var wrong: [HealthPart] {
+        let open = Set(alerts.compactMap { $0["alert"]?.text })
+        return health.troubled.filter { part in
+            let told = part.facts["alerts"]?.elements?.compactMap(\.text) ?? []
+            return part.name != "alerts" && (told.isEmpty || !open.isSuperset(of: told))
         }
-        // A log of release 0.1.0 has no head yet, and gets one with its next event.
-        guard try log.treeHead() != nil else { return problems }
-        let outside = try log.outsideTreeHead()?.head.size ?? 0
-        if outside < head.size {
-            problems.append(
-                Problem(
-                    what:
-                        "the newest tree head outside the log is of size \(outside), and the log has \(head.size) events",
-                    remedy: "see that data/tree-heads can be written to; the next event brings the next head"
-                )
-            )
-        }
-        return problems
     }
 
-    /// What is wrong with the key of the names: without it every command that writes is refused.
-    private static func nameProblems(_ people: People) -> [Problem] {
-        people.keyFault().map { [Problem(what: "nobody can write: \($0.message)", remedy: $0.hint)] } ?? []
-    }
+    private var alerts: [JSONValue] { health["alerts"]?.facts["open"]?.elements ?? [] }
 
-    private static func problems(_ overview: Overview, _ isStale: Bool, _ home: OpenHome) -> [Problem] {
-        var problems = overview.parked.map { parked in
-            Problem(
-                what:
-                    "projection \(parked.name) is parked before position \(parked.parkedPosition ?? 0): \(parked.parkedError ?? "")",
-                remedy:
-                    "mend its SQL file, or `daybook projections skip \(parked.name) \(parked.parkedPosition ?? 0) --reason \"…\"`"
-            )
-        }
-        if isStale && overview.parked.isEmpty {
-            problems.append(
-                Problem(
-                    what: "the read models are behind the log",
-                    remedy: "another process projects; if it hangs, stop the holder of data/projector.lock"
-                )
-            )
-        }
-        if let active = overview.active {
-            let manifest = "\(home.folders.root)/\(active.manifestPath)"
-            if !FileManager.default.isReadableFile(atPath: manifest) {
-                problems.append(
-                    Problem(
-                        what: "the active version's manifest cannot be read: \(active.manifestPath)",
-                        remedy:
-                            "`daybook model verify \(active.version)`; restore the folder, or go back with `daybook model rollback`"
-                    )
-                )
-            }
-        }
-        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: home.folders.data)
-        if let free = attributes?[.systemFreeSize] as? Int, let size = attributes?[.systemSize] as? Int, size > 0,
-            free * 10 < size
-        {
-            problems.append(
-                Problem(
-                    what: "the disk of data/ has \(Words.size(free)) left, less than a tenth",
-                    remedy: "free space; appends are refused when it is full, and go on by themselves afterwards"
-                )
-            )
-        }
-        return problems
-    }
+    var isGreen: Bool { health.troubled.isEmpty }
 
     var text: String {
-        var lines = ["\(problems.isEmpty ? "GREEN" : "DEGRADED")  \(root)  \(head.size) events", ""]
+        var lines = ["\(isGreen ? "GREEN" : "DEGRADED")  \(root)  \(head.size) events", ""]
         if let active = overview.active {
             lines.append(
                 "active     \(active.version) since \(Words.instant(active.activatedAt)) by \(names(active.activatedBy))"
@@ -185,7 +122,18 @@ struct StatusScreen {
         if overview.changesToReview > 0 {
             lines += section("changes", ["\(overview.changesToReview) to review: `daybook changes --open`"])
         }
-        lines += section("wrong", problems.flatMap { [$0.what, "  -> \($0.remedy)"] })
+        lines += section(
+            "alerts",
+            alerts.flatMap { alert in
+                let words = ["alert", "severity", "since", "finding", "advice"].map { alert[$0]?.text ?? "-" }
+                let place = alert["recorded"] == .bool(true) ? "" : " (not yet in the log)"
+                return [
+                    "\(words[0])  \(words[1]) since \(Words.instant(words[2]))\(place): \(words[3])",
+                    "  -> \(words[4])",
+                ]
+            }
+        )
+        lines += section("wrong", wrong.flatMap { ["\($0.name): \($0.what)", "  -> \($0.remedy)"] })
         return lines.joined(separator: "\n")
     }
 
@@ -208,11 +156,14 @@ struct StatusScreen {
 
     var json: JSONValue {
         guard case .object(var members) = overview.json else { return overview.json }
-        members["state"] = problems.isEmpty ? "green" : "degraded"
+        members["state"] = isGreen ? "green" : "degraded"
         members["events"] = .integer(Int(head.size))
         members["root"] = .string(head.root.hexadecimal)
         members["stale"] = .bool(isStale)
-        members["problems"] = .array(problems.map { ["what": .string($0.what), "remedy": .string($0.remedy)] })
+        members["problems"] = .array(
+            health.troubled.map { ["part": .string($0.name), "what": .string($0.what), "remedy": .string($0.remedy)] }
+        )
+        members["health"] = health.json
         return .object(members)
     }
 }

@@ -30,7 +30,7 @@ struct LocalServer: Sendable {
         return isRunning ? CommandsOverHTTP(exchange: exchange, server: "the server of this home") : nil
     }
 
-    private var exchange: HTTPExchange {
+    var exchange: HTTPExchange {
         var exchange = HTTPExchange(place: .socket(path: folders.socket))
         let words = ProcessInfo.processInfo.environment["DAYBOOK_PATIENCE"]
         if let seconds = words.flatMap({ Int64($0) }), 1...3_600 ~= seconds { exchange.patience = seconds }

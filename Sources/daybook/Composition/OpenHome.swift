@@ -341,14 +341,21 @@ final class OpenHome: Sendable {
 
     /// Reads from the read models as they are now.
     func read<Value: Sendable>(_ body: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
+        _ = try await isBehind()
+        return try await projector.place.openReader().read(body)
+    }
+
+    /// Catches up, and says whether rows lack events that no parked projection holds back; a full disk stops no reader.
+    func isBehind() async throws -> Bool {
         do {
-            try await catchUp()
+            let state = try await catchUp()
+            return state.isStale && state.parked.isEmpty
         } catch let fault as ProjectingFault where fault.code == .inputOutput {
             Self.say("stale: the read models cannot be written and are shown as they are: \(fault.message)")
         } catch let error as EventStoreError where error.code != .damaged {
             Self.say("a temporary change whose time has come cannot be ended: \(error.message)")
         }
-        return try await projector.place.openReader().read(body)
+        return true
     }
 
     /// Reads from the read models as they were before a checkpoint; nil means now.

@@ -26,6 +26,7 @@ struct Server {
     /// Every setting of the service.
     static let known =
         Setting.service + JobLimits.settings + UploadTidying.settings + FeedLimits.settings + Observation.settings
+        + AlertLimits.settings
 
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
@@ -90,7 +91,17 @@ struct Server {
             }
         }
         observation.watch(http)
-        var services: [any Service] = [ProjectingService(home: home, registry: control.registry), http]
+        observation.watch(control.events, control.health)
+        let watch = watch(over: home, control, observation, http, identity, logger)
+        let projecting = ProjectingService(home: home, registry: control.registry, watch: watch, logger: logger)
+        var services: [any Service] = [projecting, http]
+        services.append(
+            WatchingService(
+                watch: watch,
+                board: control.health,
+                interval: .seconds(settings.integer("alerts.interval-seconds"))
+            )
+        )
         services += try observers(home, observation, logger)
         // Behind the listeners, so that a graceful end ends the jobs first and whoever waits can still read how.
         services.append(JobsService(jobs: control.jobs))
@@ -176,9 +187,65 @@ struct Server {
                 logger: logger()
             ),
             observation: observation,
+            workers: WorkerReports(silenceSeconds: AlertLimits(settings)["worker-silence-seconds"]),
             name: { home.name(of: $0) },
             version: Daybook.version
         )
+    }
+
+    /// What is watched of this home and of this process.
+    private func watch(
+        over home: OpenHome,
+        _ control: ControlHome,
+        _ observation: Observation,
+        _ http: HTTPService,
+        _ identity: Identity?,
+        _ logger: Logger
+    ) -> AlertWatch {
+        var running = HomeHealth.Running(workers: control.workers)
+        let limit = settings.limits.connections
+        running.connections = { (http.state.connections, limit, http.state.requests) }
+        if let identity {
+            running.certificates = {
+                [
+                    HomeHealth.Certificate(name: "certificate", ends: Timestamp(identity.server.ends)),
+                    HomeHealth.Certificate(name: "authority", ends: Timestamp(identity.authority.ends)),
+                ]
+            }
+        }
+        running.unlogged = { observation.requestLog?.state.dropped ?? 0 }
+        running.services = { minutes in Self.readings(observation.history, minutes) }
+        let health = HomeHealth(
+            log: home.log,
+            people: home.people,
+            registry: control.registry,
+            root: home.folders.root,
+            data: home.folders.data,
+            limits: AlertLimits(settings),
+            running: running
+        )
+        return AlertWatch(
+            board: control.health,
+            probes: health.probes,
+            commands: control.commands,
+            registry: control.registry,
+            workers: control.workers,
+            logger: logger
+        )
+    }
+
+    /// How each service that counts did over the last minutes.
+    private static func readings(_ history: MetricHistory, _ minutes: Int) -> [HomeHealth.ServiceReading] {
+        let services = (try? history.services()) ?? []
+        return services.compactMap { service in
+            guard let window = try? history.window(of: service, minutes: minutes) else { return nil }
+            return HomeHealth.ServiceReading(
+                service: service,
+                requests: window.requests,
+                errors: window.errors,
+                p95Milliseconds: window.p95.map { Int($0.rounded()) }
+            )
+        }
     }
 
     private func jobs(of home: OpenHome) -> JobBoard {
@@ -271,78 +338,7 @@ struct Server {
     }
 }
 
-/// Keeps the read models at the head of the log while the service runs, and ends temporary changes in time.
-private struct ProjectingService: Service {
-    let home: OpenHome
-    let registry: Registry
-
-    func run() async throws {
-        // When to look again for what is due by the clock.
-        let next = Mutex(ContinuousClock.now)
-        try await cancelWhenGracefulShutdown {
-            // A command that projects at the moment of the start must not end the server: it takes over.
-            try await home.projector.run(waits: true) { reached in
-                registry.advanced(to: reached.checkpoint, isReplaced: reached.setAside != nil)
-                let mayBeDue = next.withLock { next in
-                    guard ContinuousClock.now >= next || !reached.parked.isEmpty else { return false }
-                    next = .now + .milliseconds(500)
-                    return true
-                }
-                guard mayBeDue else { return }
-                let now = Timestamp(microseconds: home.handler.clock.wall).description
-                let isDue = try await registry.read { db in
-                    try !TemporaryChanges.due(db, now: now).isEmpty || !ProjectionStates.parked(db).isEmpty
-                }
-                if isDue { try await home.endTemporaryChanges() }
-            }
-        }
-    }
-}
-
-/// Has jobs done while the service runs, and ends them with it.
-private struct JobsService: Service {
-    let jobs: JobBoard
-
-    func run() async throws {
-        await withGracefulShutdownHandler {
-            await jobs.run()
-        } onGracefulShutdown: {
-            jobs.stop()
-        }
-    }
-}
-
-/// Tells subscribers what happens while the service runs, and ends their streams with it.
-private struct FeedService: Service {
-    let feed: Feed
-
-    func run() async throws {
-        await withGracefulShutdownHandler {
-            await feed.run()
-        } onGracefulShutdown: {
-            feed.stop()
-        }
-    }
-}
-
-/// Removes uploads that nobody finished, at the start of the service and from time to time while it runs.
-private struct TidyingService: Service {
-    let tidying: UploadTidying
-    let every: Duration
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            repeat { await tidying.tidy() } while (try? await Task.sleep(for: every)) != nil
-        }
-    }
-}
-
-/// Tells systemd that the service stops taking requests.
-private struct Farewell: Service {
-    let notifier: SystemdNotifier
-
-    func run() async throws {
-        try? await gracefulShutdown()
-        notifier.stopping()
-    }
+extension Timestamp {
+    /// An instant of Foundation, to the microsecond.
+    fileprivate init(_ date: Date) { self.init(microseconds: Int64(date.timeIntervalSince1970 * 1_000_000)) }
 }
