@@ -41,6 +41,7 @@ package struct ControlHome: Sendable {
     /// The program's version.
     package let version: String
     let answers = RememberedAnswers()
+    let numbers: PlantNumbers
 
     /// The parts of one home.
     package init(
@@ -75,6 +76,7 @@ package struct ControlHome: Sendable {
         self.observation = observation
         self.name = name
         self.version = version
+        numbers = PlantNumbers(log, projector, observation.metrics, version: version)
     }
 
     var now: Timestamp { Timestamp(microseconds: commands.clock.wall) }

@@ -21,7 +21,8 @@ struct RoleMatrixTests {
         .approver: [.ownAccount, .read, .observe, .export, .approve],
         .auditor: [.ownAccount, .read, .observe, .export],
         .admin: [
-            .ownAccount, .read, .observe, .export, .operate, .train, .approve, .maintain, .report, .administerPeople, .administerKeys,
+            .ownAccount, .read, .observe, .export, .operate, .train, .approve, .maintain, .report, .administerPeople,
+            .administerKeys,
         ],
     ]
 
