@@ -192,7 +192,9 @@ let package = Package(
         ),
 
         tests("CanonicalJSON", ["EventStoreTesting"]),
-        tests("Observing", ["CanonicalJSON", "DurableFiles", "EventStoreTesting", metrics]),
+        tests("Observing", ["CanonicalJSON", "DurableFiles", "EventStoreTesting", "ScrapeReading", metrics]),
+        // A reader of Prometheus' text that shares nothing with the writer.
+        .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
         tests(
             "EventStore",
@@ -261,8 +263,8 @@ let package = Package(
             "ControlAPI",
             [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
-                "ModelIntake", "Observing", "Projecting", "RoutingDomain", "Serving", "SignIn", crypto, lifecycle,
-                logging,
+                "ModelIntake", "Observing", "Projecting", "RoutingDomain", "ScrapeReading", "Serving", "SignIn", crypto,
+                lifecycle, logging, metrics,
             ]
         ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The HTTP service beside Hummingbird alone, and with `peers` beside FastAPI: the same requests by the same client (wrk),
-# turn by turn, on loopback without TLS. With `peers` also beside MLflow: which version is in use, set and read back.
+# turn by turn, on loopback without TLS; the same home without request log and counting; the time of a scrape. With `peers` also beside MLflow: which version is in use, set and read back.
 # Usage: scripts/bench-http.sh [peers] [SECONDS of each run, default 5] [ROUNDS, default 3]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -51,6 +51,11 @@ if [[ -n $peers ]]; then
     "$programs/daybook" service-account create --home "$home" bench >/dev/null
     "$programs/daybook" service-account issue --home "$home" bench --scope read,operate --days 1 --out "$folder/key" >/dev/null
 fi
+# The same home once more, served without a line or a number of any request.
+cp -a "$home" "$folder/quiet"
+DAYBOOK_REQUESTS_LOG=false DAYBOOK_METRICS_COUNT=false DAYBOOK_LOG_LEVEL=warning \
+    "$programs/daybook" serve --home "$folder/quiet" --insecure-http --port 0 --json >"$folder/quiet.json" 2>"$folder/quiet.log" &
+pids+=("$!")
 "$programs/daybook" serve --home "$home" --insecure-http --port 0 --json >"$folder/serve.json" 2>"$folder/serve.log" &
 pids+=("$!")
 field() { python3 -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$1" "$2"; }
@@ -58,9 +63,17 @@ line="$(first_line "$folder/serve.json")"
 ours="$(field "$line" url)"
 ours="${ours/localhost/127.0.0.1}"
 person='"address": "bench@plant.example", "password": "correct horse battery"'
-post() { curl -sS --fail-with-body -X POST -H 'Content-Type: application/json' "$ours/api/v1/auth/$1" -d "$2"; }
-post first-administrator "{\"code\": \"$(field "$line" code)\", \"name\": \"Bench\", $person}" >/dev/null
-token="$(field "$(post login "{\"token\": true, $person}")" token)"
+post() { curl -sS --fail-with-body -X POST -H 'Content-Type: application/json' "$1/api/v1/auth/$2" -d "$3"; }
+# A token of the first administrator of the server at a URL, who comes in with a code.
+administrator() {
+    post "$1" first-administrator "{\"code\": \"$2\", \"name\": \"Bench\", $person}" >/dev/null
+    field "$(post "$1" login "{\"token\": true, $person}")" token
+}
+token="$(administrator "$ours" "$(field "$line" code)")"
+line="$(first_line "$folder/quiet.json")"
+quiet="$(field "$line" url)"
+quiet="${quiet/localhost/127.0.0.1}"
+quiet_token="$(administrator "$quiet" "$(field "$line" code)")"
 curl -sS --fail-with-body -H "Authorization: Bearer $token" "$ours/api/v1/models?limit=100" >"$folder/models.json"
 "$programs/daybook-bench" memory-route --file "$folder/models.json" >"$folder/memory.port" 2>/dev/null &
 pids+=("$!")
@@ -89,6 +102,17 @@ printf 'GET /api/v1/models of 100 (%s bytes), 16 connections\n' "$(wc -c <"$fold
 mine="$(median <"$folder/get.ours")"
 told "  with session check and role" "$mine" "$(median <"$folder/get.memory")" 0.5 "Hummingbird from memory"
 printf '  ours p50 %s ms, p95 %s ms, p99 %s ms, refused %s\n' $(cut -d' ' -f2- <<<"$mine")
+for _ in $(seq "$((rounds * 3))"); do
+    get "$quiet" 16 "$quiet_token" >>"$folder/get.quiet"
+    get "$ours" 16 "$token" >>"$folder/get.observed"
+done
+awk -v on="$(median <"$folder/get.observed" | cut -d' ' -f1)" -v off="$(median <"$folder/get.quiet" | cut -d' ' -f1)" 'BEGIN {
+    cost = 100 * (1 - on / off)
+    printf "  with request log and numbers %d, without %d requests/s; cost %.1f %%, bar 3 %%: %s\n", on, off, cost, (cost <= 3 ? "held" : "MISSED") }'
+for _ in $(seq 21); do
+    curl -sS --fail-with-body -o "$folder/scrape.txt" -w '%{time_total}\n' -H "Authorization: Bearer $token" "$ours/metrics"
+done | sort -n | awk '{ all[NR] = $1 * 1000 } END {
+    printf "  scrape of /metrics: median %.1f ms, slowest %.1f ms, bar 10 ms: %s\n", all[11], all[NR], (all[11] <= 10 ? "held" : "MISSED") }'
 # A server of a peer, in a Python of its own: NAME, what pip installs; the interpreter's path, or one line why there is none.
 peer_python() {
     local venv="$PWD/.build/peers/$1-venv"

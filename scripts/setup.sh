@@ -46,7 +46,8 @@ if ((EUID != 0)); then
     as_root=(sudo)
 fi
 echo "setup: installing ${missing[*]}"
-install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}")
+# With RUNLEVEL=1 no package starts a service of its own: what a test or a bench needs, it starts itself.
+install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${missing[@]}")
 # A fresh system has no package lists yet, and old lists name packages that are gone: both are cured by an update.
 "${install[@]}" >/dev/null 2>&1 && exit 0
 "${as_root[@]}" apt-get update -q >/dev/null ||

@@ -47,6 +47,7 @@ package struct ControlHome: Sendable {
     /// The program's version.
     package let version: String
     let answers = RememberedAnswers()
+    let numbers: PlantNumbers
 
     /// The parts of one home.
     package init(
@@ -87,6 +88,7 @@ package struct ControlHome: Sendable {
         self.observation = observation
         self.name = name
         self.version = version
+        numbers = PlantNumbers(log, projector, observation.metrics, version: version)
     }
 
     var now: Timestamp { Timestamp(microseconds: commands.clock.wall) }

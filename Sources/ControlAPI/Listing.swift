@@ -119,12 +119,14 @@ struct Listing<Row: ReadModelRow>: Sendable {
         guard let format = call.query["format"], format != "json" else {
             let checkpoint = source.checkpoint
             let asked = isRemembered && source.pastCheckpoint == nil ? call.asked : nil
-            if let asked, let bytes = home.answers.bytes(for: asked, at: checkpoint) { return .json(bytes) }
+            if let asked, let bytes = home.answers.bytes(for: asked, at: checkpoint) {
+                return .json(bytes, cacheHit: true)
+            }
             let first = request(after: call.query["after"], limit)
             let rows = try await source.read { try page($0, first) }
             let bytes = KeptBytes(Array(json(rows, checkpoint: Int(checkpoint)).prettyText.utf8))
             if let asked { home.answers.keep(bytes, for: asked, at: checkpoint) }
-            return .json(bytes)
+            return .json(bytes, cacheHit: asked == nil ? nil : false)
         }
         let isCSV = format == "csv"
         let name = call.path.isEmpty ? "list" : "rows"
@@ -184,8 +186,12 @@ struct Listing<Row: ReadModelRow>: Sendable {
 }
 
 extension Answer {
-    /// A JSON document that was written before.
-    fileprivate static func json(_ bytes: KeptBytes) -> Answer { Answer(body: .kept(bytes, type: "application/json")) }
+    /// A JSON document that is written already; `cacheHit` says whether it was before.
+    fileprivate static func json(_ bytes: KeptBytes, cacheHit: Bool?) -> Answer {
+        var answer = Answer(body: .kept(bytes, type: "application/json"))
+        answer.notes.cacheHit = cacheHit
+        return answer
+    }
 }
 
 extension Call {

@@ -53,7 +53,7 @@ struct CredentialTests {
         let kim = try place.open().add(id: UUID(), name: "Kim", at: instant)
         let queue = try DatabaseQueue(path: place.path)
         try queue.write { database in
-            for table in ["credential", "code", "owed", "session_use", "guessing"] {
+            for table in ["credential", "code", "owed", "session_use", "guessing", "metric_bucket"] {
                 try database.execute(sql: "DROP TABLE \(table)")
             }
             try database.execute(sql: "PRAGMA user_version = 2")

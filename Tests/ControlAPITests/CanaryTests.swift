@@ -4,6 +4,7 @@ import CommandHandling
 import EventStore
 import EventStoreTesting
 import Foundation
+import Observing
 import Projecting
 import RoutingDomain
 import SignIn
@@ -92,6 +93,7 @@ struct CanaryTests {
         let lines = Data(home.logged.joined(separator: "\n").utf8)
         #expect(holds(lines, Array("/api/v1/auth/login".utf8)), "the control: routes are seen")
         var files: [(String, Data)] = [("the lines of the service", lines)]
+        home.control.observation.requestLog?.flush()
         let paths = FileManager.default.enumerator(atPath: home.folder.path)?.compactMap { $0 as? String } ?? []
         for path in paths {
             guard let data = FileManager.default.contents(atPath: home.folder.path(path)) else { continue }
@@ -101,6 +103,10 @@ struct CanaryTests {
         #expect(
             seen.contains { $0.hasSuffix(".mdb") } && seen.contains { $0.contains("registry.db") },
             "the control: \(seen)"
+        )
+        #expect(
+            files.contains { $0.0 == "logs/requests.jsonl" && holds($0.1, Array("/api/v1/auth/login".utf8)) },
+            "the control: the request log is looked at"
         )
         for secret in secrets {
             // Of a token the signature: what comes before it is no secret by itself.

@@ -7,6 +7,7 @@ import Foundation
 import FoundationNetworking
 import Logging
 import ModelIntake
+import Observing
 import Projecting
 import RoutingDomain
 import ServiceLifecycle
@@ -62,11 +63,13 @@ final class RunningHome: Sendable {
             authentication: Admission(to: control),
             translate: ControlProblems.translate,
             identifiers: { UUID().text },
-            logger: logger
+            logger: logger,
+            observer: Both(first: control.observation, second: LoggedRequests(logger: logger))
         )
         let (ports, ready) = AsyncStream.makeStream(of: [Int].self)
         let listener = Listener.tcp(host: "127.0.0.1", port: 0, isSecure: false)
         let service = HTTPService(parts: parts, listeners: [listener]) { ready.yield($0) }
+        control.observation.watch(service)
         let quiet = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
         let group = ServiceGroup(
             configuration: .init(
@@ -84,6 +87,7 @@ final class RunningHome: Sendable {
             let value = try await body(home)
             await group.triggerGracefulShutdown()
             try await running.value
+            try control.observation.close()
             await log.close()
             return value
         } catch {
@@ -101,12 +105,22 @@ final class RunningHome: Sendable {
         _ logger: Logger
     ) async throws -> ControlHome {
         let clock = SystemClock()
-        let commands = CommandHandler(log: log, clock: clock)
+        let people = try People(path: folder.path("state.db"), keys: folder.path("keys"))
+        let requests = RotatingFile(
+            folder: folder.path("logs"),
+            name: "requests",
+            ending: "jsonl",
+            rule: RotationRule(fileBytes: 64 << 10)
+        )
+        let observation = Observation(
+            store: people,
+            requestLog: BufferedLines(requests, today: { RotatingFile.day(of: ProcessNumbers.now() / 1_000_000) })
+        )
+        let commands = CommandHandler(log: log, clock: clock, appending: observation.appending(to: log))
         for config in ConfigName.allCases {
             _ = try await commands.handle(InitialiseConfig(config: config), by: .system(reason: "defaults"))
         }
         let issuer = "daybook.\(log.identity.install.text)"
-        let people = try People(path: folder.path("state.db"), keys: folder.path("keys"))
         let keys = try await TokenKeyring(folder: folder.path("keys"), issuer: issuer, commands: commands)
         let pool = PasswordPool(cost: PasswordCost(memory: 64, passes: 1))
         let doorkeeper = Doorkeeper(people: people, pool: pool, commands: commands, keys: keys)
@@ -139,9 +153,21 @@ final class RunningHome: Sendable {
                 limits: jobLimits
             ),
             events: try Feed(log: log, limits: feedLimits, name: name, logger: logger),
+            observation: observation,
             name: name,
             version: "0.0.0"
         )
+    }
+}
+
+/// Tells two observers of each request.
+private struct Both: RequestObserving {
+    let first: any RequestObserving
+    let second: any RequestObserving
+
+    func answered(_ request: RequestRecord) {
+        first.answered(request)
+        second.answered(request)
     }
 }
 

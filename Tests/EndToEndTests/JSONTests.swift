@@ -50,6 +50,7 @@ struct JSONTests {
             (["approval", "rule", "list"], []), (["changes", "list"], ["--open"]),
             (["logbook", "export"], ["--format", "md", "--out", home.folder.path("book.md")]),
             (["export", "check"], [home.folder.path("book.md")]), (["verify"], []),
+            (["metrics", "show"], ["--name", "requests", "--step", "5m"]), (["metrics", "slo"], []),
             (["model", "active"], ["--at", "now"]),
             (["proof", "event"], ["0", "--out", home.folder.path("proofs")]),
             (["auditor-card"], ["--out", home.folder.path("card")]),

@@ -17,7 +17,8 @@ final class Day: Sendable {
 
 @Suite("Lines on their way to files that end by size and by day")
 struct LineTests {
-    private func file(_ folder: TemporaryFolder, bytes: Int = 1 << 20, days: Int = 30, all: Int = .max) -> RotatingFile {
+    private func file(_ folder: TemporaryFolder, bytes: Int = 1 << 20, days: Int = 30, all: Int = .max) -> RotatingFile
+    {
         RotatingFile(
             folder: folder.path("logs"),
             name: "requests",
@@ -86,7 +87,9 @@ struct LineTests {
         #expect(try lines(folder) == ["six"])
     }
 
-    @Test("A day's end ends a file, days and bytes of older ones are bounded, and a line longer than a file has one of its own")
+    @Test(
+        "A day's end ends a file, days and bytes of older ones are bounded, and a line longer than a file has one of its own"
+    )
     func bounds() throws {
         let folder = try TemporaryFolder()
         var lines = file(folder, bytes: 100, days: 3, all: 250)
@@ -105,7 +108,9 @@ struct LineTests {
         #expect(try String(contentsOfFile: lines.path, encoding: .utf8) == "after\n")
     }
 
-    @Test("A disk that takes nothing stops nobody: lines wait, then are dropped and counted, and the file says how many")
+    @Test(
+        "A disk that takes nothing stops nobody: lines wait, then are dropped and counted, and the file says how many"
+    )
     func fullDisk() throws {
         let folder = try TemporaryFolder()
         // Where the folder should be stands a file: no right of a superuser helps.

@@ -1,6 +1,7 @@
 import CoreMetrics
 import EventStoreTesting
 import Foundation
+import ScrapeReading
 import Testing
 
 @testable import Observing

@@ -47,7 +47,10 @@ struct SeriesTests {
                 tally.requests = UInt64.random(in: 0...UInt64.max, using: &random)
                 tally.hits = UInt64.random(in: 0...1_000, using: &random)
                 for _ in 0..<Int.random(in: 0...9, using: &random) {
-                    tally.latency.add(UInt64.random(in: 0...100_000, using: &random), at: Int.random(in: 0...81, using: &random))
+                    tally.latency.add(
+                        UInt64.random(in: 0...100_000, using: &random),
+                        at: Int.random(in: 0...81, using: &random)
+                    )
                 }
                 bucket.groups[name] = tally
             }
@@ -79,7 +82,9 @@ struct SeriesTests {
         #expect(try #require(points[0].value) < 9)
         let sums = try SeriesQuery(.requests, of: "s", from: 600_000, to: 600_240, step: 120).points(store)
         #expect(sums.map(\.value) == [11, 11])
-        for (from, to, step) in [(10, 10, 60), (0, 10_000_000, 60), (0, 600, 90), (0, 10_000, 3_660)] as [(Int64, Int64, Int64)] {
+        for (from, to, step) in [(10, 10, 60), (0, 10_000_000, 60), (0, 600, 90), (0, 10_000, 3_660)]
+            as [(Int64, Int64, Int64)]
+        {
             #expect(throws: SeriesQuery.Refusal.self) { try SeriesQuery(.p95, of: "s", from: from, to: to, step: step) }
         }
         let own = try SeriesQuery(.p95, of: "s", from: 0, to: 400 * 86_400)
@@ -116,7 +121,9 @@ struct SeriesTests {
         #expect(try second.window(of: "nobody", minutes: 5, group: nil).known == 0)
     }
 
-    @Test("A disk that takes nothing costs no request: the minutes wait, and only the oldest beyond two hours are given up")
+    @Test(
+        "A disk that takes nothing costs no request: the minutes wait, and only the oldest beyond two hours are given up"
+    )
     func waiting() throws {
         let store = MemoryBuckets()
         let clock = SharedClock(600_000_000_000)
@@ -151,11 +158,13 @@ struct SeriesTests {
             day: { $0 < 86_400 ? "1" : "2" },
             target: { $1 == "1" ? 500 : 1_000 }
         )
-        #expect(outcomes.map { [$0.day, $0.version, $0.promise, $0.isKept ? "kept" : "broken"] } == [
-            ["1", "a", "top_k_p95_ms", "kept"], ["1", "b", "top_k_p95_ms", "broken"],
-            ["2", "b", "top_k_p95_ms", "kept"], ["2", "b", "time_summary_p95_ms", "kept"],
-            ["2", "b", "time_summary_hit_p95_ms", "kept"],
-        ])
+        #expect(
+            outcomes.map { [$0.day, $0.version, $0.promise, $0.isKept ? "kept" : "broken"] } == [
+                ["1", "a", "top_k_p95_ms", "kept"], ["1", "b", "top_k_p95_ms", "broken"],
+                ["2", "b", "top_k_p95_ms", "kept"], ["2", "b", "time_summary_p95_ms", "kept"],
+                ["2", "b", "time_summary_hit_p95_ms", "kept"],
+            ]
+        )
     }
 }
 

@@ -25,6 +25,8 @@ enum Imports {
         "ModelIntake": [
             "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
         ],
+        // For tests: reads what a scrape says.
+        "ScrapeReading": [],
         // For tests: fills a registry by the projections' SQL.
         "RegistryFixture": ["RoutingDomain", "CanonicalJSON", "GRDB"],
         "Accounts": [

@@ -93,7 +93,9 @@ package final class Observation: RequestObserving {
         requestLog.add { bytes in RequestLine.append(request, at: moment, version: version, to: &bytes) }
     }
 
-    /// Writes the minutes that have ended; blocks. Called about once a minute.
+    /// Writes the minutes that have ended; blocks.
+    ///
+    /// Called about once a minute. Throws what the store throws; nothing is lost by that.
     package func turn() throws {
         let count = turns.withLock { turns in
             turns += 1

@@ -1,5 +1,4 @@
 internal import Accounts
-internal import CommandHandling
 internal import EventStore
 internal import Observing
 internal import Projecting
@@ -8,16 +7,13 @@ internal import Synchronization
 
 /// What a scrape tells of the home itself: log, read models, disk, process.
 final class PlantNumbers: Sendable {
-    private let log: LMDBEventLog
     private let projector: Projector
     private let lines = Mutex<[ProjectionStatus]>([])
     private let bytes: Mutex<(minute: Int64, bytes: Int)> = Mutex((0, 0))
 
-    init(_ home: ControlHome) {
-        log = home.log
-        projector = home.projector
-        let metrics = home.observation.metrics
-        let (log, folder, version) = (home.log, home.log.folders.log, home.version)
+    init(_ log: LMDBEventLog, _ projector: Projector, _ metrics: PrometheusMetrics, version: String) {
+        self.projector = projector
+        let folder = log.folders.log
         metrics.sample(.buildInfo) { [([version], 1)] }
         metrics.sample(.logEvents) { (try? log.head().size).map { [([], Double($0))] } ?? [] }
         metrics.sample(.diskFree) { ProcessNumbers.disk(of: folder).map { [([], Double($0.free))] } ?? [] }

@@ -99,7 +99,7 @@ struct BucketRoutes: Sendable {
                 throw Self.invalid("minutes", "a minute stands there twice for one version")
             }
             try await home.blocking {
-                let known = try people.services()
+                let known = Set(try people.services()).union([MetricHistory.ownService])
                 guard known.contains(service) || known.count < Self.mostServices else {
                     throw Problem(
                         ControlProblems.conflict,

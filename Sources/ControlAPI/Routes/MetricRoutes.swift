@@ -10,12 +10,6 @@ internal import Serving
 /// The service in numbers: now, over time, and what became of its promises.
 struct MetricRoutes: Sendable {
     let home: ControlHome
-    private let numbers: PlantNumbers
-
-    init(home: ControlHome) {
-        self.home = home
-        numbers = PlantNumbers(home)
-    }
 
     var all: [Route] { [scrape, series, promises, BucketRoutes(home: home).post] }
 
@@ -29,7 +23,7 @@ struct MetricRoutes: Sendable {
             answers: [AnswerRule(200, "The samples.", .string(max: 16 << 20), mediaType: "text/plain")],
             problems: ["storage"]
         ) { _ in
-            let bytes = try await numbers.scrape(home)
+            let bytes = try await home.numbers.scrape(home)
             return Answer(body: .bytes(bytes, type: "text/plain; version=0.0.4; charset=utf-8"))
         }
     }

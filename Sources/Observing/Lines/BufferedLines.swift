@@ -11,6 +11,8 @@ package final class BufferedLines: Sendable {
     private struct Waiting {
         var bytes: [UInt8] = []
         var lines = 0
+        /// Bytes that are being written, and come back where the disk does not take them.
+        var underWay = 0
         var isScheduled = false
         var dropped = 0
         /// Of the dropped ones, those that no line of the file tells of yet.
@@ -44,14 +46,14 @@ package final class BufferedLines: Sendable {
 
     /// Lines written, lines given up, bytes that wait.
     package var state: (written: Int, dropped: Int, waiting: Int) {
-        waiting.withLock { ($0.written, $0.dropped, $0.bytes.count) }
+        waiting.withLock { ($0.written, $0.dropped, $0.bytes.count + $0.underWay) }
     }
 
     /// Adds a line that `write` appends, its line end included; it must append exactly one.
     package func add(_ write: (inout [UInt8]) -> Void) {
         let delay: DispatchTimeInterval? = waiting.withLock { waiting in
             let before = waiting.bytes.count
-            guard before < most, !waiting.isClosed else {
+            guard before + waiting.underWay < most, !waiting.isClosed else {
                 waiting.dropped += 1
                 waiting.untold += 1
                 return nil
@@ -90,6 +92,7 @@ package final class BufferedLines: Sendable {
             waiting.bytes = []
             waiting.bytes.reserveCapacity(min(most, max(64 << 10, taken.0.count)))
             (waiting.lines, waiting.untold, waiting.isScheduled) = (0, 0, false)
+            waiting.underWay = taken.0.count
             return taken
         }
         guard !bytes.isEmpty || untold > 0 else { return true }
@@ -100,6 +103,7 @@ package final class BufferedLines: Sendable {
         let isTold = written == bytes.count + note.count
         waiting.withLock { waiting in
             waiting.written += lines - restLines
+            waiting.underWay = 0
             if !isTold { waiting.untold += untold }
             guard fault != nil else { return }
             waiting.bytes = rest + waiting.bytes

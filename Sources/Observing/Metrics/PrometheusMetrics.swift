@@ -94,26 +94,33 @@ package final class PrometheusMetrics: MetricsFactory {
 
     // MARK: - The API of swift-metrics
 
+    /// The counter of a label; a fault of the program where the catalogue has none.
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         series(label, dimensions, .counter) { PrometheusCounter() }
     }
 
+    /// The gauge of a label; a fault of the program where the catalogue has none.
     package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         series(label, dimensions, .gauge) { PrometheusGauge() }
     }
 
+    /// The histogram of a label; a fault of the program where the catalogue has none.
     package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         series(label, dimensions, .histogram) { PrometheusTimer() }
     }
 
+    /// The gauge of a label: what is recorded is its last value.
     package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         series(label, dimensions, .gauge) { PrometheusGauge() }
     }
 
-    // A series stays: what Prometheus has seen must not begin anew.
+    /// Does nothing: what Prometheus has seen must not begin anew.
     package func destroyCounter(_ handler: any CounterHandler) {}
+    /// Does nothing: what Prometheus has seen must not begin anew.
     package func destroyMeter(_ handler: any MeterHandler) {}
+    /// Does nothing: what Prometheus has seen must not begin anew.
     package func destroyTimer(_ handler: any TimerHandler) {}
+    /// Does nothing: what Prometheus has seen must not begin anew.
     package func destroyRecorder(_ handler: any RecorderHandler) {}
 }
 

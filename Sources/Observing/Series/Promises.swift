@@ -44,6 +44,7 @@ package struct Promise: Sendable, Equatable {
         package let value: Double
         /// How many requests, or starts, it is the value of.
         package let count: Int
+        /// Whether it came to at most the limit.
         package var isKept: Bool { value <= Double(target) }
     }
 

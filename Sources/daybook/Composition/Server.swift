@@ -186,8 +186,8 @@ struct Server {
                 name: { home.name(of: $0) },
                 logger: logger()
             ),
-            observation: observation,
             workers: WorkerReports(silenceSeconds: AlertLimits(settings)["worker-silence-seconds"]),
+            observation: observation,
             name: { home.name(of: $0) },
             version: Daybook.version
         )

@@ -1,21 +1,24 @@
 /// A strict reader of the text format 0.0.4, written from its description alone.
-enum ScrapeReader {
-    struct Fault: Error { let line: String }
+package enum ScrapeReader {
+    /// The line that is not by the letter.
+    package struct Fault: Error { package let line: String }
 
-    struct Sample {
-        let name: String
-        let labels: [String: String]
-        let value: Double
+    /// One number.
+    package struct Sample {
+        package let name: String
+        package let labels: [String: String]
+        package let value: Double
     }
 
-    struct Family {
-        var type = ""
-        var help: String?
-        var samples: [Sample] = []
+    /// What stands between one `# TYPE` and the next.
+    package struct Family {
+        package var type = ""
+        package var help: String?
+        package var samples: [Sample] = []
     }
 
     /// The families by name; throws at the first line that is not by the letter.
-    static func read(_ text: String) throws -> [String: Family] {
+    package static func read(_ text: String) throws -> [String: Family] {
         guard text.isEmpty || text.hasSuffix("\n") else { throw Fault(line: "the end") }
         var families: [String: Family] = [:]
         var current: String?
@@ -32,7 +35,8 @@ enum ScrapeReader {
                     throw Fault(line: line)
                 }
                 let name = String(words[2])
-                guard families[name]?.type ?? "" == "", current == nil || current == name || families[name] == nil else {
+                guard families[name]?.type ?? "" == "", current == nil || current == name || families[name] == nil
+                else {
                     throw Fault(line: line)
                 }
                 families[name, default: Family()].type = String(words[3])
@@ -100,7 +104,8 @@ enum ScrapeReader {
         }
         guard rest.first == " " else { throw Fault(line: line) }
         let text = rest.dropFirst()
-        let number = text == "+Inf" ? Double.infinity : text == "-Inf" ? -.infinity : text == "NaN" ? .nan : Double(text)
+        let number =
+            text == "+Inf" ? Double.infinity : text == "-Inf" ? -.infinity : text == "NaN" ? .nan : Double(text)
         guard let number else { throw Fault(line: line) }
         return Sample(name: String(name), labels: labels, value: number)
     }
