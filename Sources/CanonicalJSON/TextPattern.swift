@@ -1,19 +1,21 @@
-internal import Synchronization
-
-/// Patterns that texts must have as a whole, as a JSON Schema writes them.
+/// A pattern that a whole text must have, as a JSON Schema writes it.
 ///
-/// To compile one takes a hundred times as long as to match a short text, so each is compiled once in a process. They are the
-/// program's own, never a caller's: their number is bounded.
-package enum TextPattern {
-    private static let compiled = Mutex<[String: Regex<AnyRegexOutput>]>([:])
+/// It is compiled once, when it is made: that takes a hundred times as long as to match a short text. Written as a literal it is the
+/// program's own, and one that is no regular expression is a broken program.
+package struct TextPattern: ExpressibleByStringLiteral, Equatable, CustomStringConvertible, @unchecked Sendable {
+    /// The pattern as it was written.
+    package let description: String
+    /// Never written again, and matching keeps what it needs to itself.
+    private let regex: Regex<AnyRegexOutput>
 
-    /// Whether a whole text, read by Unicode scalars, has a pattern; nil if the pattern is not a regular expression.
-    package static func fits(_ text: String, _ pattern: String) -> Bool? {
-        compiled.withLock { compiled in
-            if compiled[pattern] == nil {
-                compiled[pattern] = (try? Regex("(?:\(pattern))"))?.matchingSemantics(.unicodeScalar)
-            }
-            return compiled[pattern].map { text.wholeMatch(of: $0) != nil }
-        }
+    package init(stringLiteral text: String) {
+        guard let regex = try? Regex("(?:\(text))") else { preconditionFailure("\(text) is a regular expression") }
+        self.regex = regex.matchingSemantics(.unicodeScalar)
+        description = text
     }
+
+    /// Whether a whole text, read by Unicode scalars, has the pattern.
+    package func fits(_ text: String) -> Bool { text.wholeMatch(of: regex) != nil }
+
+    package static func == (left: TextPattern, right: TextPattern) -> Bool { left.description == right.description }
 }

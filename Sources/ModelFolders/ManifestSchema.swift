@@ -107,7 +107,7 @@ indirect enum ManifestShape: Sendable {
     /// A list of values of one shape, with the bounds of its length.
     case list(ManifestShape, ClosedRange<Int>)
     /// A text that matches a whole pattern; the words are for messages.
-    case text(String, String)
+    case text(TextPattern, String)
     /// An integer within a range.
     case integer(ClosedRange<Int>)
     /// One of these texts.
@@ -165,7 +165,7 @@ indirect enum ManifestShape: Sendable {
             return nil
         case .text(let pattern, let words):
             guard let text = value.text else { return "\(place) is a \(value.kind), not a string" }
-            return TextPattern.fits(text, pattern) == true ? nil : "\(place) is not \(words)"
+            return pattern.fits(text) ? nil : "\(place) is not \(words)"
         case .integer(let range):
             guard let number = value.number else { return "\(place) is not an integer" }
             return range ~= number ? nil : "\(place) is \(number), not \(range.lowerBound) to \(range.upperBound)"

@@ -130,7 +130,6 @@ struct MetricTests {
         try await RunningHome.with { home in
             let token = try await home.user(.admin).token
             home.control.observation.version = "2026.02.02_1"
-            home.control.observation.metrics.gauge(.alertsOpen, ["warning"]).set(0)
             home.control.observation.metrics.sample(.siemPosition) { [([], 3)] }
             _ = try await home.get("/api/v1/models", token: token)
             let patch: JSONValue = ["fields": ["sprint": "w0", "kind": "wave", "title": "First"]]

@@ -47,7 +47,8 @@ struct RouteProbe {
         switch schema {
         case .string(_, _, _, format: "uuid"): .string("00000000-0000-4000-8000-00000000abcd")
         case .string(_, _, _, format: "date-time"): "2026-01-01T00:00:00.000000Z"
-        case .string(let least, _, let pattern, _): .string(pattern?.contains("[.]") == true ? "1.1" : pad(least))
+        case .string(let least, _, let pattern, _):
+            .string(pattern?.description.contains("[.]") == true ? "1.1" : pad(least))
         case .choice(let words): .string(words.first ?? "")
         case .integer(let range): .integer(range.lowerBound)
         case .decimal: .integer(1)

@@ -70,6 +70,7 @@ final class RunningHome: Sendable {
         let listener = Listener.tcp(host: "127.0.0.1", port: 0, isSecure: false)
         let service = HTTPService(parts: parts, listeners: [listener]) { ready.yield($0) }
         control.observation.watch(service)
+        control.observation.watch(control.events, control.health)
         let quiet = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
         let group = ServiceGroup(
             configuration: .init(
