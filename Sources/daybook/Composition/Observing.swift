@@ -95,14 +95,19 @@ private struct ActiveVersion: Service {
         try await cancelWhenGracefulShutdown {
             guard let stream = StreamName(ActivationState.stream) else { return }
             var seen: UInt64 = 0
-            for await _ in log.growth() {
-                let version = try log.version(of: stream)
-                guard version != seen else { continue }
-                let last = try log.events(in: stream, from: version, limit: 1).last
-                observation.version = last.flatMap { try? JSONReader.canonical($0.data)["version"]?.text } ?? ""
-                seen = version
-            }
+            let growth = log.growth()
+            // Growth is told of what comes; what was before is looked at once.
+            try note(stream, &seen)
+            for await _ in growth { try note(stream, &seen) }
         }
+    }
+
+    private func note(_ stream: StreamName, _ seen: inout UInt64) throws {
+        let version = try log.version(of: stream)
+        guard version != seen else { return }
+        let last = try log.events(in: stream, from: version, limit: 1).last
+        observation.version = last.flatMap { try? JSONReader.canonical($0.data)["version"]?.text } ?? ""
+        seen = version
     }
 }
 
