@@ -14,7 +14,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Numbers and lines of requests", .timeLimit(.minutes(5)))
+@Suite("Numbers and lines of requests", .timeLimit(.minutes(15)))
 struct MetricTests {
     /// The lines of the request log, once all of them are on disk.
     private static func lines(_ home: RunningHome) throws -> [JSONValue] {

@@ -179,8 +179,8 @@ struct ServedAccountTests {
         try FileManager.default.removeItem(atPath: file)
         var files = try ByteSearch.files(in: home.folder.path)
         files["the lines of the server"] = Data((end.output + end.errors).utf8)
-        let requests = files.first { $0.key.hasSuffix("requests.jsonl") }?.value
-        #expect(requests?.range(of: Data("/reset".utf8)) != nil, "the control: it has lines")
+        let lines = files.first { $0.key.hasSuffix("logs/requests.jsonl") }?.value
+        #expect(lines?.range(of: Data("/reset".utf8)) != nil, "the control: requests have lines")
         for secret in [code, String(key.suffix(60))] {
             for form in ByteSearch.forms(of: Array(secret.utf8)) {
                 let hits = files.filter { !ByteSearch.offsets(of: form, in: $0.value).isEmpty }.map(\.key)
