@@ -38,7 +38,7 @@ struct HealthTests {
     func hangs() async throws {
         let gate = DispatchSemaphore(value: 0)
         let clock = FixedClock()
-        let board = HealthBoard(patience: .milliseconds(20)) { Timestamp(microseconds: clock.wall) }
+        let board = HealthBoard(patience: .seconds(1)) { Timestamp(microseconds: clock.wall) }
         let bad = Shared(false)
         let probes = [
             Probe("stuck") { _ in
@@ -200,6 +200,41 @@ struct HealthTests {
         worker.report(source: "ok")
         try await worker.load("2025.09.15_1")
         home.change { $0.connections = 89 }
+        await home.turn()
+        #expect(home.board.document.state == .ok, "\(home.board.document.troubled)")
+        await home.log.close()
+    }
+
+    @Test("Rows that are not there or no rows at all, and a log without its key, are told by their own parts")
+    func missing() async throws {
+        let home = try await WatchedHome()
+        await home.turn()
+        #expect(try home.part("registry").state == .ok, "the control")
+        func look(at folder: String) async throws -> HealthPart {
+            let board = HealthBoard()
+            let health = HomeHealth(
+                log: home.log,
+                people: home.health.people,
+                registry: Registry(place: RegistryPlace(data: folder)),
+                root: folder,
+                data: folder
+            )
+            await board.look([health.registryProbe])
+            return try #require(board.document["registry"])
+        }
+        let absent = try await look(at: home.folder.path("nowhere"))
+        #expect(absent.state == .failed && absent.remedy.contains("fills it from the log"), "\(absent.json.prettyText)")
+        let garbage = home.folder.path("garbage")
+        try FileManager.default.createDirectory(atPath: garbage, withIntermediateDirectories: true)
+        try Data(repeating: 7, count: 65_536).write(to: URL(filePath: "\(garbage)/registry.db"))
+        let damaged = try await look(at: garbage)
+        #expect(damaged.state == .failed && !damaged.remedy.isEmpty, "\(damaged.json.prettyText)")
+        let keys = LogFolders(data: home.data).keys
+        try FileManager.default.moveItem(atPath: keys, toPath: "\(keys).away")
+        await home.turn()
+        let log = try home.part("log")
+        #expect(log.state == .degraded && !log.remedy.isEmpty, "\(log.json.prettyText)")
+        try FileManager.default.moveItem(atPath: "\(keys).away", toPath: keys)
         await home.turn()
         #expect(home.board.document.state == .ok, "\(home.board.document.troubled)")
         await home.log.close()

@@ -51,16 +51,19 @@ package actor AlertWatch {
         await board.look(probes, open: Set(recorded?.keys.map(\.self) ?? []).union(waiting.keys))
         let now = commands.clock.reading().sinceBoot
         var found: [AlertName: AlertFinding] = [:]
-        var watched: Set<AlertKind> = []
-        for probed in board.findings {
-            watched.formUnion(probed.watches)
+        // What is watched, and how the part fares where nothing is wrong with it.
+        var watched: [AlertKind: String] = [:]
+        for probed in board.probed {
+            for kind in probed.watches { watched[kind] = probed.findings.isEmpty ? probed.words : "" }
             for finding in probed.findings { found[finding.name] = finding }
         }
         for (name, finding) in found.sorted(by: { $0.key < $1.key }) { take(finding, of: name, now) }
         for alert in waiting.values.sorted(by: { $0.name < $1.name }) { await record(alert) }
-        holding = holding.filter { found[$0.key] != nil || !watched.contains($0.key.kind) }
+        holding = holding.filter { found[$0.key] != nil || watched[$0.key.kind] == nil }
         let standing = Set(recorded?.keys.map(\.self) ?? []).union(waiting.keys)
-        for name in standing.sorted() where found[name] == nil && watched.contains(name.kind) { await drop(name, now) }
+        for name in standing.sorted() where found[name] == nil {
+            if let words = watched[name.kind] { await drop(name, now, words) }
+        }
         publish()
     }
 
@@ -106,12 +109,13 @@ package actor AlertWatch {
         }
     }
 
-    private func drop(_ name: AlertName, _ now: Int64) async {
+    /// Closes an alert whose condition has been gone long enough; `words` say how its part fares.
+    private func drop(_ name: AlertName, _ now: Int64, _ words: String) async {
         let since = gone[name] ?? now
         gone[name] = since
         guard now - since >= Int64(name.kind.closesAfter) * 1_000_000 else { return }
         guard recorded?[name] != nil else { return }
-        let command = CloseAlert(name, finding: "it is over")
+        let command = CloseAlert(name, finding: Self.short(words.isEmpty ? "it is over" : "it is over: \(words)"))
         if case .done = await send(command, refusedBy: "alert.not-open") {
             recorded?[name] = nil
             gone[name] = nil

@@ -22,7 +22,8 @@ package final class HealthBoard: Sendable {
         var order: [String] = []
         var standings: [String: Standing] = [:]
         var alerts: [StandingAlert] = []
-        var isWatching = false
+        /// Since when there are alerts, or none; nil while nobody watches.
+        var alertsSince: Timestamp?
         var isStopping = false
     }
 
@@ -122,7 +123,7 @@ package final class HealthBoard: Sendable {
             var parts = contents.order.compactMap { name in
                 contents.standings[name].map { part(name, $0) }
             }
-            if contents.isWatching { parts.append(alertsPart(contents.alerts)) }
+            if let since = contents.alertsSince { parts.append(alertsPart(contents.alerts, since)) }
             return HealthDocument(parts)
         }
     }
@@ -140,9 +141,9 @@ package final class HealthBoard: Sendable {
         return standing.part ?? HealthPart(name, .unknown, since: standing.began?.at ?? now(), "nobody has looked yet")
     }
 
-    private func alertsPart(_ alerts: [StandingAlert]) -> HealthPart {
+    private func alertsPart(_ alerts: [StandingAlert], _ since: Timestamp) -> HealthPart {
         guard let first = alerts.map(\.since).min() else {
-            return HealthPart("alerts", .ok, since: now(), "none is open", facts: ["open": []])
+            return HealthPart("alerts", .ok, since: since, "none is open", facts: ["open": []])
         }
         let names = alerts.map(\.name.description).joined(separator: ", ")
         return HealthPart(
@@ -155,11 +156,21 @@ package final class HealthBoard: Sendable {
         )
     }
 
-    /// What the probes found of the conditions that they watch; those that hang or failed say nothing.
-    var findings: [(watches: Set<AlertKind>, findings: [AlertFinding])] {
+    /// What one probe found of the conditions that it watches, and in which words it told of its part.
+    struct Probed {
+        let watches: Set<AlertKind>
+        let findings: [AlertFinding]
+        let words: String
+    }
+
+    /// What the probes found; those that hang or failed say nothing.
+    var probed: [Probed] {
         contents.withLock { contents in
             contents.standings.values.compactMap { standing in
-                standing.began == nil ? standing.findings.map { (standing.watches, $0) } : nil
+                guard standing.began == nil, let findings = standing.findings, let part = standing.part else {
+                    return nil
+                }
+                return Probed(watches: standing.watches, findings: findings, words: part.what)
             }
         }
     }
@@ -169,9 +180,10 @@ package final class HealthBoard: Sendable {
 
     /// Says which alerts stand.
     package func show(_ alerts: [StandingAlert]) {
+        let at = now()
         contents.withLock { contents in
+            if contents.alertsSince == nil || contents.alerts.isEmpty != alerts.isEmpty { contents.alertsSince = at }
             contents.alerts = alerts
-            contents.isWatching = true
         }
     }
 
