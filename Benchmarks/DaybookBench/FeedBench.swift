@@ -93,7 +93,7 @@ struct FeedBench: ParsableCommand {
             usleep(UInt32.random(in: 5_000...40_000))
             let path = "/api/v1/config/runtime?reason=bench"
             let fields = "Content-Type: application/merge-patch+json\r\nIf-Match: *\r\n"
-            let body = #"{"ef_search": \#(turn % 2 == 0 ? 192 : 256)}"#
+            let body = #"{"ef_search": \#(turn % 2 == 0 ? 192 : 256), "group_expansions": 5}"#
             let socket = try Socket(port: port)
             let began = DispatchTime.now().uptimeNanoseconds
             func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - began) / 1e6 }
