@@ -68,6 +68,31 @@ extension Server {
     }
 }
 
+extension Observation {
+    /// Groups of our own routes that answer at once: of the others some wait for events, and some for a whole file.
+    private static let prompt = ["activation", "config", "commands", "tasks", "alerts"]
+
+    /// Lets the watch see what is counted here.
+    func tell(_ running: inout HomeHealth.Running) {
+        running.services = { [history] minutes in
+            ((try? history.services()) ?? []).compactMap { service in
+                guard let all = try? history.window(of: service, minutes: minutes) else { return nil }
+                let isOurs = service == MetricHistory.ownService
+                let slowest = Self.prompt.compactMap { group in
+                    try? history.window(of: service, minutes: minutes, group: group).p95
+                }.compactMap(\.self).max()
+                return HomeHealth.ServiceReading(
+                    service: service,
+                    requests: all.requests,
+                    errors: all.errors,
+                    p95Milliseconds: (isOurs ? slowest : all.p95).map { Int($0) }
+                )
+            }
+        }
+        if let requestLog { running.unlogged = { requestLog.state.dropped } }
+    }
+}
+
 /// Writes the minutes that have ended, once a minute.
 private struct Minutes: Service {
     let observation: Observation

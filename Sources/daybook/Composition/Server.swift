@@ -213,8 +213,7 @@ struct Server {
                 ]
             }
         }
-        running.unlogged = { observation.requestLog?.state.dropped ?? 0 }
-        running.services = { minutes in Self.readings(observation.history, minutes) }
+        observation.tell(&running)
         let health = HomeHealth(
             log: home.log,
             people: home.people,
@@ -232,20 +231,6 @@ struct Server {
             workers: control.workers,
             logger: logger
         )
-    }
-
-    /// How each service that counts did over the last minutes.
-    private static func readings(_ history: MetricHistory, _ minutes: Int) -> [HomeHealth.ServiceReading] {
-        let services = (try? history.services()) ?? []
-        return services.compactMap { service in
-            guard let window = try? history.window(of: service, minutes: minutes) else { return nil }
-            return HomeHealth.ServiceReading(
-                service: service,
-                requests: window.requests,
-                errors: window.errors,
-                p95Milliseconds: window.p95.map { Int($0.rounded()) }
-            )
-        }
     }
 
     private func jobs(of home: OpenHome) -> JobBoard {
