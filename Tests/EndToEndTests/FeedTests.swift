@@ -30,7 +30,9 @@ struct FeedTests {
         )
     }
 
-    @Test("`events tail --follow` prints the same through the server, from the log, and over a server that was killed in between")
+    @Test(
+        "`events tail --follow` prints the same through the server, from the log, and over a server that was killed in between"
+    )
     func tail() async throws {
         let home = try await TestHome.make()
         var served = try await ServedHome.start(home)
@@ -50,7 +52,9 @@ struct FeedTests {
         #expect(Array(local.prefix(got.count)) == got)
     }
 
-    @Test("`events tail --url` and `remote events --follow` go on where they were when the server comes again on its port")
+    @Test(
+        "`events tail --url` and `remote events --follow` go on where they were when the server comes again on its port"
+    )
     func remote() async throws {
         let home = try await TestHome.make()
         var served = try await ServedHome.start(home)
@@ -101,7 +105,10 @@ struct FeedTests {
         return file
     }
 
-    @Test("curl gets the stream over HTTP/1.1 and HTTP/2 with TLS, and the server sees at once that it has gone", arguments: ["--http1.1", "--http2"])
+    @Test(
+        "curl gets the stream over HTTP/1.1 and HTTP/2 with TLS, and the server sees at once that it has gone",
+        arguments: ["--http1.1", "--http2"]
+    )
     func curl(_ version: String) async throws {
         let home = try await TestHome.make()
         let served = try await ServedHome.start(home, [], environment: ["DAYBOOK_LOG_LEVEL": "info"])

@@ -74,7 +74,9 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Has an action done when the client goes; at once where it has gone. On the channel's loop.
+    /// Has an action done when the client goes; at once where it has gone.
+    ///
+    /// Called on the channel's loop, as the action is.
     func whenDeparted(isActive: Bool, _ action: @escaping @Sendable () -> Void) {
         if isActive, !isGone { departed = action } else { action() }
     }
