@@ -26,7 +26,7 @@ package enum EventCatalog {
         SessionStarted.self, SessionEnded.self, SessionRevoked.self,
         ServiceAccountCreated.self, ServiceKeyIssued.self, ServiceKeyRevoked.self, TokenKeyPublished.self,
         JobRequested.self, JobStarted.self, JobCancelled.self, JobFinished.self,
-        SelfCheckFinished.self,
+        SelfCheckFinished.self, ScheduleRunFinished.self,
     ]
 
     /// The schemas of ``all`` by wire name.
