@@ -36,6 +36,8 @@ package struct ControlHome: Sendable {
     package let jobs: JobBoard
     /// The log as it grows, for whoever listens.
     package let events: Feed
+    /// What is done by the clock.
+    package let plan: SchedulePlan
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -57,6 +59,7 @@ package struct ControlHome: Sendable {
         models: ModelStore,
         jobs: JobBoard,
         events: Feed,
+        plan: SchedulePlan,
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -73,6 +76,7 @@ package struct ControlHome: Sendable {
         self.models = models
         self.jobs = jobs
         self.events = events
+        self.plan = plan
         self.name = name
         self.version = version
     }

@@ -25,6 +25,7 @@ package enum ControlRoutes {
             JobRoutes(home: home).all,
             JobStartRoutes(home: home).all,
             JobFileRoutes(home: home).all,
+            ScheduleRoutes(home: home).all,
         ]
         return groups.flatMap(\.self)
     }
