@@ -42,6 +42,8 @@ package struct ControlHome: Sendable {
     package let workers: WorkerReports
     /// What the service says of itself: lines, numbers.
     package let observation: Observation
+    /// What is done by the clock.
+    package let plan: SchedulePlan
     /// The name that people see for a pseudonym.
     package let name: @Sendable (String) -> String
     /// The program's version.
@@ -67,6 +69,7 @@ package struct ControlHome: Sendable {
         health: HealthBoard = HealthBoard(),
         workers: WorkerReports = WorkerReports(),
         observation: Observation,
+        plan: SchedulePlan,
         name: @escaping @Sendable (String) -> String,
         version: String
     ) {
@@ -86,6 +89,7 @@ package struct ControlHome: Sendable {
         self.health = health
         self.workers = workers
         self.observation = observation
+        self.plan = plan
         self.name = name
         self.version = version
         numbers = PlantNumbers(log, projector, observation.metrics, version: version)

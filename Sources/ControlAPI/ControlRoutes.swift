@@ -29,6 +29,7 @@ package enum ControlRoutes {
             AlertRoutes(home: home).all,
             InferenceRoutes(home: home).all,
             MetricRoutes(home: home).all,
+            ScheduleRoutes(home: home).all,
         ]
         return groups.flatMap(\.self)
     }

@@ -26,6 +26,12 @@ package struct UploadTidying: Sendable {
         self.logger = logger
     }
 
+    /// Whether there are files that might be removed.
+    package func isNeeded() async -> Bool {
+        let staging = home.models.staging
+        return (try? await home.blocking { staging.holdsAnything }) ?? true
+    }
+
     /// Looks once, and says in the service's log what went; says nothing where nothing did.
     @discardableResult
     package func tidy() async -> TidiedUploads {

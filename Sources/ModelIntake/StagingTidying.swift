@@ -16,6 +16,12 @@ package struct TidiedUploads: Equatable, Sendable {
 }
 
 extension StagingArea {
+    /// Whether the area has a folder of any version; blocks.
+    package var holdsAnything: Bool {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.contains { ModelVersion($0) != nil }
+    }
+
     /// Removes the files of every version that nobody has sent a byte of since an instant.
     ///
     /// A version goes as a whole or stays: one file that grew since keeps the others. What is being sent or registered stays, however

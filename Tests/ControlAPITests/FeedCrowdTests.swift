@@ -4,7 +4,6 @@ import EventStoreTesting
 import Foundation
 import RoutingDomain
 import Serving
-import Synchronization
 import Testing
 
 @testable import ControlAPI
@@ -24,16 +23,15 @@ struct FeedCrowdTests {
         return faults
     }
 
-    /// Appends commands of one to five events until told to stop.
-    private static func write(to log: LMDBEventLog, _ random: SeededGenerator, while isWanted: () -> Bool) async throws
-    {
+    /// Appends so many commands of one to five events.
+    private static func write(to log: LMDBEventLog, _ random: SeededGenerator, commands: Int) async throws {
         var random = random
         let event = ProposedEvent(
             stream: StreamName(literal: "task-t1"),
             type: "task.logged",
             data: try JSONValue.object(["task": "t1", "entry": 1, "directive": "go on"]).canonicalBytes()
         )
-        while isWanted() {
+        for _ in 0..<commands {
             let count = Int.random(in: 1...5, using: &random)
             let metadata = EventMetadata(auth: "local-uid/cli")
             let request = AppendRequest(
@@ -51,18 +49,19 @@ struct FeedCrowdTests {
         try await RunningHome.with(feedLimits: limits) { home in
             let (token, _) = try await home.user(.viewer)
             var random = SeededGenerator()
-            let isWanted = Shared(true)
+            let (turns, turn) = AsyncStream.makeStream(of: SeededGenerator.self)
             let log = home.log
             try await withThrowingTaskGroup(of: Void.self) { group in
-                let seed = SeededGenerator(seed: random.next())
                 group.addTask {
-                    try await Self.write(to: log, seed) { isWanted.value.withLock { $0 } }
+                    for await seed in turns { try await Self.write(to: log, seed, commands: 5) }
                 }
                 var got: [Int] = []
                 var last: Int?
                 for round in 0..<1_000 {
+                    // At least five events come meanwhile, so that as many can be waited for.
+                    turn.yield(SeededGenerator(seed: random.next()))
                     let one = try Self.connect(home, token, last, &random)
-                    let wanted = Int.random(in: 0...12, using: &random)
+                    let wanted = Int.random(in: 0...5, using: &random)
                     #expect(
                         await one.until { $0.events.count >= wanted && $0.last != nil },
                         "round \(round): \(one.head)"
@@ -73,7 +72,7 @@ struct FeedCrowdTests {
                     got += one.events.map(\.id)
                     last = one.last ?? last
                 }
-                isWanted.value.withLock { $0 = false }
+                turn.finish()
                 try await group.waitForAll()
                 #expect(got.count > 1_000)
                 #expect(
@@ -127,14 +126,7 @@ struct FeedCrowdTests {
             let start = Int(try home.log.head().size)
             let crowd = try (0..<200).map { _ in try Subscriber(port: home.port, Self.path, token: token) }
             for one in crowd { #expect(await one.until { $0.last == start - 1 }, "\(one.head)") }
-            let seed = SeededGenerator()
-            let left = Mutex(200)
-            try await Self.write(to: home.log, seed) {
-                left.withLock { left in
-                    left -= 1
-                    return left >= 0
-                }
-            }
+            try await Self.write(to: home.log, SeededGenerator(), commands: 200)
             let head = Int(try home.log.head().size)
             for one in crowd {
                 #expect(await one.until { $0.last == head - 1 }, "\(one.events.count) of \(head - start)")

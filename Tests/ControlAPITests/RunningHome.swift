@@ -155,6 +155,14 @@ final class RunningHome: Sendable {
             ),
             events: try Feed(log: log, limits: feedLimits, name: name, logger: logger),
             observation: observation,
+            plan: try SchedulePlan(
+                try Settings(
+                    Serving.Setting.service + JobLimits.settings + SchedulePlan.settings,
+                    file: nil,
+                    environment: [:],
+                    flags: [:]
+                )
+            ),
             name: name,
             version: "0.0.0"
         )

@@ -21,7 +21,7 @@ package final class Feed: Sendable {
 
     private struct State {
         /// Everything before is known to be in the log; what is shared ends here.
-        var tail: Position = 0
+        var tail: Position
         var shared: [FeedChunk] = []
         var listeners: [Int: Listener] = [:]
         var lastNumber = 0
@@ -44,7 +44,7 @@ package final class Feed: Sendable {
     private let tailReader: FeedReader
     /// For all who are behind, in turn: however many they are, they take one processor.
     private let backReader: FeedReader
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let stopped: AsyncStream<Void>
     private let stopping: AsyncStream<Void>.Continuation
 
@@ -63,6 +63,8 @@ package final class Feed: Sendable {
         tailReader = try FeedReader(log: log, label: "daybook.feed.tail", name: name)
         backReader = try FeedReader(log: log, label: "daybook.feed.back", name: name)
         (stopped, stopping) = AsyncStream.makeStream(of: Void.self)
+        // What was there before anyone could listen is nobody's news.
+        state = Mutex(State(tail: try log.head().size))
     }
 
     /// Subscribers, how far the last of them is behind in events, and how many were dropped since the start because they did not read.

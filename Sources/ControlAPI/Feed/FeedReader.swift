@@ -101,11 +101,19 @@ final class FeedReader: Sendable {
             try lines.withLock { lines in
                 lines.forgetNames()
                 for _ in 0..<Self.pages where bytes.count < Self.enough {
-                    let page = try log.page(from: next, limit: Self.page)
-                    for index in page.events.indices where filter.isOpen || filter.takes(index, of: page.events) {
-                        try Self.render(page.events[index], lines, to: &bytes)
+                    let whole = bytes.count
+                    do {
+                        let page = try log.page(from: next, limit: Self.page)
+                        for index in page.events.indices where filter.isOpen || filter.takes(index, of: page.events) {
+                            try Self.render(page.events[index], lines, to: &bytes)
+                        }
+                        (next, head) = (page.next, page.head)
+                    } catch {
+                        // What came before goes out first; the next call meets the fault again.
+                        guard next > position else { throw error }
+                        bytes.removeSubrange(whole...)
+                        break
                     }
-                    (next, head) = (page.next, page.head)
                     if next >= head { break }
                 }
             }

@@ -32,8 +32,8 @@ struct FeedStream: Sendable {
         do {
             try await sink.write(FeedWords.greeting(at: start))
             end = try await follow(&progress, sink)
-        } catch let error as SlowReader {
-            end = .slow
+        } catch let error as CutOff {
+            end = error.end
             throw error
         } catch let error as Problem {
             end = error.kind.status < 500 ? .revoked : .damaged
@@ -87,14 +87,15 @@ struct FeedStream: Sendable {
     private func write(_ bytes: KeptBytes, _ sink: BodySink, _ progress: inout Progress) async throws {
         guard bytes.count > 0 else { return }
         for start in stride(from: 0, to: bytes.count, by: Self.piece) {
+            // Within an event nothing can be said: whoever lost the right there is cut off.
+            if start > 0 { do { try await look(&progress) } catch { throw CutOff(end: .revoked) } }
             let began = ContinuousClock.now
             do {
                 try await sink.write(bytes.part(start..<min(start + Self.piece, bytes.count)))
             } catch {
                 // A write that fails after it had to wait so long is one that nobody took.
-                throw ContinuousClock.now - began > .milliseconds(500) ? SlowReader() : error
+                throw ContinuousClock.now - began > .milliseconds(500) ? CutOff(end: .slow) : error
             }
-            try await look(&progress)
         }
         progress.beat = .now + feed.limits.heartbeat
     }
@@ -115,5 +116,7 @@ struct FeedStream: Sendable {
     }
 }
 
-/// The client did not read for so long that its connection was closed.
-private struct SlowReader: Error {}
+/// The stream ended in the middle of what was written: its connection is closed without a last word.
+private struct CutOff: Error {
+    let end: FeedEnd
+}

@@ -94,6 +94,22 @@ package actor JobBoard {
         return String(event.stream.text.trimmingPrefix("job-"))
     }
 
+    /// Has a work done for the service itself, and returns its job and how that ended.
+    ///
+    /// Throws `CancellationError` where its task is cancelled; the job then goes on, or ends with the board.
+    func complete(_ kind: JobKind) async throws -> (job: String, end: JobFinished) {
+        let command = RequestJob(job: UUID.random().text, kind: kind, parameters: [:])
+        let job = try await request(command, by: .system(reason: "the timetable"), idempotencyKey: nil)
+        for await _ in log.growth() {
+            let state = try commands.state(for: StartJob(job: job))
+            if let end = state.end { return (job, end) }
+            if state.status == .cancelled {
+                return (job, JobFinished(job: job, outcome: .interrupted, message: "somebody called the job off"))
+            }
+        }
+        throw CancellationError()
+    }
+
     /// Ends the work of a job that was called off.
     func cancelled(_ job: String) {
         queue.removeAll { $0 == job }

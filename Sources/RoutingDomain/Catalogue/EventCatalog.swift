@@ -30,6 +30,7 @@ package enum EventCatalog {
         AlertOpened.self, AlertClosed.self, AlertAcknowledged.self,
         InferenceJoined.self, InferenceLeft.self, InferenceLost.self, InferenceLoaded.self, InferenceLoadFailed.self,
         InferenceAccuracyMeasured.self,
+        ScheduleRunFinished.self,
     ]
 
     /// The schemas of ``all`` by wire name.

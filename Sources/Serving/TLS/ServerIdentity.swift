@@ -1,7 +1,5 @@
 package import Foundation
-package import Logging
 internal import NIOSSL
-internal import ServiceLifecycle
 internal import Synchronization
 
 /// The server's key and certificate in use: new connections take the newest, running ones keep theirs.
@@ -43,41 +41,5 @@ package final class ServerIdentity: Sendable {
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["h2", "http/1.1"]
         return try NIOSSLContext(configuration: configuration)
-    }
-}
-
-/// Looks once a day whether the certificate is due, without a restart.
-package struct CertificateRenewal: Service {
-    private let identity: ServerIdentity
-    private let now: @Sendable () -> Date
-    private let every: Duration
-    private let logger: Logger
-
-    /// A check of an identity; `every` is a day outside of tests.
-    package init(
-        identity: ServerIdentity,
-        every: Duration = .seconds(86_400),
-        now: @escaping @Sendable () -> Date,
-        logger: Logger
-    ) {
-        self.identity = identity
-        self.now = now
-        self.every = every
-        self.logger = logger
-    }
-
-    /// Looks once each time until the end; a failed renewal is logged and tried again the next time.
-    package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: every)) != nil {
-                do {
-                    if try identity.renewIfDue(now: now()) {
-                        logger.notice("certificate renewed", metadata: ["expires": "\(identity.ends)"])
-                    }
-                } catch {
-                    logger.error("certificate not renewed", metadata: ["error": "\(error)"])
-                }
-            }
-        }
     }
 }

@@ -76,7 +76,7 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Has an action done when the client goes; at once where it has gone.
     ///
-    /// Called on the channel's loop.
+    /// Called on the channel's loop, as the action is.
     func whenDeparted(isActive: Bool, _ action: @escaping @Sendable () -> Void) {
         if isActive, !isGone { departed = action } else { action() }
     }

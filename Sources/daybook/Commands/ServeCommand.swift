@@ -26,9 +26,13 @@ struct ServeCommand: AsyncParsableCommand {
         flags["server.port"] = port.map { .integer($0) }
         flags["server.host"] = host.map { .text($0) }
         if insecureHttp { flags["server.insecure-http"] = .boolean(true) }
-        let settings: Settings
+        try await Server(global: global, settings: try Self.settings(global, flags: flags)).run()
+    }
+
+    /// The settings of the home's service; throws a failure that names the place of a wrong one.
+    static func settings(_ global: GlobalOptions, flags: [String: Setting.Value]) throws -> Settings {
         do {
-            settings = try Settings(
+            return try Settings(
                 Server.known,
                 file: "\(global.folders.config)/daybook.yaml",
                 environment: ProcessInfo.processInfo.environment,
@@ -37,6 +41,5 @@ struct ServeCommand: AsyncParsableCommand {
         } catch {
             throw Failure("settings", error.message, hint: error.hint, status: ExitStatus.configuration)
         }
-        try await Server(global: global, settings: settings).run()
     }
 }

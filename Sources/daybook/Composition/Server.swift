@@ -26,7 +26,7 @@ struct Server {
     /// Every setting of the service.
     static let known =
         Setting.service + JobLimits.settings + UploadTidying.settings + FeedLimits.settings + Observation.settings
-        + AlertLimits.settings
+        + AlertLimits.settings + SchedulePlan.settings
 
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
@@ -107,17 +107,8 @@ struct Server {
         services.append(JobsService(jobs: control.jobs))
         // So are those who follow the log: each hears where its stream stands.
         services.append(FeedService(feed: control.events))
-        let keepDays = settings.integer("uploads.keep-days")
-        services.append(
-            TidyingService(
-                tidying: UploadTidying(of: control, keepDays: keepDays, logger: logger),
-                every: .seconds(86_400)
-            )
-        )
+        services.append(TimetableService(timetable: timetable(control, identity, logger)))
         services.append(Watchdog(notifier: notifier) { true })
-        if let identity {
-            services.append(CertificateRenewal(identity: identity.server, now: { Date() }, logger: logger))
-        }
         services.append(Farewell(notifier: notifier))
         var configuration = ServiceGroupConfiguration(
             services: services,
@@ -188,6 +179,7 @@ struct Server {
             ),
             workers: WorkerReports(silenceSeconds: AlertLimits(settings)["worker-silence-seconds"]),
             observation: observation,
+            plan: try plan(),
             name: { home.name(of: $0) },
             version: Daybook.version
         )
@@ -233,10 +225,39 @@ struct Server {
         )
     }
 
-    private func jobs(of home: OpenHome) -> JobBoard {
+    private func plan() throws -> SchedulePlan {
+        do { return try SchedulePlan(settings) } catch {
+            throw Failure("settings", error.message, hint: error.hint, status: ExitStatus.configuration)
+        }
+    }
+
+    private func timetable(_ control: ControlHome, _ identity: Identity?, _ logger: Logger) -> Timetable {
+        let keepDays = settings.integer("uploads.keep-days")
+        let works = ScheduledWorks(
+            of: control,
+            plan: control.plan,
+            uploads: UploadTidying(of: control, keepDays: keepDays, logger: logger),
+            backupFolder: backupFolder,
+            certificate: identity.map(\.server).map { server in
+                {
+                    let isNew = try server.renewIfDue(now: Date())
+                    let ends = Timestamp(server.ends)
+                    return "\(isNew ? "made anew" : "not due yet"); it holds until \(ends)"
+                }
+            }
+        )
+        return Timetable(works.entries, commands: control.commands, logger: logger)
+    }
+
+    /// Where backups go; nil for the folders of their jobs.
+    private var backupFolder: String? {
         let folder = settings.text("jobs.backup-folder")
-        let place = folder.hasPrefix("/") ? folder : "\(home.folders.root)/\(folder)"
-        let works = JobWorks(global: global, projector: home.projector, backupFolder: folder.isEmpty ? nil : place)
+        guard !folder.isEmpty else { return nil }
+        return folder.hasPrefix("/") ? folder : "\(global.folders.root)/\(folder)"
+    }
+
+    private func jobs(of home: OpenHome) -> JobBoard {
+        let works = JobWorks(global: global, projector: home.projector, backupFolder: backupFolder)
         let limits = JobLimits(
             atOnce: settings.integer("jobs.at-once"),
             queue: settings.integer("jobs.queue"),

@@ -99,16 +99,11 @@ struct FeedService: Service {
     }
 }
 
-/// Removes uploads that nobody finished, at the start of the service and from time to time while it runs.
-struct TidyingService: Service {
-    let tidying: UploadTidying
-    let every: Duration
+/// Does the works of the timetable while the service runs.
+struct TimetableService: Service {
+    let timetable: Timetable
 
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            repeat { await tidying.tidy() } while (try? await Task.sleep(for: every)) != nil
-        }
-    }
+    func run() async throws { await cancelWhenGracefulShutdown { await timetable.run() } }
 }
 
 /// Tells systemd that the service stops taking requests.
