@@ -18,7 +18,8 @@ run: setup ## Show Daybook once through; MODELS=DIR takes other model folders, H
 	@scripts/demo.sh
 
 test: setup ## Run every test
-	@swift test
+	@swift build --build-tests
+	@scripts/test.sh
 
 lint: ## Check the format rules
 	@scripts/lint.sh

@@ -14,24 +14,7 @@ step swift build --build-tests
 # Unit tests, house rules, generated reference against the committed files, kill rounds, and the real binary end to end.
 export DAYBOOK_KILL_SECONDS="${DAYBOOK_KILL_SECONDS:-60}"
 record=.build/check.log
-: >"$record"
-# Suites whose clients and deadlines take seconds of each other have the machine to themselves: beside six hundred other tests a
-# slow client is not the slowest thing on it.
-served='ServingTests|ControlAPITests|EndToEndTests.(ClientTests|ServedCommandTests|AccountCommandTests|JobTests|SlowCrowdTests|HostileBodyTests|DocumentationPageTests)'
-tests() {
-    printf '\n== swift test %s\n' "$*"
-    # Nothing that is tested needs more of a network than this machine.
-    scripts/alone.sh swift test --skip-build "$@" >>"$record" 2>&1 && return
-    # What failed stands last, where it is looked for first.
-    cat "$record"
-    printf '\n== check: FAILED (the whole record: %s)\n' "$record"
-    grep -E '✘|Fatal error|error:' "$record" | head -100
-    exit 1
-}
-tests --filter ServingTests --skip FrameTests
-for alone in FrameTests SlowCrowdTests; do tests --filter "$alone"; done
-tests --filter "$served" --skip 'ServingTests|SlowCrowdTests'
-tests --skip "$served"
+step scripts/test.sh "$record"
 # A quarter of a minute for each of three roles; `make fuzz` and `make soak` take longer.
 # One seed, so that a change and not the day decides what is found.
 export SEED="${SEED:-1}"
