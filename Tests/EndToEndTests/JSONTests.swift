@@ -77,7 +77,8 @@ struct JSONTests {
             (["person", "erase"], ["Kim", "--basis", "b", "--reason", "x"]),
             (["clock", "zone"], ["Europe/Berlin", "--reason", "x"]), (["doctor"], []),
             (["reference"], ["--out", home.folder.path("reference")]),
-            (["alerts", "list"], ["--all"]), (["alerts", "kinds"], []), (["inference", "list"], []), (["schedule", "list"], []),
+            (["alerts", "list"], ["--all"]), (["alerts", "kinds"], []), (["inference", "list"], []),
+            (["schedule", "list"], []),
         ]
     }
 
