@@ -86,6 +86,7 @@ let package = Package(
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
         library("DurableFiles", ["CPOSIX"]),
+        library("PlantTables", []),
 
         // What the program says of itself: numbers by the minute, their names, lines of requests. Knows no domain.
         library("Observing", ["CPOSIX", "CanonicalJSON", "DurableFiles", metrics]),
@@ -120,6 +121,9 @@ let package = Package(
             ],
             resources: [.copy("Resources")]
         ),
+
+        // The model itself: pure computation over tables and artefacts.
+        library("RoutingModel", ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -196,6 +200,7 @@ let package = Package(
         // A reader of Prometheus' text that shares nothing with the writer.
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
+        tests("PlantTables"),
         tests(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],

@@ -6,6 +6,8 @@ enum Imports {
     static let table: [String: Set<String>] = [
         "CanonicalJSON": [],
         "DurableFiles": ["CPOSIX"],
+        "PlantTables": [],
+        "RoutingModel": ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
