@@ -123,7 +123,12 @@ let package = Package(
         ),
 
         // The model itself: pure computation over tables and artefacts.
-        library("RoutingModel", ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+        // Compiled with optimisation even for tests: they train on whole plants.
+        .target(
+            name: "RoutingModel",
+            dependencies: ["PlantTables", "CanonicalJSON", "DurableFiles"],
+            swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+        ),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -201,6 +206,7 @@ let package = Package(
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
         tests("PlantTables"),
+        tests("RoutingModel", ["PlantTables"]),
         tests(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],

@@ -7,7 +7,7 @@ enum Imports {
         "CanonicalJSON": [],
         "DurableFiles": ["CPOSIX"],
         "PlantTables": [],
-        "RoutingModel": ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "RoutingModel": ["PlantTables", "CanonicalJSON", "DurableFiles"],
         "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
