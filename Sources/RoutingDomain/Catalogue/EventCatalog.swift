@@ -31,6 +31,8 @@ package enum EventCatalog {
         InferenceJoined.self, InferenceLeft.self, InferenceLost.self, InferenceLoaded.self, InferenceLoadFailed.self,
         InferenceAccuracyMeasured.self,
         ScheduleRunFinished.self,
+        TrainingStarted.self, TrainingStepCompleted.self, TrainingCompleted.self, TrainingFailed.self,
+        TrainingCancelled.self,
     ]
 
     /// The schemas of ``all`` by wire name.

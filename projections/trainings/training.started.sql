@@ -1,0 +1,5 @@
+INSERT INTO trainings (
+    run, source_kind, source_name, status, started_by, started_at, conditions, started_position, position
+) VALUES (
+    :run, :source_kind, :source_name, 'running', :actor, :recorded_at, :conditions, :position, :position
+);
