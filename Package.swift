@@ -10,6 +10,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What the kernels of nearest neighbours are compiled for; the program asks the processor before it calls one.
+#if arch(x86_64)
+    let vectorFlags = ["-march=x86-64-v3"]
+#else
+    let vectorFlags: [String] = []
+#endif
+
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
@@ -87,6 +94,10 @@ let package = Package(
         library("CanonicalJSON", []),
         library("DurableFiles", ["CPOSIX"]),
         library("PlantTables", []),
+        library("IndexFiles", []),
+        // hnswlib's headers behind a C interface. Built for x86-64-v3, as they choose their distance kernels by the compiler's
+        // flags; without contraction, so that one build gives the same bytes on every machine.
+        .target(name: "CHNSW", cxxSettings: [.unsafeFlags(vectorFlags + ["-O2", "-ffp-contract=off"])]),
 
         // What the program says of itself: numbers by the minute, their names, lines of requests. Knows no domain.
         library("Observing", ["CPOSIX", "CanonicalJSON", "DurableFiles", metrics]),
@@ -123,10 +134,13 @@ let package = Package(
         ),
 
         // The model itself: pure computation over tables and artefacts.
-        library("RoutingModel", ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+        library(
+            "RoutingModel",
+            ["CHNSW", "IndexFiles", "PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]
+        ),
 
         // Model folders on disk, and the people who act.
-        library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+        library("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
         // Models on their way in: what needs the log and the home's models/ together, and in which order.
         library(
             "ModelIntake",
@@ -201,6 +215,7 @@ let package = Package(
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
         tests("PlantTables"),
+        tests("RoutingModel", ["IndexFiles", "CanonicalJSON", "DurableFiles", "EventStoreTesting"]),
         tests(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],
@@ -242,7 +257,7 @@ let package = Package(
                 "CanonicalJSON", "DurableFiles", "Observing", grdb,
             ]
         ),
-        tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
+        tests("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests(
             "Accounts",
             [
@@ -282,5 +297,6 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
-    cLanguageStandard: .c17
+    cLanguageStandard: .c17,
+    cxxLanguageStandard: .cxx17
 )
