@@ -10,6 +10,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What the kernels of nearest neighbours are compiled for; the program asks the processor before it calls one.
+#if arch(x86_64)
+    let vectorFlags = ["-march=x86-64-v3"]
+#else
+    let vectorFlags: [String] = []
+#endif
+
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
@@ -86,7 +93,11 @@ let package = Package(
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
         library("DurableFiles", ["CPOSIX"]),
-        library("PlantTables", []),
+        library("PlantTables", ["DurableFiles", crypto]),
+        library("IndexFiles", []),
+        // hnswlib's headers behind a C interface. Built for x86-64-v3, as they choose their distance kernels by the compiler's
+        // flags; without contraction, so that one build gives the same bytes on every machine.
+        .target(name: "CHNSW", cxxSettings: [.unsafeFlags(vectorFlags + ["-O2", "-ffp-contract=off"])]),
 
         // What the program says of itself: numbers by the minute, their names, lines of requests. Knows no domain.
         library("Observing", ["CPOSIX", "CanonicalJSON", "DurableFiles", metrics]),
@@ -126,12 +137,21 @@ let package = Package(
         // Compiled with optimisation even for tests: they train on whole plants.
         .target(
             name: "RoutingModel",
-            dependencies: ["PlantTables", "CanonicalJSON", "DurableFiles"],
+            dependencies: ["CHNSW", "IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles"],
             swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
 
+        // From a plant's tables to a registered version, step by step.
+        library(
+            "Training",
+            [
+                "CanonicalJSON", "CommandHandling", "DurableFiles", "ModelFolders", "ModelIntake", "PlantTables",
+                "RoutingDomain", "RoutingModel", crypto,
+            ]
+        ),
+
         // Model folders on disk, and the people who act.
-        library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+        library("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
         // Models on their way in: what needs the log and the home's models/ together, and in which order.
         library(
             "ModelIntake",
@@ -206,7 +226,7 @@ let package = Package(
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
         tests("PlantTables"),
-        tests("RoutingModel", ["PlantTables"]),
+        tests("RoutingModel", ["IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles", "EventStoreTesting"]),
         tests(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],
@@ -248,7 +268,7 @@ let package = Package(
                 "CanonicalJSON", "DurableFiles", "Observing", grdb,
             ]
         ),
-        tests("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
+        tests("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
         tests(
             "Accounts",
             [
@@ -288,5 +308,6 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
-    cLanguageStandard: .c17
+    cLanguageStandard: .c17,
+    cxxLanguageStandard: .cxx17
 )

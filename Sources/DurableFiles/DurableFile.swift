@@ -9,7 +9,18 @@ package enum DurableFile {
     /// most a `.<name>.tmp-…` file is left over, which the next write of the same name replaces.
     package static func write(_ bytes: some Collection<UInt8>, to path: String, mode: mode_t = 0o644) throws(FileFault)
     {
-        try prepare(bytes, for: path, mode: mode) { temporary throws(FileFault) in
+        try write(to: path, mode: mode) { file throws(FileFault) in try file.write(bytes) }
+    }
+
+    /// Replaces or creates a file as ``write(_:to:mode:)`` does, with what a closure writes into it.
+    ///
+    /// For what is too large to lie in memory twice. A closure that throws changes nothing: the temporary file is gone.
+    package static func write(
+        to path: String,
+        mode: mode_t = 0o644,
+        _ fill: (borrowing FileDescriptor) throws(FileFault) -> Void
+    ) throws(FileFault) {
+        try prepare(fill, for: path, mode: mode) { temporary throws(FileFault) in
             guard rename(temporary, path) == 0 else { throw FileFault("rename to", path: path) }
         }
         try synchroniseDirectory(parent(of: path))
@@ -18,7 +29,8 @@ package enum DurableFile {
     /// Creates a file as ``write(_:to:mode:)`` does, but throws `EEXIST` and changes nothing if the name is taken.
     package static func create(_ bytes: some Collection<UInt8>, at path: String, mode: mode_t = 0o644) throws(FileFault)
     {
-        try prepare(bytes, for: path, mode: mode) { temporary throws(FileFault) in
+        try prepare({ file throws(FileFault) in try file.write(bytes) }, for: path, mode: mode) {
+            temporary throws(FileFault) in
             guard cposix_rename_new(temporary, path) == 0 else { throw FileFault("create", path: path) }
         }
         try synchroniseDirectory(parent(of: path))
@@ -127,7 +139,7 @@ package enum DurableFile {
     }
 
     private static func prepare(
-        _ bytes: some Collection<UInt8>,
+        _ fill: (borrowing FileDescriptor) throws(FileFault) -> Void,
         for path: String,
         mode: mode_t,
         _ give: (String) throws(FileFault) -> Void
@@ -138,7 +150,7 @@ package enum DurableFile {
             let file = try FileDescriptor.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
             // Until it has its name the lock says that its writer lives.
             _ = cposix_flock(file.raw, 1, 0)
-            try file.write(bytes)
+            try fill(file)
             try file.synchronise()
             try give(temporary)
             withExtendedLifetime(file) {}

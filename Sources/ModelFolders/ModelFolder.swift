@@ -1,5 +1,6 @@
 package import DurableFiles
 import Glibc
+package import IndexFiles
 package import RoutingDomain
 
 /// A folder of model artefacts as one scan found it: every file with its digest and role, the metadata, the index header.

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import IndexFiles
 
 /// What a folder's `training_metadata.json` tells about how, and with what, the model was made.
 ///

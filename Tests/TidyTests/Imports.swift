@@ -6,8 +6,13 @@ enum Imports {
     static let table: [String: Set<String>] = [
         "CanonicalJSON": [],
         "DurableFiles": ["CPOSIX"],
-        "PlantTables": [],
-        "RoutingModel": ["PlantTables", "CanonicalJSON", "DurableFiles"],
+        "PlantTables": ["DurableFiles", "Crypto"],
+        "IndexFiles": [],
+        "RoutingModel": ["CHNSW", "IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles"],
+        "Training": [
+            "CanonicalJSON", "CommandHandling", "DurableFiles", "ModelFolders", "ModelIntake", "PlantTables",
+            "RoutingDomain", "RoutingModel", "Crypto",
+        ],
         "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
@@ -23,7 +28,7 @@ enum Imports {
             "EventStore", "Observing", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB",
             "Crypto",
         ],
-        "ModelFolders": ["RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "ModelFolders": ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         "ModelIntake": [
             "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
         ],
@@ -70,7 +75,7 @@ enum Imports {
     ]
     static let pure: Set<String> = ["CanonicalJSON", "RoutingDomain"]
     /// C targets have no Swift sources to check.
-    static let shims: Set<String> = ["CArgon2", "CLMDB", "CPOSIX", "CSQLiteSetup"]
+    static let shims: Set<String> = ["CArgon2", "CHNSW", "CLMDB", "CPOSIX", "CSQLiteSetup"]
 
     /// The modules that a file imports, with their lines.
     static func modules(in file: SourceText) -> [(line: Int, module: String)] {

@@ -1,11 +1,10 @@
-import DurableFiles
-import Glibc
+internal import Glibc
 
 /// The header of an index file as hnswlib 0.6 to 0.8 write it, checked against the size of the file.
 ///
 /// hnswlib trusts every number in this header when it loads (a hostile count reads out of bounds), so we read it
 /// ourselves first. Checked: the offsets follow from M and the dimension, the counts fit each other, and the file ends
-/// exactly where the last link list ends. Not checked here: the neighbour ids inside the lists; that is the loader's part.
+/// exactly where the last link list ends. Not checked here: the neighbour ids inside the lists; that is the part of whoever loads it.
 package struct IndexHeader: Equatable, Sendable {
     /// How many elements the index was made for.
     package let capacity: Int
@@ -17,6 +16,10 @@ package struct IndexHeader: Equatable, Sendable {
     package let efConstruction: Int
     /// 32-bit floating point numbers per vector.
     package let dimension: Int
+    /// The highest level, -1 of an empty index.
+    package let topLevel: Int
+    /// The element that a search starts from; it stands on the highest level.
+    package let entryPoint: UInt32
 
     /// Size of the fixed part in bytes.
     package static let size = 96
@@ -27,7 +30,7 @@ package struct IndexHeader: Equatable, Sendable {
     ///
     /// `read(offset, count)` returns at most `count` bytes from `offset`, fewer only at the end of the file. Throws an
     /// ``IndexHeaderError`` that says which number cannot be right; never reads outside the file.
-    static func parse<Failure: Error>(
+    package static func parse<Failure: Error>(
         fileSize: Int,
         read: (_ offset: Int, _ count: Int) throws(Failure) -> [UInt8]
     ) throws -> IndexHeader {
@@ -42,7 +45,9 @@ package struct IndexHeader: Equatable, Sendable {
             count: layout.count,
             m: layout.m,
             efConstruction: layout.efConstruction,
-            dimension: (layout.labelOffset - layout.dataOffset) / 4
+            dimension: (layout.labelOffset - layout.dataOffset) / 4,
+            topLevel: Int(layout.topLevel),
+            entryPoint: layout.entryPoint
         )
         try layout.walkLinkLists(fileSize: fileSize, read: read)
         return header
@@ -53,6 +58,7 @@ package struct IndexHeader: Equatable, Sendable {
         let topLevel: Int32
         let entryPoint: UInt32
         let maximumM, maximumM0, m, efConstruction: Int
+        let levelFactor: Double
 
         init(_ bytes: [UInt8]) throws(IndexHeaderError) {
             func integer(_ offset: Int, _ width: Int) -> UInt64 {
@@ -74,6 +80,7 @@ package struct IndexHeader: Equatable, Sendable {
             maximumM = try size(56, "maxM")
             maximumM0 = try size(64, "maxM0")
             m = try size(72, "M")
+            levelFactor = Double(bitPattern: integer(80, 8))
             efConstruction = try size(88, "ef_construction")
         }
 
@@ -84,6 +91,10 @@ package struct IndexHeader: Equatable, Sendable {
             try demand(levelZeroOffset == 0, "claims offsetLevel0 = \(levelZeroOffset), not 0")
             try demand(2...IndexHeader.greatestM ~= m, "claims M = \(m), not 2 to \(IndexHeader.greatestM)")
             try demand(maximumM == m && maximumM0 == 2 * m, "claims maxM \(maximumM) and maxM0 \(maximumM0) for M \(m)")
+            try demand(
+                abs(levelFactor * log(Double(m)) - 1) < 0.01,
+                "claims mult = \(levelFactor) for M \(m)"
+            )
             try demand(1...1_000_000 ~= efConstruction, "claims ef_construction = \(efConstruction)")
             try demand(dataOffset == 4 * maximumM0 + 4, "claims offsetData = \(dataOffset) for M \(m)")
             let vector = labelOffset - dataOffset
@@ -139,48 +150,9 @@ package struct IndexHeader: Equatable, Sendable {
 }
 
 /// Which number of an index file cannot be right, as a clause that follows the file's name.
-struct IndexHeaderError: Error, Equatable {
-    let clause: String
+package struct IndexHeaderError: Error, Equatable {
+    /// The clause, such as `claims M = 1, not 2 to 10000`.
+    package let clause: String
 
-    init(_ clause: String) { self.clause = clause }
-}
-
-extension FolderReader {
-    /// The checked header of an index file in this folder; throws ``ModelFolderFault`` with code `badIndex`.
-    func indexHeader(_ name: String) throws(ModelFolderFault) -> IndexHeader {
-        let file = try open(name)
-        let place = "\(path)/\(name)"
-        do {
-            let descriptor = file.raw
-            return try IndexHeader.parse(fileSize: Int(try file.status().st_size)) { offset, count throws(FileFault) in
-                try readPart(descriptor, offset: offset, count: count, path: place)
-            }
-        } catch let error as IndexHeaderError {
-            throw ModelFolderFault(
-                .badIndex,
-                path: place,
-                "\(place) is not a sound hnswlib index: it \(error.clause)",
-                hint: "save the index again and check that the disk was not full"
-            )
-        } catch let error as FileFault {
-            throw ModelFolderFault(error)
-        } catch {
-            preconditionFailure("reading an index throws only IndexHeaderError and FileFault")
-        }
-    }
-}
-
-private func readPart(_ descriptor: Int32, offset: Int, count: Int, path: String) throws(FileFault) -> [UInt8] {
-    var failed = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-        while filled < count {
-            let got = pread(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled, offset + filled)
-            if got < 0, errno == EINTR { continue }
-            failed = got < 0
-            guard got > 0 else { break }
-            filled += got
-        }
-    }
-    guard !failed else { throw FileFault("read", path: path) }
-    return bytes
+    package init(_ clause: String) { self.clause = clause }
 }

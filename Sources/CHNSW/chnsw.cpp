@@ -1,0 +1,221 @@
+#include "chnsw.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <hnswlib/hnswlib.h>
+
+// hnswlib defines functions in its headers, so one file of a program may include them: this one.
+#include "index.hpp"
+#include "file.hpp"
+
+namespace {
+
+using chnsw::Graph;
+using Candidate = std::pair<float, hnswlib::tableint>;
+
+std::unique_ptr<hnswlib::SpaceInterface<float>> make_space(chnsw_space space, size_t dimension)
+{
+    if (space == CHNSW_L2)
+        return std::make_unique<hnswlib::L2Space>(dimension);
+    return std::make_unique<hnswlib::InnerProductSpace>(dimension);
+}
+
+/// The container of a priority queue, which hnswlib returns and of which only the top can be seen.
+template <typename Queue>
+struct Opened : Queue {
+    static typename Queue::container_type &container(Queue &queue) { return queue.*(&Opened::c); }
+};
+
+bool nearer(const chnsw_neighbour &one, const chnsw_neighbour &other)
+{
+    return one.distance != other.distance ? one.distance < other.distance : one.label < other.label;
+}
+
+/// Downwards through the upper levels: the element of level 0 from which the search goes out.
+hnswlib::tableint entrance(const Graph &graph, const float *query)
+{
+    hnswlib::tableint here = graph.enterpoint_node_;
+    float distance = graph.fstdistfunc_(query, graph.getDataByInternalId(here), graph.dist_func_param_);
+    for (int level = graph.maxlevel_; level > 0; level--) {
+        bool moved = true;
+        while (moved) {
+            moved = false;
+            const hnswlib::linklistsizeint *list = graph.get_linklist(here, level);
+            int size = *reinterpret_cast<const unsigned short *>(list);
+            for (int link = 1; link <= size; link++) {
+                hnswlib::tableint next = list[link];
+                float step = graph.fstdistfunc_(query, graph.getDataByInternalId(next), graph.dist_func_param_);
+                if (step < distance) {
+                    distance = step;
+                    here = next;
+                    moved = true;
+                }
+            }
+        }
+    }
+    return here;
+}
+
+} // namespace
+
+extern "C" {
+
+const char *chnsw_kernel(chnsw_space space, size_t dimension)
+{
+    const bool l2 = space == CHNSW_L2;
+#if defined(USE_AVX)
+    if (dimension % 16 == 0)
+        return l2 ? "l2-avx16" : "ip-avx16";
+    if (dimension % 4 == 0)
+        return l2 ? "l2-sse4" : "ip-avx4";
+    if (dimension > 16)
+        return l2 ? "l2-avx16-rest" : "ip-avx16-rest";
+    if (dimension > 4)
+        return l2 ? "l2-sse4-rest" : "ip-avx4-rest";
+#endif
+    return l2 ? "l2-scalar" : "ip-scalar";
+}
+
+chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, size_t m, size_t ef_construction,
+                          size_t seed, chnsw_failure *failure)
+{
+    return chnsw::guarded(failure, static_cast<chnsw_index *>(nullptr), [&] {
+        auto index = std::make_unique<chnsw_index>();
+        index->dimension = dimension;
+        index->space = make_space(space, dimension);
+        index->graph = std::make_unique<Graph>(index->space.get(), capacity, m, ef_construction, seed);
+        return index.release();
+    });
+}
+
+int chnsw_add(chnsw_index *index, const float *vectors, size_t first, size_t count, chnsw_failure *failure)
+{
+    return chnsw::guarded(failure, -1, [&] {
+        for (size_t row = 0; row < count; row++)
+            // Of the two overloads, the one that takes a level and answers with the place.
+            index->graph->addPoint(vectors + row * index->dimension, first + row, -1);
+        return 0;
+    });
+}
+
+void chnsw_seal(chnsw_index *index)
+{
+    std::vector<std::mutex>().swap(index->graph->link_list_locks_);
+    std::vector<std::mutex>().swap(index->graph->link_list_update_locks_);
+    std::unordered_map<hnswlib::labeltype, hnswlib::tableint>().swap(index->graph->label_lookup_);
+}
+
+void chnsw_free(chnsw_index *index) { delete index; }
+
+long chnsw_search(const chnsw_index *index, const float *query, size_t k, size_t ef, chnsw_neighbour *found,
+                  chnsw_failure *failure)
+{
+    return chnsw::guarded(failure, -1L, [&]() -> long {
+        const Graph &graph = *index->graph;
+        if (graph.cur_element_count == 0 || k == 0)
+            return 0;
+        const hnswlib::tableint start = entrance(graph, query);
+        const size_t breadth = std::max(ef, k);
+        // hnswlib's searchKnn takes the breadth from a member that all threads share, and counts in shared atomics.
+        auto queue = graph.num_deleted_ ? graph.searchBaseLayerST<true, false>(start, query, breadth)
+                                        : graph.searchBaseLayerST<false, false>(start, query, breadth);
+        auto &reached = Opened<decltype(queue)>::container(queue);
+        thread_local std::vector<chnsw_neighbour> neighbours;
+        neighbours.clear();
+        for (const Candidate &candidate : reached)
+            neighbours.push_back({graph.getExternalLabel(candidate.second), candidate.first});
+        const size_t kept = std::min(k, neighbours.size());
+        if (kept < neighbours.size())
+            std::nth_element(neighbours.begin(), neighbours.begin() + kept, neighbours.end(), nearer);
+        std::sort(neighbours.begin(), neighbours.begin() + kept, nearer);
+        std::copy_n(neighbours.begin(), kept, found);
+        return static_cast<long>(kept);
+    });
+}
+
+long chnsw_exact(const chnsw_index *index, const float *query, size_t k, const uint8_t *admitted,
+                 chnsw_neighbour *found, chnsw_failure *failure)
+{
+    return chnsw::guarded(failure, -1L, [&]() -> long {
+        const Graph &graph = *index->graph;
+        size_t kept = 0;
+        if (k == 0)
+            return 0;
+        for (size_t place = 0; place < graph.cur_element_count; place++) {
+            if ((admitted && !admitted[place]) || graph.isMarkedDeleted(place))
+                continue;
+            const float distance = graph.fstdistfunc_(query, graph.getDataByInternalId(place), graph.dist_func_param_);
+            // `found` is a heap with the farthest on top.
+            if (kept == k && distance > found[0].distance)
+                continue;
+            const chnsw_neighbour one{graph.getExternalLabel(place), distance};
+            if (kept == k) {
+                if (!nearer(one, found[0]))
+                    continue;
+                std::pop_heap(found, found + kept, nearer);
+                kept--;
+            }
+            found[kept++] = one;
+            std::push_heap(found, found + kept, nearer);
+        }
+        std::sort_heap(found, found + kept, nearer);
+        return static_cast<long>(kept);
+    });
+}
+
+size_t chnsw_count(const chnsw_index *index) { return index->graph->cur_element_count; }
+
+size_t chnsw_deleted(const chnsw_index *index) { return index->graph->num_deleted_; }
+
+uint64_t chnsw_label(const chnsw_index *index, size_t place) { return index->graph->getExternalLabel(place); }
+
+const float *chnsw_vector(const chnsw_index *index, size_t place)
+{
+    return reinterpret_cast<const float *>(index->graph->getDataByInternalId(place));
+}
+
+uint64_t chnsw_memory(const chnsw_index *index)
+{
+    const Graph &graph = *index->graph;
+    uint64_t bytes = sizeof(chnsw_index) + sizeof(Graph) + graph.max_elements_ * graph.size_data_per_element_;
+    bytes += graph.max_elements_ * (sizeof(char *) + sizeof(int) + sizeof(hnswlib::vl_type));
+    bytes += (graph.link_list_locks_.size() + graph.link_list_update_locks_.size()) * sizeof(std::mutex);
+    for (size_t place = 0; place < graph.cur_element_count; place++)
+        bytes += graph.element_levels_[place] * graph.size_links_per_element_;
+    return bytes;
+}
+
+uint64_t chnsw_file_size(const chnsw_index *index) { return chnsw::file_size(*index->graph); }
+
+int chnsw_write(const chnsw_index *index, int file, chnsw_failure *failure)
+{
+    return chnsw::guarded(failure, -1, [&] {
+        chnsw::write_index(*index, file);
+        return 0;
+    });
+}
+
+chnsw_index *chnsw_read(int file, chnsw_space space, const chnsw_header *header, chnsw_failure *failure)
+{
+    return chnsw::guarded(failure, static_cast<chnsw_index *>(nullptr), [&] {
+        auto index = std::make_unique<chnsw_index>();
+        index->dimension = header->dimension;
+        index->space = make_space(space, header->dimension);
+        // The index is sealed: room for its elements and not for those that could have come.
+        index->graph = std::make_unique<Graph>(index->space.get(), std::max<uint64_t>(header->count, 1), header->m,
+                                               header->ef_construction);
+        chnsw::fill(*index->graph, *header, file);
+        index->capacity = header->capacity;
+        chnsw_seal(index.get());
+        return index.release();
+    });
+}
+
+} // extern "C"
