@@ -143,6 +143,11 @@ package struct PreparationReport: Sendable, Equatable, Codable {
         case orderWithoutQuantity = "orders without a quantity above zero, left out"
         case cutOrder = "orders that the period cuts, left out"
         case outlier = "times beyond the limit of the z-score, not used"
+
+        /// The name for programs, such as `item_twice`.
+        package var name: String {
+            "\(self)".reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) }
+        }
     }
 
     package var findings: [Finding: Int] = [:]

@@ -1,0 +1,126 @@
+internal import CanonicalJSON
+internal import Crypto
+internal import DurableFiles
+internal import Foundation
+internal import ModelFolders
+internal import PlantTables
+internal import RoutingModel
+
+/// SHA-256 of what steps make.
+enum Digests {
+    static func of(_ bytes: [UInt8]) -> String { SHA256.hash(data: bytes).hexadecimal }
+
+    static func of(_ set: TrainingSet) throws -> String {
+        var hash = SHA256()
+        hash.update(data: try ModelFiles.json(set.items))
+        hash.update(data: try ModelFiles.json(set.operations))
+        hash.update(data: set.routings.bytes)
+        hash.update(data: TableFile(tables: [set.parts.name: set.parts]).encoded)
+        hash.update(data: try ModelFiles.json(set.report))
+        return hash.finalize().hexadecimal
+    }
+
+    static func of(_ fitted: FittedModel) throws -> String {
+        of(try ModelFiles.json(fitted.encoder) + ModelFiles.json(fitted.times) + ModelFiles.json(fitted.confidence))
+    }
+
+    static func of(_ index: NeighbourIndex, scratch folder: String) throws -> String {
+        let path = "\(folder)/index"
+        try index.save(to: path)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return try ofFile(path)
+    }
+
+    static func ofFile(_ path: String) throws -> String {
+        guard let file = FileHandle(forReadingAtPath: path) else { throw FileFault("read", path: path) }
+        defer { try? file.close() }
+        var hash = SHA256()
+        while let part = try file.read(upToCount: 1 << 20), !part.isEmpty { hash.update(data: part) }
+        return hash.finalize().hexadecimal
+    }
+}
+
+/// What steps counted and decided, for the log. Decimals are text: payloads hold no floating point.
+enum Facts {
+    static func of(_ set: TrainingSet) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "parts": .integer(set.items.count), "operations": .integer(set.routings.operations.count),
+            "operation_codes": .integer(set.operations.codes.count),
+            "from_master": .integer(set.report.fromMaster), "from_results": .integer(set.report.fromResults),
+        ]
+        members["findings"] = .object(
+            Dictionary(uniqueKeysWithValues: set.report.findings.map { ($0.key.name, .integer($0.value)) })
+        )
+        return .object(members)
+    }
+
+    static func of(_ fitted: FittedModel) -> JSONValue {
+        let weights = zip(fitted.encoder.blocks.map(\.feature.name), fitted.encoder.weights)
+        var members: [String: JSONValue] = [
+            "dimension": .integer(fitted.encoder.dimension),
+            "weights": .object(Dictionary(uniqueKeysWithValues: weights.map { ($0, decimal($1, 3)) })),
+        ]
+        if let learning = fitted.learning {
+            members["similarity_before"] = decimal(learning.before, 4)
+            members["similarity_after"] = decimal(learning.after, 4)
+        }
+        return .object(members)
+    }
+
+    static func of(_ index: NeighbourIndex) -> JSONValue {
+        [
+            "vectors": .integer(index.count), "dimension": .integer(index.parameters.dimension),
+            "m": .integer(index.parameters.m), "ef_construction": .integer(index.parameters.efConstruction),
+            "seed": .integer(Int(index.parameters.seed)), "kernel": .string(index.parameters.kernel),
+        ]
+    }
+
+    static func of(_ report: QualityReport, latencies: [(name: String, p50: Double, p95: Double)]) -> JSONValue {
+        var splits: [String: JSONValue] = [:]
+        for evaluation in report.evaluations {
+            let scores = evaluation.model
+            splits[evaluation.split.rawValue] = [
+                "parts": .integer(scores.parts), "similarity": decimal(scores.similarity, 4),
+                "within_one_edit": decimal(scores.withinOneEdit, 4), "exact": decimal(scores.exact, 4),
+                "median_ape_percent": decimal(scores.operationTimes.medianAPE, 2),
+                "coverage_percent": decimal(scores.operationTimes.coverage, 2),
+                "total_median_ape_percent": decimal(scores.totalTimes.medianAPE, 2),
+                "random_similarity": decimal(evaluation.random.similarity, 4),
+                "consensus_similarity": decimal(evaluation.consensus.similarity, 4),
+            ]
+        }
+        var presets: [String: JSONValue] = [:]
+        for (preset, latency) in zip(report.presets, latencies) {
+            presets[preset.name] = [
+                "ef_search": .integer(preset.ef), "recall": decimal(preset.recall, 4),
+                "p50_us": .integer(Int(latency.p50)), "p95_us": .integer(Int(latency.p95)),
+            ]
+        }
+        return ["splits": .object(splits), "presets": .object(presets)]
+    }
+
+    static func decimal(_ value: Double, _ digits: Int) -> JSONValue {
+        .string(value.isFinite ? String(format: "%.\(digits)f", value) : "unknown")
+    }
+}
+
+/// An error in the words of the log.
+struct FailureWords {
+    let reason: String
+    let hint: String
+
+    init(_ error: any Error) {
+        switch error {
+        case let fault as RoutingModelFault: (reason, hint) = (fault.message, fault.hint)
+        case let fault as ModelFolderFault: (reason, hint) = (fault.message, fault.hint)
+        case let fault as any TrainingSourceFault: (reason, hint) = (fault.message, fault.hint)
+        default: (reason, hint) = (String("\(error)".prefix(2_000)), "see what is named, then train again")
+        }
+    }
+}
+
+/// A fault of a source, in words for the log.
+package protocol TrainingSourceFault: Error {
+    var message: String { get }
+    var hint: String { get }
+}
