@@ -141,6 +141,8 @@ let package = Package(
             swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
 
+        // A made plant, for demonstrations and tests.
+        library("SamplePlant", ["RoutingModel"]),
         // From a plant's tables to a registered version, step by step.
         library(
             "Training",

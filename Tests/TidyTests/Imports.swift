@@ -9,6 +9,7 @@ enum Imports {
         "PlantTables": ["DurableFiles", "Crypto"],
         "IndexFiles": [],
         "RoutingModel": ["CHNSW", "IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles"],
+        "SamplePlant": ["RoutingModel"],
         "Training": [
             "CanonicalJSON", "CommandHandling", "DurableFiles", "ModelFolders", "ModelIntake", "PlantTables",
             "RoutingDomain", "RoutingModel", "Crypto",
