@@ -203,7 +203,8 @@ let package = Package(
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
                 "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs",
-                "ReadModels", "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio,
+                "ReadModels", "PlantTables", "RoutingDomain", "RoutingModel", "SamplePlant", "Serving", "SignIn", "Training",
+                arguments, crypto, grdb, lifecycle, logging, nio,
                 nioHTTP1,
                 nioPosix,
                 nioSSL, signals,

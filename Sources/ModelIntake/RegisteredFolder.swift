@@ -22,6 +22,9 @@ package struct RegisteredFolder: Sendable {
         name = parts.count == 3 ? String(parts[1]) : version
     }
 
+    /// The folder's path.
+    package var path: String { "\(home)/models/\(name)" }
+
     /// Reads every file and returns everything that is not as registered; blocks for about a second per gigabyte.
     package func problems(progress: (Int) -> Void = { _ in }) -> [VerificationProblem] {
         ModelFolder.verify(home: home, folder: name, manifestDigest: event.manifestSha256, progress: progress)

@@ -221,7 +221,9 @@ package struct TrainingRun: Sendable {
             let evaluation = try Evaluation.of(split, set, request.settings.model) { !isCancelled() }
             if let evaluation { evaluations.append(evaluation) }
         }
-        let (presets, latencies) = try Calibration.measure(trained, seed: request.settings.model.seed) { !isCancelled() }
+        let (presets, latencies) = try Calibration.measure(trained, seed: request.settings.model.seed) {
+            !isCancelled()
+        }
         let plan = FeaturePlan(of: set.parts, textDimensions: request.settings.model.textDimensions)
         let report = QualityReport(evaluations, presets: presets, set, fitted, plan: plan)
         return (report, Facts.of(report, latencies: latencies))

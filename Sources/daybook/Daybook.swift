@@ -26,7 +26,8 @@ struct Daybook: AsyncParsableCommand {
             ChangesCommand.self, SprintCommand.self, TaskCommand.self, LogbookCommand.self, ExportCommand.self,
             AuditCommand.self, MetricsCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
-            BackupCommand.self, ScheduleCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self,
+            SampleCommand.self, TrainingCommand.self, AskCommand.self, BackupCommand.self, ScheduleCommand.self,
+            KeysCommand.self, ImportCommand.self, UpgradeCommand.self,
             ClockCommand.self, AlertsCommand.self, InferenceCommand.self,
             DoctorCommand.self, RemoteCommand.self, ReferenceCommand.self,
         ]

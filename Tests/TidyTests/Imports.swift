@@ -61,8 +61,8 @@ enum Imports {
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-            "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels",
-            "RoutingDomain", "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
+            "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "PlantTables", "Projecting", "Proofs",
+            "ReadModels", "RoutingDomain", "RoutingModel", "SamplePlant", "Training", "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
             "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",
         ],
     ]

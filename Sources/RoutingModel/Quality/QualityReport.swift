@@ -68,12 +68,16 @@ package struct QualityReport: Sendable, Equatable, Codable {
         lines += ["", "## Routings", ""]
         lines += [
             "Each part was held out and a routing proposed for it. *Similarity* is 1 - edits / longer length. *Random parts* and *one routing*",
-            "are the floors: what chance gives, and one fixed routing for every part. A model that does not lie above both is of no use.", "",
+            "are the floors: what chance gives, and one fixed routing for every part. A model that does not lie above both is of no use.",
+            "",
             "| parts held out | parts | proposal by | similarity | right as it is | at most 1 edit | best of the list |",
             "|---|---:|---|---:|---:|---:|---:|",
         ]
         for evaluation in evaluations {
-            let rows = [("the model", evaluation.model), ("random parts", evaluation.random), ("one routing", evaluation.consensus)]
+            let rows = [
+                ("the model", evaluation.model), ("random parts", evaluation.random),
+                ("one routing", evaluation.consensus),
+            ]
             for (place, (name, scores)) in rows.enumerated() {
                 let first = place == 0 ? "**\(Self.words[evaluation.split] ?? "")** | \(scores.parts)" : " | "
                 lines.append(
@@ -83,16 +87,24 @@ package struct QualityReport: Sendable, Equatable, Codable {
             }
         }
         if let first = evaluations.first {
-            lines += ["", "Edits that a proposal needed (\(Self.words[first.split] ?? "")): \(Self.distribution(first.model)).", ""]
+            lines += [
+                "",
+                "Edits that a proposal needed (\(Self.words[first.split] ?? "")): \(Self.distribution(first.model)).",
+                "",
+            ]
         }
         lines += ["## Minutes for each piece", ""]
         lines += [
-            "*Median error* is the one to read; the mean is blown up by small times. The interval is to hold four times of five.", "",
+            "*Median error* is the one to read; the mean is blown up by small times. The interval is to hold four times of five.",
+            "",
             "| parts held out | times by | times | median error | mean error | mean minutes off | weighted error | within the interval | median error of the part's total | left out |",
             "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
         ]
         for evaluation in evaluations {
-            let rows = [("the model", evaluation.model), ("random parts", evaluation.random), ("one routing", evaluation.consensus)]
+            let rows = [
+                ("the model", evaluation.model), ("random parts", evaluation.random),
+                ("one routing", evaluation.consensus),
+            ]
             for (place, (name, scores)) in rows.enumerated() {
                 let times = scores.operationTimes
                 lines.append(

@@ -10,6 +10,8 @@ import ModelFolders
 import Projecting
 import Proofs
 import RoutingDomain
+import RoutingModel
+import Training
 
 /// The exit codes of the program, from sysexits(3).
 enum ExitStatus {
@@ -74,6 +76,16 @@ struct Failure: Error {
             self.init(fault.code.rawValue, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as ProjectingFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
+        case let fault as RoutingModelFault:
+            let status: Int32 =
+                switch fault.code {
+                case .unusableData, .damaged, .badQuery: ExitStatus.badData
+                case .cancelled, .inputOutput: ExitStatus.tryAgain
+                case .unsupported: ExitStatus.down
+                }
+            self.init("model.\(fault.code.rawValue)", fault.message, hint: fault.hint, status: status)
+        case let busy as TrainingBusy:
+            self.init("training.busy", busy.message, hint: busy.hint, status: ExitStatus.tryAgain)
         case let fault as BackupFault:
             self.init(fault.code.rawValue, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as TarFault:

@@ -1,0 +1,77 @@
+import ArgumentParser
+import CanonicalJSON
+import Foundation
+import ReadModels
+import RoutingDomain
+
+struct TrainingCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "training",
+        abstract: "The training runs of the home.",
+        subcommands: [List.self, Show.self]
+    )
+
+    struct List: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "List training runs, newest first.")
+        @OptionGroup var global: GlobalOptions
+        @Option(name: .long, help: "Only running, completed, failed or cancelled ones.")
+        var status: String?
+        @Option(name: .long, help: "How many at most.")
+        var limit = 50
+
+        func run(in home: OpenHome) async throws {
+            let (status, limit) = (status, min(max(limit, 1), 1_000))
+            let page = try await home.read { try Trainings.page($0, status: status, limit: limit) }
+            let table = TextTable(
+                header: ["RUN", "STARTED", "STATUS", "SOURCE", "VERSION", "BY", "WHAT"],
+                rows: page.rows.map { row in
+                    [
+                        String(row.run.prefix(8)), Words.instant(row.startedAt), row.status, row.sourceName,
+                        row.version ?? "-", home.name(of: row.startedBy),
+                        Words.short(row.detail ?? row.step.map { "\($0) done" }, 80),
+                    ]
+                },
+                empty: "no training run yet: `daybook train --source FILE` makes the first"
+            )
+            home.printer.show(table.text, ["items": .array(page.rows.map(\.json))])
+        }
+    }
+
+    struct Show: HomeCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a training run: its steps and what each made.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The run; the beginning of its identifier suffices.")
+        var run: String
+
+        func run(in home: OpenHome) async throws {
+            let asked = run
+            guard let found = try await home.read({ try Trainings.find($0, asked) }) else {
+                throw Failure(
+                    "training.unknown",
+                    "there is no one training run \(asked.prefix(40))",
+                    hint: "`daybook training list` shows the runs",
+                    status: ExitStatus.badData
+                )
+            }
+            let table = TextTable(
+                header: ["STEP", "TOOK", "DIGEST", "FACTS"],
+                rows: found.steps.map { step in
+                    [
+                        step.step, "\(step.durationMs) ms", String(step.digest.prefix(16)),
+                        Words.short((try? step.facts.canonicalText()) ?? "", 100),
+                    ]
+                },
+                empty: "no step was done"
+            )
+            let row = found.run
+            let head =
+                "\(row.run): \(row.status), \(row.sourceName) (\(row.sourceKind)), by \(home.name(of: row.startedBy)) at "
+                + Words.instant(row.startedAt) + (row.version.map { "\nversion \($0)" } ?? "")
+                + (row.detail.map { "\n\($0)" } ?? "")
+            home.printer.show(
+                "\(head)\n\n\(table.text)",
+                ["run": row.json, "steps": .array(found.steps.map(\.json))]
+            )
+        }
+    }
+}
