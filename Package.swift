@@ -229,7 +229,7 @@ let package = Package(
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
         tests("PlantTables"),
-        tests("RoutingModel", ["IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles", "EventStoreTesting"]),
+        tests("RoutingModel", ["IndexFiles", "PlantTables", "SamplePlant", "CanonicalJSON", "DurableFiles", "EventStoreTesting"]),
         tests(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],

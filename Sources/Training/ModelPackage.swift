@@ -59,7 +59,7 @@ struct ModelPackage: Sendable {
         ]
         members["dataset_digest"] = .string(source.digest)
         members["source"] = [
-            "kind": .string(request.sourceKind), "name": .string(request.sourceName), "facts": source.facts,
+            "kind": .string(request.sourceKind), "name": .string(request.sourceName), "content": source.lineage,
         ]
         members["settings"] = .object(request.settings.values)
         members["slots"] = .array(model.encoder.meanings.map { .string($0) })

@@ -7,6 +7,7 @@ internal import ModelIntake
 package import PlantTables
 package import RoutingDomain
 package import RoutingModel
+internal import Synchronization
 
 /// The plant's tables as a run takes them, and where they come from.
 package struct TrainingSource: Sendable {
@@ -14,8 +15,12 @@ package struct TrainingSource: Sendable {
     package var tables: [String: PlantTable]
     /// What is to be recorded of the source: its digest and size, driver, rows and issues by table.
     package var facts: JSONValue
+    /// What of that follows from the source's content alone: it stands in the version's files.
+    package var lineage: JSONValue
 
-    package init(tables: [String: PlantTable], facts: JSONValue) { (self.tables, self.facts) = (tables, facts) }
+    package init(tables: [String: PlantTable], facts: JSONValue, lineage: JSONValue) {
+        (self.tables, self.facts, self.lineage) = (tables, facts, lineage)
+    }
 
     /// SHA-256 of every value of every table: the identity of the training data.
     package var digest: String {
@@ -81,32 +86,49 @@ package struct TrainingRun: Sendable {
     private let home: String
     private let commands: CommandHandler
     private let sender: Sender
-    private let isCancelled: @Sendable () -> Bool
+    private let waits: Duration
+    private let abandoned: @Sendable () async throws -> [String]
     private let progress: @Sendable (TrainingProgress) -> Void
     private let folder: String
+    private let called = CallOff()
 
-    /// A run in a home; `isCancelled` is asked from any thread, at least every second.
+    /// A run in a home.
+    ///
+    /// `waits` is how long it waits for another run to end; `abandoned` tells the runs that have begun and not ended, which are ended
+    /// once the lock is held: nobody works on them.
     package init(
         _ request: TrainingRequest,
         home: String,
         commands: CommandHandler,
         sender: Sender,
-        isCancelled: @escaping @Sendable () -> Bool = { false },
+        waits: Duration = .zero,
+        abandoned: @escaping @Sendable () async throws -> [String] = { [] },
         progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
     ) {
         (self.request, self.home, self.commands, self.sender) = (request, home, commands, sender)
-        (self.isCancelled, self.progress) = (isCancelled, progress)
+        (self.waits, self.abandoned, self.progress) = (waits, abandoned, progress)
         folder = "\(home)/data/training/\(request.run)"
     }
 
-    /// Runs to the end; `extract` reads the plant's tables.
+    private var isCancelled: Bool { called.isOff }
+
+    /// Runs to the end; `extract` reads the plant's tables. Cancelling the task calls the run off, in all of its steps.
     ///
     /// Throws what stopped it, after the run is ended in the log: ``RoutingModel/RoutingModelFault``, ``ModelFolders/ModelFolderFault``,
     /// what `extract` throws, or `CancellationError`.
-    package func run(_ extract: @Sendable () async throws -> TrainingSource) async throws -> Outcome {
-        let began = ContinuousClock.now
-        let lock = try TrainingLock.take(home: home)
+    package func run(_ extract: @Sendable @escaping () async throws -> TrainingSource) async throws -> Outcome {
+        try await withTaskCancellationHandler {
+            try await locked(extract)
+        } onCancel: {
+            called.callOff()
+        }
+    }
+
+    private func locked(_ extract: @Sendable @escaping () async throws -> TrainingSource) async throws -> Outcome {
+        let lock = try await TrainingLock.take(home: home, waits: waits)
         defer { withExtendedLifetime(lock) {} }
+        let began = ContinuousClock.now
+        try await endAbandoned()
         let start = TrainingStarted(
             run: request.run,
             sourceKind: request.sourceKind,
@@ -124,8 +146,10 @@ package struct TrainingRun: Sendable {
             return outcome
         } catch {
             removeFolder()
-            try await end(error, in: steps.current)
-            throw isCancelled() ? CancellationError() : error
+            // The end is recorded although the task is cancelled: in a task of its own.
+            let step = steps.current
+            try await Task { try await end(error, in: step) }.value
+            throw isCancelled ? CancellationError() : error
         }
     }
 
@@ -149,7 +173,7 @@ package struct TrainingRun: Sendable {
         let model = request.settings.model
         let fitted = try await steps.take(.fit, progress) {
             try await offPool {
-                let fitted = try FittedModel.fit(set, model) { !isCancelled() }
+                let fitted = try FittedModel.fit(set, model) { !isCancelled }
                 return (fitted, try Digests.of(fitted), Facts.of(fitted))
             }
         }
@@ -205,7 +229,7 @@ package struct TrainingRun: Sendable {
         try DurableFile.makeDirectory(folder, mode: 0o700)
         let built = try NeighbourIndex.build(fitted.encoder.vectors(of: set.parts), parameters) { done, total in
             progress(TrainingProgress(step: .index, done: done, total: total))
-            return !isCancelled()
+            return !isCancelled
         }
         return TrainedModel(fitted, set, index: built, neighbours: request.settings.model.neighbours)
     }
@@ -218,11 +242,11 @@ package struct TrainingRun: Sendable {
         var evaluations: [Evaluation] = []
         for (place, split) in Evaluation.Split.allCases.enumerated() {
             progress(TrainingProgress(step: .evaluate, done: place, total: Evaluation.Split.allCases.count + 1))
-            let evaluation = try Evaluation.of(split, set, request.settings.model) { !isCancelled() }
+            let evaluation = try Evaluation.of(split, set, request.settings.model) { !isCancelled }
             if let evaluation { evaluations.append(evaluation) }
         }
         let (presets, latencies) = try Calibration.measure(trained, seed: request.settings.model.seed) {
-            !isCancelled()
+            !isCancelled
         }
         let plan = FeaturePlan(of: set.parts, textDimensions: request.settings.model.textDimensions)
         let report = QualityReport(evaluations, presets: presets, set, fitted, plan: plan)
@@ -253,13 +277,27 @@ package struct TrainingRun: Sendable {
 
     // MARK: - Ends
 
-    private func goOn() throws { if isCancelled() { throw CancellationError() } }
+    private func goOn() throws { if isCancelled { throw CancellationError() } }
+
+    /// Ends the runs whose process is gone, and removes what they left.
+    private func endAbandoned() async throws {
+        for run in try await abandoned() {
+            let failed = TrainingFailed(
+                run: run,
+                step: nil,
+                reason: "its process ended without a word",
+                hint: "train again; `daybook training show \(run.prefix(8))` tells how far it came"
+            )
+            _ = try await commands.handle(EndTraining(.failed(failed)), by: .system(reason: "found at the next training"))
+        }
+        try? FileManager.default.removeItem(atPath: "\(home)/data/training")
+    }
 
     private func removeFolder() { try? FileManager.default.removeItem(atPath: folder) }
 
     private func end(_ error: any Error, in step: TrainingStep?) async throws {
         let end: EndTraining.End
-        if isCancelled() || error is CancellationError {
+        if isCancelled || error is CancellationError {
             end = .cancelled(TrainingCancelled(run: request.run, step: step))
         } else {
             let words = FailureWords(error)
@@ -302,6 +340,15 @@ private struct Steps {
         digests.append((step, digest))
         return value
     }
+}
+
+/// Whether a run was called off; asked from any thread.
+private final class CallOff: Sendable {
+    private let state = Mutex(false)
+
+    var isOff: Bool { state.withLock { $0 } }
+
+    func callOff() { state.withLock { $0 = true } }
 }
 
 /// Runs blocking work on a thread of its own, never on Swift's cooperative pool.

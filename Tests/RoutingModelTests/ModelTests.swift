@@ -1,0 +1,137 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import PlantTables
+import RoutingModel
+import SamplePlant
+import Testing
+
+@Suite("Models of a made plant")
+struct ModelTests {
+    private static func set(_ items: Int, noise: Double = 1, seed: UInt64 = 1) throws -> TrainingSet {
+        try Preparation.prepare(MadeTables.of(SamplePlant.Request(items: items, noise: noise, seed: seed)))
+    }
+
+    private static func trained(_ set: TrainingSet) throws -> TrainedModel {
+        let fitted = try FittedModel.fit(set, ModelSettings())
+        let parameters = try IndexParameters(.l2, dimension: fitted.encoder.dimension)
+        let index = try NeighbourIndex.build(fitted.encoder.vectors(of: set.parts), parameters)
+        return TrainedModel(fitted, set, index: index, neighbours: 20)
+    }
+
+    @Test("On parts held out the model lies above both floors, and four of five times lie in their interval")
+    func quality() throws {
+        let evaluation = try #require(try Evaluation.of(.heldOut, try Self.set(1_500), ModelSettings()))
+        let floors = [evaluation.random.similarity, evaluation.consensus.similarity]
+        #expect(floors.allSatisfy { evaluation.model.similarity > $0 + 0.1 }, "\(evaluation)")
+        #expect(evaluation.model.withinOneEdit > 2 * evaluation.consensus.withinOneEdit)
+        #expect(75...85 ~= evaluation.model.operationTimes.coverage, "\(evaluation.model.operationTimes)")
+        #expect(evaluation.model.operationTimes.medianAPE < evaluation.consensus.operationTimes.medianAPE)
+        #expect(evaluation.model.bestOfAlternatives > evaluation.model.similarity)
+        #expect(evaluation.model.edits.reduce(0, +) == evaluation.model.parts)
+    }
+
+    @Test("Every split holds out other parts; a plant without dates or groups has no split by them")
+    func splits() throws {
+        let set = try Self.set(300)
+        for split in Evaluation.Split.allCases {
+            let evaluation = try #require(try Evaluation.of(split, set, ModelSettings()), "\(split)")
+            #expect(evaluation.split == split && evaluation.model.parts > 0)
+        }
+        var columns = set.parts.columns
+        columns["REG_DT"] = nil
+        columns["ITEM_GRP"] = nil
+        let plain = TrainingSet(
+            items: set.items,
+            parts: PlantTable("ItemMaster", rowCount: set.items.count, columns: columns),
+            operations: set.operations,
+            routings: set.routings,
+            report: set.report
+        )
+        #expect(try Evaluation.of(.byTime, plain, ModelSettings()) == nil)
+        #expect(try Evaluation.of(.newFamily, plain, ModelSettings()) == nil)
+    }
+
+    @Test("The same data and seed give the same bytes; another seed of the plant gives others")
+    func deterministic() throws {
+        func bytes(_ seed: UInt64) throws -> [[UInt8]] {
+            let fitted = try FittedModel.fit(try Self.set(400, seed: seed), ModelSettings())
+            return [
+                try ModelFiles.json(fitted.encoder), try ModelFiles.json(fitted.times),
+                try ModelFiles.json(fitted.confidence),
+            ]
+        }
+        let first = try bytes(1)
+        #expect(try bytes(1) == first)
+        #expect(try bytes(2) != first)
+    }
+
+    @Test("Learned weights are better on the parts they were learned on, and leave those that people gave")
+    func weights() throws {
+        var settings = ModelSettings()
+        settings.featureWeights = ["MATERIAL_CD": 2.5]
+        let fitted = try FittedModel.fit(try Self.set(500), settings)
+        let learning = try #require(fitted.learning)
+        #expect(learning.after > learning.before)
+        let place = try #require(fitted.encoder.blocks.firstIndex { $0.feature.name == "MATERIAL_CD" })
+        #expect(fitted.encoder.weights[place] == 2.5)
+        settings.featureWeights = ["NO_SUCH": 1]
+        let fault = #expect(throws: RoutingModelFault.self) { try FittedModel.fit(try Self.set(50), settings) }
+        #expect(fault?.message.contains("NO_SUCH") == true)
+        #expect(throws: RoutingModelFault.self) {
+            try FittedModel.fit(try Self.set(50), ModelSettings(), goesOn: { false })
+        }
+    }
+
+    @Test("A model that was written reads back and proposes the same; a damaged file is refused")
+    func files() throws {
+        let folder = try TemporaryFolder("daybook-model")
+        let model = try Self.trained(try Self.set(300))
+        try model.write(to: folder.path)
+        let read = try TrainedModel.read(folder.path)
+        let asked = model.parts.rows([7, 8])
+        let told = try model.proposals(for: asked, ef: 128, except: [7, 8])
+        #expect(try read.proposals(for: asked, ef: 128, except: [7, 8]) == told)
+        #expect(told.allSatisfy { !$0.operations.isEmpty && $0.neighbours.count == 20 })
+        #expect(!told[0].neighbours.contains { $0.part == 7 })
+        for name in [ModelFiles.encoder, ModelFiles.model, ModelFiles.routings, ModelFiles.parts, ModelFiles.ids] {
+            let place = URL(filePath: folder.path(name))
+            let whole = try Data(contentsOf: place)
+            try whole.dropLast(9).write(to: place)
+            #expect(throws: (any Error).self, "\(name)") { try TrainedModel.read(folder.path) }
+            try whole.write(to: place)
+        }
+        #expect(throws: Never.self) { try TrainedModel.read(folder.path) }
+    }
+
+    @Test("A part unlike all that is known gets no recommendation; one like many does")
+    func confidence() throws {
+        let model = try Self.trained(try Self.set(800, noise: 0))
+        let known = try model.proposals(for: model.parts.rows([5]), ef: 128, except: [5])[0]
+        #expect(known.verdict != .none && known.confidence > 0.5, "\(known.confidence)")
+        let strange = try AskedParts.table(
+            [["ITEM_GRP": "NEW", "HOLE_CNT": 900, "OUTER_DIA_MM": 99_999, "TOLERANCE_MM": 50, "SURFACE_CD": "X"]],
+            for: model.encoder
+        )
+        let unknown = try model.proposals(for: strange, ef: 128)[0]
+        #expect(unknown.confidence < known.confidence, "\(unknown.confidence)")
+        let oddities = model.encoder.oddities(of: strange, row: 0).map(\.feature)
+        #expect(oddities.contains("ITEM_GRP") && oddities.contains("HARDNESS_HRC"))
+    }
+
+    @Test("What is asked wrongly is refused with its row and attribute")
+    func asked() throws {
+        let encoder = try FittedModel.fit(try Self.set(60), ModelSettings()).encoder
+        let wrong: [([JSONValue], String)] = [
+            ([], "0 parts"), ([["COLOUR": "red"]], "part 1 has an attribute COLOUR"), ([[:], 7], "part 2 is a JSON number"),
+            ([["HOLE_CNT": "many"]], "part 1 has HOLE_CNT"), ([["THREAD_YN": 3]], "part 1 has THREAD_YN"),
+            (Array(repeating: [:], count: 1_001), "1001 parts"),
+        ]
+        for (parts, words) in wrong {
+            let fault = #expect(throws: RoutingModelFault.self) { try AskedParts.table(parts, for: encoder) }
+            #expect(fault?.message.contains(words) == true, "\(fault?.message ?? "")")
+        }
+        let table = try AskedParts.table([["HOLE_CNT": "3", "THREAD_YN": true, "SURFACE_CD": ""]], for: encoder)
+        #expect(table.numbers("HOLE_CNT") == [3] && table.truths("THREAD_YN") == [1] && table.texts("SURFACE_CD")?[0] == nil)
+    }
+}
