@@ -89,6 +89,7 @@ let package = Package(
         // The ground: C shims, bytes and files. Knows nothing of events.
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CZLIB", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CPOSIX"),
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
@@ -151,6 +152,9 @@ let package = Package(
                 "RoutingDomain", "RoutingModel", crypto,
             ]
         ),
+
+        // What a Python plant left, read as data and never run.
+        library("LegacyArtefacts", ["CZLIB", "IndexFiles", "DurableFiles"]),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -225,6 +229,7 @@ let package = Package(
 
         tests("CanonicalJSON", ["EventStoreTesting"]),
         tests("Observing", ["CanonicalJSON", "DurableFiles", "EventStoreTesting", "ScrapeReading", metrics]),
+        tests("LegacyArtefacts", ["CanonicalJSON", "DurableFiles", "EventStoreTesting"], exclude: ["Fixtures"]),
         // A reader of Prometheus' text that shares nothing with the writer.
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),

@@ -69,6 +69,29 @@ package struct FileDescriptor: ~Copyable {
         return bytes
     }
 
+    /// Reads at most `count` bytes from an offset, fewer only at the end of the file; the place of ``read(limit:)`` stays.
+    ///
+    /// Of a raw number, as closures cannot borrow a descriptor: its owner lives through the call.
+    package static func part(
+        _ raw: Int32,
+        offset: Int,
+        count: Int,
+        path: String
+    ) throws(FileFault) -> [UInt8] {
+        var failed = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let got = pread(raw, buffer.baseAddress?.advanced(by: filled), count - filled, offset + filled)
+                if got < 0, errno == EINTR { continue }
+                failed = got < 0
+                guard got > 0 else { break }
+                filled += got
+            }
+        }
+        guard !failed else { throw FileFault("read", path: path) }
+        return bytes
+    }
+
     /// Puts all written bytes and the file's metadata on disk; returns only when the device has said so.
     package func synchronise() throws(FileFault) {
         guard fsync(raw) == 0 else { throw FileFault("fsync", path: path) }

@@ -10,7 +10,7 @@ extension FolderReader {
         do {
             let descriptor = file.raw
             return try IndexHeader.parse(fileSize: Int(try file.status().st_size)) { offset, count throws(FileFault) in
-                try readPart(descriptor, offset: offset, count: count, path: place)
+                try FileDescriptor.part(descriptor, offset: offset, count: count, path: place)
             }
         } catch let error as IndexHeaderError {
             throw ModelFolderFault(
@@ -25,19 +25,4 @@ extension FolderReader {
             preconditionFailure("reading an index throws only IndexHeaderError and FileFault")
         }
     }
-}
-
-private func readPart(_ descriptor: Int32, offset: Int, count: Int, path: String) throws(FileFault) -> [UInt8] {
-    var failed = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-        while filled < count {
-            let got = pread(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled, offset + filled)
-            if got < 0, errno == EINTR { continue }
-            failed = got < 0
-            guard got > 0 else { break }
-            filled += got
-        }
-    }
-    guard !failed else { throw FileFault("read", path: path) }
-    return bytes
 }

@@ -1,4 +1,5 @@
 import CanonicalJSON
+@testable import IndexFiles
 @testable import ModelFolders
 import Testing
 
@@ -62,7 +63,18 @@ struct MetadataTests {
     @Test("A sound header gives its counts and parameters; an empty index is sound")
     func soundHeader() throws {
         let header = try header(IndexFile().bytes)
-        #expect(header == IndexHeader(capacity: 2, count: 2, m: 4, efConstruction: 20, dimension: 3))
+        #expect(
+            header
+                == IndexHeader(
+                    capacity: 2,
+                    count: 2,
+                    m: 4,
+                    efConstruction: 20,
+                    dimension: 3,
+                    topLevel: 1,
+                    entryPoint: 0
+                )
+        )
         let empty = IndexFile(count: 0, topLevel: -1, entryPoint: .max, listLengths: [])
         #expect(try self.header(empty.bytes).count == 0)
     }

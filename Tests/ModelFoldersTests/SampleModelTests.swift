@@ -1,5 +1,6 @@
 import DurableFiles
 @testable import ModelFolders
+import IndexFiles
 import Testing
 
 @Suite("The sample folders that ship with the repository")

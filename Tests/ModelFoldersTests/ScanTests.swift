@@ -1,6 +1,7 @@
 import DurableFiles
 import Glibc
 @testable import ModelFolders
+import IndexFiles
 import RoutingDomain
 import Testing
 

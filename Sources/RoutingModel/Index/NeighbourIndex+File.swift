@@ -66,26 +66,11 @@ extension NeighbourIndex {
         let descriptor = file.raw
         do {
             return try IndexHeader.parse(fileSize: Int(status.st_size)) { offset, count throws(FileFault) in
-                try part(descriptor, offset: offset, count: count, path: path)
+                try FileDescriptor.part(descriptor, offset: offset, count: count, path: path)
             }
         } catch let error as IndexHeaderError {
             throw damaged(path, error.clause)
         }
-    }
-
-    private static func part(_ descriptor: Int32, offset: Int, count: Int, path: String) throws(FileFault) -> [UInt8] {
-        var failed = false
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while filled < count {
-                let got = pread(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled, offset + filled)
-                if got < 0, errno == EINTR { continue }
-                failed = got < 0
-                guard got > 0 else { break }
-                filled += got
-            }
-        }
-        guard !failed else { throw FileFault("read", path: path) }
-        return bytes
     }
 
     private static func compare(
