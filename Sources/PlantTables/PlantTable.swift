@@ -110,12 +110,25 @@ package struct TextColumn: Sendable, Equatable {
 
     /// Adds a row.
     package mutating func append(_ text: String?) {
-        guard let text else { return codes.append(Self.missing) }
-        if let code = places[text] { return codes.append(code) }
+        codes.append(text.map { code(adding: $0) } ?? Self.missing)
+    }
+
+    /// The code of a word, which becomes one of ``words`` where it is none yet.
+    package mutating func code(adding word: String) -> Int32 {
+        if let code = places[word] { return code }
         let code = Int32(words.count)
-        places[text] = code
-        words.append(text)
-        codes.append(code)
+        places[word] = code
+        words.append(word)
+        return code
+    }
+
+    /// Adds rows by their codes; a code without a word is a broken invariant.
+    package mutating func append(codes more: [Int32]) {
+        precondition(
+            more.allSatisfy { $0 >= Self.missing && $0 < words.count },
+            "every code of a row has a word"
+        )
+        codes += more
     }
 
     /// The text of a row; nil where it is missing.
