@@ -82,11 +82,12 @@ let package = Package(
         // The ground: C shims, bytes and files. Knows nothing of events.
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CODBC", pkgConfig: "odbc", providers: [.apt(["unixodbc-dev"])]),
         .target(name: "CPOSIX"),
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
         library("DurableFiles", ["CPOSIX"]),
-        library("PlantTables", []),
+        library("PlantTables", ["DurableFiles", crypto]),
 
         // What the program says of itself: numbers by the minute, their names, lines of requests. Knows no domain.
         library("Observing", ["CPOSIX", "CanonicalJSON", "DurableFiles", metrics]),
@@ -124,6 +125,9 @@ let package = Package(
 
         // The model itself: pure computation over tables and artefacts.
         library("RoutingModel", ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+
+        // A plant's database on its way in: typed columns out of Access, SQLite, PostgreSQL and CSV, in a process of its own.
+        library("Extraction", ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", crypto]),
 
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
@@ -175,7 +179,8 @@ let package = Package(
             name: "daybook",
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-                "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs",
+                "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
+                "Projecting", "Proofs",
                 "ReadModels", "RoutingDomain", "Serving", "SignIn", arguments, crypto, grdb, lifecycle, logging, nio,
                 nioHTTP1,
                 nioPosix,
@@ -188,8 +193,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "EventStore", "Exporting", "Projecting",
-                "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, hummingbird, nio,
+                "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "EventStore", "Exporting", "Extraction",
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, hummingbird, nio,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -200,7 +205,13 @@ let package = Package(
         // A reader of Prometheus' text that shares nothing with the writer.
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
-        tests("PlantTables"),
+        tests("PlantTables", ["EventStoreTesting"]),
+        // The child of an extraction is the program itself.
+        tests(
+            "Extraction",
+            ["daybook", "CanonicalJSON", "DurableFiles", "EventStoreTesting", "PlantTables", grdb],
+            exclude: ["Fixtures"]
+        ),
         tests(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],

@@ -28,7 +28,7 @@ struct Daybook: AsyncParsableCommand {
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             BackupCommand.self, ScheduleCommand.self, KeysCommand.self, ImportCommand.self, UpgradeCommand.self,
             ClockCommand.self, AlertsCommand.self, InferenceCommand.self,
-            DoctorCommand.self, RemoteCommand.self, ReferenceCommand.self,
+            DoctorCommand.self, SourceCommand.self, RemoteCommand.self, ReferenceCommand.self, ExtractCommand.self,
         ]
     )
 

@@ -6,7 +6,8 @@ enum Imports {
     static let table: [String: Set<String>] = [
         "CanonicalJSON": [],
         "DurableFiles": ["CPOSIX"],
-        "PlantTables": [],
+        "PlantTables": ["DurableFiles", "Crypto"],
+        "Extraction": ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", "Crypto"],
         "RoutingModel": ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
@@ -51,11 +52,13 @@ enum Imports {
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
         "daybook-bench": [
             "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore",
-            "Exporting", "GRDB", "Hummingbird", "NIOCore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+            "Exporting", "Extraction", "GRDB", "Hummingbird", "NIOCore", "Projecting", "Proofs", "ReadModels",
+            "RoutingDomain",
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-            "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels",
+            "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
+            "Projecting", "Proofs", "ReadModels",
             "RoutingDomain", "Serving", "ServiceLifecycle", "SignIn", "ArgumentParser", "Crypto", "GRDB", "Logging",
             "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",
         ],
@@ -70,7 +73,7 @@ enum Imports {
     ]
     static let pure: Set<String> = ["CanonicalJSON", "RoutingDomain"]
     /// C targets have no Swift sources to check.
-    static let shims: Set<String> = ["CArgon2", "CLMDB", "CPOSIX", "CSQLiteSetup"]
+    static let shims: Set<String> = ["CArgon2", "CLMDB", "CODBC", "CPOSIX", "CSQLiteSetup"]
 
     /// The modules that a file imports, with their lines.
     static func modules(in file: SourceText) -> [(line: Int, module: String)] {
