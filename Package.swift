@@ -90,6 +90,7 @@ let package = Package(
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CZLIB", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CODBC", pkgConfig: "odbc", providers: [.apt(["unixodbc-dev"])]),
         .target(name: "CPOSIX"),
         .target(name: "CSQLiteSetup", linkerSettings: [.linkedLibrary("sqlite3")]),
         library("CanonicalJSON", []),
@@ -156,6 +157,9 @@ let package = Package(
         // What a Python plant left, read as data and never run.
         library("LegacyArtefacts", ["CZLIB", "IndexFiles", "DurableFiles"]),
 
+        // A plant's database on its way in: typed columns out of Access, SQLite, PostgreSQL and CSV, in a process of its own.
+        library("Extraction", ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", crypto]),
+
         // Model folders on disk, and the people who act.
         library("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
         // Models on their way in: what needs the log and the home's models/ together, and in which order.
@@ -206,9 +210,9 @@ let package = Package(
             name: "daybook",
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-                "EventStore", "Exporting", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs",
-                "ReadModels", "PlantTables", "RoutingDomain", "RoutingModel", "SamplePlant", "Serving", "SignIn", "Training",
-                arguments, crypto, grdb, lifecycle, logging, nio,
+                "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "SamplePlant", "Serving", "SignIn",
+                "Training", arguments, crypto, grdb, lifecycle, logging, nio,
                 nioHTTP1,
                 nioPosix,
                 nioSSL, signals,
@@ -220,8 +224,8 @@ let package = Package(
         .executableTarget(
             name: "daybook-bench",
             dependencies: [
-                "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "EventStore", "Exporting", "Projecting",
-                "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, hummingbird, nio,
+                "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "EventStore", "Exporting", "Extraction",
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, hummingbird, nio,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -233,8 +237,14 @@ let package = Package(
         // A reader of Prometheus' text that shares nothing with the writer.
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
-        tests("PlantTables"),
         tests("RoutingModel", ["IndexFiles", "PlantTables", "SamplePlant", "CanonicalJSON", "DurableFiles", "EventStoreTesting"]),
+        tests("PlantTables", ["EventStoreTesting"]),
+        // The child of an extraction is the program itself.
+        tests(
+            "Extraction",
+            ["daybook", "CanonicalJSON", "DurableFiles", "EventStoreTesting", "PlantTables", grdb],
+            exclude: ["Fixtures"]
+        ),
         tests(
             "EventStore",
             ["EventStoreTesting", "EventStoreTestWriter", "CLMDB", "CanonicalJSON", "DurableFiles", crypto],

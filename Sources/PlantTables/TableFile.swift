@@ -8,7 +8,8 @@ package struct TableFileFault: Error, Sendable, Equatable, CustomStringConvertib
     /// What can be done.
     package let hint: String
 
-    init(_ message: String, hint: String = "the file is damaged or of another program: remove it, and it is made again") {
+    init(_ message: String, hint: String = "the file is damaged or of another program: remove it, and it is made again")
+    {
         (self.message, self.hint) = (message, hint)
     }
 

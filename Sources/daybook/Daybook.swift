@@ -29,7 +29,7 @@ struct Daybook: AsyncParsableCommand {
             SampleCommand.self, TrainingCommand.self, AskCommand.self, BackupCommand.self, ScheduleCommand.self,
             KeysCommand.self, ImportCommand.self, UpgradeCommand.self,
             ClockCommand.self, AlertsCommand.self, InferenceCommand.self,
-            DoctorCommand.self, RemoteCommand.self, ReferenceCommand.self,
+            DoctorCommand.self, SourceCommand.self, RemoteCommand.self, ReferenceCommand.self, ExtractCommand.self,
         ]
     )
 

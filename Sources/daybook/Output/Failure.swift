@@ -5,6 +5,7 @@ import CanonicalJSON
 import DurableFiles
 import EventStore
 import Exporting
+import Extraction
 import Foundation
 import ModelFolders
 import Projecting
@@ -93,6 +94,7 @@ struct Failure: Error {
         case let fault as ExportFault:
             self.init(fault.code.description, fault.message, hint: fault.hint, status: Self.status(of: fault.code))
         case let fault as ProofFault: self.init(fault)
+        case let fault as ExtractionFault: self.init(fault)
         case let fault as PeopleFault:
             self.init(
                 "person-\(fault.code.rawValue)",
@@ -173,6 +175,20 @@ struct Failure: Error {
         self.init("proof.\(fault.code)", fault.message, hint: fault.hint, status: status)
         facts["position"] = fault.position.map { .position($0) }
         if !fault.evidence.isEmpty { facts["evidence"] = .array(fault.evidence.map { .string($0) }) }
+    }
+
+    private init(_ fault: ExtractionFault) {
+        let status: Int32 =
+            switch fault.code {
+            case .notAllowed: ExitStatus.notAllowed
+            case .locked, .changed, .timedOut, .broken, .inputOutput: ExitStatus.tryAgain
+            case .driverMissing, .driverUnfit: ExitStatus.configuration
+            case .cannotConnect: ExitStatus.down
+            case .badDescription: ExitStatus.usage
+            default: ExitStatus.badData
+            }
+        self.init("extraction.\(fault.code.rawValue)", fault.message, hint: fault.hint, status: status)
+        for name in ["driver", "file", "table", "column", "stderr_tail"] { facts[name] = fault.json[name] }
     }
 
     private static func status(of code: ModelFolderFault.Code) -> Int32 {

@@ -1,0 +1,126 @@
+/// What differs between the drivers: quoting, the statements that parse, and the types that come out right.
+struct Dialect {
+    let kind: SourceDescription.Kind
+
+    init(_ kind: SourceDescription.Kind) { self.kind = kind }
+
+    /// Bytes of a value that are fetched at once.
+    ///
+    /// Access gives one chance only, and never more than 16,383 bytes; the driver of SQLite fills the whole buffer each time.
+    var bufferSize: Int { kind == .access ? 1 << 16 : 4096 }
+
+    /// The bytes at which the Access driver cuts a memo without saying so.
+    var cutAt: Int? { kind == .access ? 16_383 : nil }
+
+    /// Whether the driver shows a sign outside the basic plane as `??`.
+    var losesSigns: Bool { kind == .access }
+
+    /// Whether numbers are fetched as doubles where the column is one of numbers: exact in SQLite only so.
+    ///
+    /// Those of the Access driver come out as garbage, with success.
+    var fetchesDoubles: Bool { kind != .access }
+
+    /// Whether a type that the driver names can be read at all.
+    func reads(_ type: String) -> Bool {
+        switch kind {
+        case .access: !["BINARY", "OLE", "COMPLEX", "", "NULL"].contains(type.uppercased())
+        case .sqlite: !type.uppercased().contains("BLOB")
+        case .postgresql: type != "bytea"
+        case .csv: true
+        }
+    }
+
+    /// Whether a column holds numbers by its type; SQLite's says little, and is asked row by row.
+    func isNumeric(_ type: String) -> Bool {
+        switch kind {
+        case .access: ["LONGINT", "INT", "BYTE", "FLOAT", "DOUBLE", "MONEY", "NUMERIC"].contains(type.uppercased())
+        case .sqlite: true
+        case .postgresql:
+            ["int2", "int4", "int8", "float4", "float8", "numeric", "serial", "bigserial", "money"].contains(type)
+        case .csv: false
+        }
+    }
+
+    /// Whether a name of the catalogue is a table of the plant's, and not of the program's that keeps it.
+    func isPlain(_ name: String, schema: String?, type: String) -> Bool {
+        switch kind {
+        case .access:
+            type == "TABLE" && !name.hasPrefix("MSys") && !name.hasPrefix("~") && !name.hasPrefix("f_")
+        case .sqlite: ["TABLE", "VIEW"].contains(type) && !name.hasPrefix("sqlite_")
+        case .postgresql:
+            ["TABLE", "VIEW", "MATVIEW", "FOREIGN TABLE"].contains(type) && schema != "pg_catalog"
+                && schema != "information_schema"
+        case .csv: true
+        }
+    }
+
+    /// An identifier in quotes; refuses the one sign that Access knows no way to quote.
+    func quoted(_ name: String) throws(ExtractionFault) -> String {
+        guard kind == .access else { return "\"\(name.replacing("\"", with: "\"\""))\"" }
+        guard !name.contains("]") else {
+            throw ExtractionFault(
+                .mapping,
+                "the name \(name) holds `]`, which the driver cannot quote",
+                hint: "rename it in Access, or map a query's table without it"
+            )
+        }
+        return "[\(name)]"
+    }
+
+    private func table(_ table: SourceCatalogue.Table) throws(ExtractionFault) -> String {
+        guard kind == .postgresql, let schema = table.schema else { return try quoted(table.name) }
+        return "\(try quoted(schema)).\(try quoted(table.name))"
+    }
+
+    /// How many rows a table has.
+    func count(_ table: SourceCatalogue.Table) throws(ExtractionFault) -> String {
+        "SELECT COUNT(*) FROM \(try self.table(table))"
+    }
+
+    /// How many values of these columns are no number, although they are read as such; only where a type promises nothing.
+    func strangers(_ columns: [SourceCatalogue.Column], in table: SourceCatalogue.Table) throws(ExtractionFault)
+        -> String?
+    {
+        guard kind == .sqlite, !columns.isEmpty else { return nil }
+        var sums: [String] = []
+        for column in columns {
+            sums.append("TOTAL(typeof(\(try quoted(column.name))) NOT IN ('integer','real','null'))")
+        }
+        return "SELECT \(sums.joined(separator: ", ")) FROM \(try self.table(table))"
+    }
+
+    /// The mapped columns and no other, in the order of the mapping.
+    ///
+    /// - Parameter asText: Places of columns whose numbers and texts are mixed, so that each comes as an exact text.
+    func select(
+        _ columns: [SourceCatalogue.Column],
+        from table: SourceCatalogue.Table,
+        asText: Set<Int> = []
+    ) throws(ExtractionFault) -> String {
+        var list: [String] = []
+        for (index, column) in columns.enumerated() {
+            let name = try quoted(column.name)
+            list.append(
+                asText.contains(index)
+                    ? "CASE typeof(\(name)) WHEN 'real' THEN printf('%!.17g',\(name)) ELSE CAST(\(name) AS TEXT) END"
+                    : name
+            )
+        }
+        return "SELECT \(list.joined(separator: ",")) FROM \(try self.table(table))"
+    }
+}
+
+extension SourceDescription {
+    /// The connection string for a driver's library; holds the password, so it is made for the driver and for nobody else.
+    func connection(library: String) -> String {
+        switch kind {
+        case .access: "Driver=\(library);DBQ=\(location)"
+        case .sqlite: "Driver=\(library);Database=\(location);NoCreat=1"
+        case .postgresql:
+            "Driver=\(library);Server=\(location);"
+                + keywords.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value);" }.joined()
+                + "ReadOnly=1;UseDeclareFetch=1;Fetch=4096;BoolsAsChar=1"
+        case .csv: ""
+        }
+    }
+}

@@ -1,0 +1,265 @@
+internal import CODBC
+internal import CPOSIX
+internal import CanonicalJSON
+internal import Glibc
+
+/// The reading process: what `daybook extract` does.
+///
+/// One request on standard input, frames on standard output; a driver that crashes, hangs or fills the memory ends this process and
+/// nothing else. It ends with its parent, whose end closes standard input.
+package enum ReadingProcess {
+    /// Serves one request and gives the exit code; returns when all was written.
+    package static func run() -> Int32 {
+        // What a driver prints on standard output would else stand among the frames.
+        let output = dup(STDOUT_FILENO)
+        guard output >= 0, dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 else { return 75 }
+        let writer = FrameWriter(descriptor: output)
+        do throws(ExtractionFault) {
+            let request = try request()
+            try apply(request)
+            try read(request, writer)
+            return 0
+        } catch {
+            writer.write(.fault, error.json)
+            return 65
+        }
+    }
+
+    private static func request() throws(ExtractionFault) -> JSONValue {
+        func fault() -> ExtractionFault {
+            ExtractionFault(
+                .broken,
+                "there is no request on standard input",
+                hint: "this verb is for the program itself"
+            )
+        }
+        guard let header = bytes(4) else { throw fault() }
+        let length = header.withUnsafeBytes { Int($0.loadUnaligned(as: UInt32.self)) }
+        guard length <= 16 << 20, let body = bytes(length), let request = try? JSONReader.plain(body) else {
+            throw fault()
+        }
+        return request
+    }
+
+    private static func bytes(_ count: Int) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var place = 0
+        while place < count {
+            let got = bytes.withUnsafeMutableBytes {
+                Glibc.read(STDIN_FILENO, $0.baseAddress?.advanced(by: place), count - place)
+            }
+            if got < 0, errno == EINTR { continue }
+            guard got > 0 else { return nil }
+            place += got
+        }
+        return bytes
+    }
+
+    /// Limits of memory and time by the kernel, and settings of drivers that come by the environment.
+    private static func apply(_ request: JSONValue) throws(ExtractionFault) {
+        func limit(_ resource: __rlimit_resource, _ value: Int?) {
+            guard let value else { return }
+            var limit = rlimit(rlim_cur: rlim_t(value), rlim_max: rlim_t(value))
+            _ = setrlimit(__rlimit_resource_t(resource.rawValue), &limit)
+        }
+        limit(RLIMIT_CORE, 0)
+        limit(RLIMIT_AS, request["memory"]?.number)
+        limit(RLIMIT_CPU, request["cpu_seconds"]?.number)
+        // The files of old Access bear no name of their code page.
+        if let charset = request["source"]?["keywords"]?["Jet3Charset"]?.text { setenv("MDB_JET3_CHARSET", charset, 1) }
+        // Ends this process with its parent.
+        var thread = pthread_t()
+        pthread_create(
+            &thread,
+            nil,
+            { _ in
+                var byte: UInt8 = 0
+                while true {
+                    let count = Glibc.read(STDIN_FILENO, &byte, 1)
+                    guard count > 0 || count < 0 && errno == EINTR else { _exit(75) }
+                }
+            },
+            nil
+        )
+    }
+
+    private static func read(_ request: JSONValue, _ writer: FrameWriter) throws(ExtractionFault) {
+        let source = try SourceDescription(request: request["source"] ?? .null)
+        let profile: SourceProfile? = if let json = request["profile"] { try SourceProfile(json) } else { nil }
+        let place = request["place"]?.text.flatMap { ReadingPlace($0) }
+        guard source.kind != .csv else {
+            return try CSVReading(source, writer: writer, place: place).run(profile)
+        }
+        guard let library = try DriverLibrary.find(for: source) else { return }
+        let connection = try ODBCConnection(source, library: library)
+        writer.write(.opened, ["driver": .string(library.name), "version": .string(connection.version)])
+        let wanted = try connection.catalogue { table in profile.map { $0.mayMean(table) } ?? true }
+        writer.write(.catalogue, wanted.json)
+        if let profile {
+            for table in try profile.resolved(in: wanted, source.kind).tables {
+                try TableReading(table, connection, writer: writer, place: place).run()
+            }
+        }
+        writer.write(.done)
+    }
+}
+
+extension SourceProfile {
+    /// Whether a table of the source may be one of the profile's, so that its columns are to be known.
+    func mayMean(_ table: SourceCatalogue.Table) -> Bool {
+        tables.contains { mapping in
+            mapping.sourceNames.contains {
+                FoldedName.of($0) == FoldedName.of(table.name) || FoldedName.of($0) == FoldedName.of(table.fullName)
+            }
+        }
+    }
+}
+
+/// Reads one table of a driver's.
+private struct TableReading {
+    let table: ResolvedTable
+    let connection: ODBCConnection
+    let writer: FrameWriter
+    let place: ReadingPlace?
+
+    init(_ table: ResolvedTable, _ connection: ODBCConnection, writer: FrameWriter, place: ReadingPlace?) {
+        (self.table, self.connection, self.writer, self.place) = (table, connection, writer, place)
+    }
+
+    func run() throws(ExtractionFault) {
+        do throws(ExtractionFault) {
+            try read()
+        } catch {
+            throw error.at(table.source.fullName, column)
+        }
+    }
+
+    private var column: String? {
+        guard let place, place.column > 0, place.column <= table.columns.count else { return nil }
+        return table.columns[place.column - 1].source.name
+    }
+
+    private func read() throws(ExtractionFault) {
+        let dialect = connection.dialect
+        let began = cposix_monotonic_ns()
+        place?.column = 0
+        place?.row = 0
+        let sources = table.columns.map(\.source)
+        let numeric = table.columns.indices.filter {
+            table.columns[$0].mapping.kind == .number && dialect.fetchesDoubles && dialect.isNumeric(sources[$0].type)
+        }
+        let counted = try connection.numbers(dialect.count(table.source))[0]
+        writer.write(.table, ReadingFrames.began(table, counted: counted))
+        var mixed: Set<Int> = []
+        if let sql = try dialect.strangers(numeric.map { sources[$0] }, in: table.source) {
+            for (index, strangers) in zip(numeric, try connection.numbers(sql, numeric.count)) where strangers > 0 {
+                mixed.insert(index)
+            }
+        }
+        let statement = try connection.statement(dialect.select(sources, from: table.source, asText: mixed))
+        let sinks = table.columns.map { ColumnSink($0, dialect) }
+        let isDouble = sources.indices.map { numeric.contains($0) && !mixed.contains($0) }
+        var row = 0
+        while try statement.fetch() {
+            row += 1
+            place?.row = row
+            for index in sinks.indices {
+                place?.column = index + 1
+                if isDouble[index] {
+                    if let value = try statement.double(index + 1) {
+                        sinks[index].take(value, row: row)
+                    } else {
+                        sinks[index].takeNull(row: row)
+                    }
+                } else if let text = try statement.bytes(index + 1) {
+                    sinks[index].take(text, row: row)
+                } else {
+                    sinks[index].takeNull(row: row)
+                }
+            }
+            place?.column = 0
+            if sinks[0].isFull { ReadingFrames.send(sinks, rows: ColumnSink.chunk, writer) }
+        }
+        statement.close()
+        let rest = row % ColumnSink.chunk
+        if rest > 0 { ReadingFrames.send(sinks, rows: rest, writer) }
+        try ReadingFrames.finish(table, sinks, rows: row, counted: counted, began: began, writer)
+    }
+}
+
+/// The frames of a table, whoever reads it.
+enum ReadingFrames {
+    static func began(_ table: ResolvedTable, counted: Int?) -> JSONValue {
+        [
+            "name": .string(table.mapping.name), "source": .string(table.source.fullName),
+            "counted": counted.map { .integer($0) } ?? .null,
+            "columns": .array(
+                table.columns.map {
+                    [
+                        "name": .string($0.mapping.name), "kind": .string($0.mapping.kind.rawValue),
+                        "source": .string($0.source.name), "type": .string($0.source.type),
+                        "unit": $0.unit.map { .string($0.rawValue) } ?? .null,
+                    ]
+                }
+            ),
+            "absent": .array(table.absent.map { .string($0) }),
+            "unreadable": .array(table.unreadable.map { .string($0) }),
+        ]
+    }
+
+    static func send(_ sinks: [ColumnSink], rows: Int, _ writer: FrameWriter) {
+        var frame: [UInt8] = []
+        frame.reserveCapacity(rows * sinks.count * 8 + 64)
+        FrameBytes.append(UInt32(rows), to: &frame)
+        for sink in sinks { sink.send(into: &frame) }
+        writer.write(.chunk, frame)
+    }
+
+    /// Ends a table: what came is compared with what was counted.
+    static func finish(
+        _ table: ResolvedTable,
+        _ sinks: [ColumnSink],
+        rows: Int,
+        counted: Int?,
+        began: Int64,
+        _ writer: FrameWriter
+    ) throws(ExtractionFault) {
+        if let counted, rows < counted {
+            throw ExtractionFault(
+                .rowsMissing,
+                "\(table.source.fullName) counts \(counted) rows and gave \(rows)",
+                hint: "the file is cut or damaged: copy it again, or compact it in Access and copy it then",
+                table: table.source.fullName
+            )
+        }
+        for (sink, column) in zip(sinks, table.columns) {
+            guard let row = sink.refusedAt else { continue }
+            throw ExtractionFault(
+                .valueMissing,
+                "\(table.source.fullName).\(column.source.name) has no value in row \(row), and \(sink.nulls) in all have none",
+                hint: "fill them in the source, or let the profile allow it",
+                table: table.source.fullName,
+                column: column.source.name
+            )
+        }
+        var issues = sinks.flatMap { $0.issues.issues(table: table.mapping.name, column: $0.mapping.name) }
+        if let counted, rows > counted {
+            issues.append(
+                ExtractionIssue(
+                    table: table.mapping.name,
+                    column: nil,
+                    kind: .moreRows,
+                    count: rows - counted,
+                    places: []
+                )
+            )
+        }
+        writer.write(
+            .tableEnd,
+            [
+                "rows": .integer(rows), "ms": .integer(Int((cposix_monotonic_ns() - began) / 1_000_000)),
+                "nulls": .array(sinks.map { .integer($0.nulls) }), "issues": .array(issues.map(\.json)),
+            ]
+        )
+    }
+}
