@@ -64,6 +64,8 @@ package struct TrainingProgress: Sendable, Equatable {
     /// Of the step's own work, where it can be told.
     package let done: Int
     package let total: Int
+
+    package init(step: TrainingStep, done: Int, total: Int) { (self.step, self.done, self.total) = (step, done, total) }
 }
 
 /// One training run: from the plant's tables to a registered, inactive version; each step is an event.

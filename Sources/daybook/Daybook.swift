@@ -26,7 +26,7 @@ struct Daybook: AsyncParsableCommand {
             ChangesCommand.self, SprintCommand.self, TaskCommand.self, LogbookCommand.self, ExportCommand.self,
             AuditCommand.self, MetricsCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
-            SampleCommand.self, TrainingCommand.self, AskCommand.self, BackupCommand.self, ScheduleCommand.self,
+            SampleCommand.self, TrainCommand.self, TrainingCommand.self, AskCommand.self, BackupCommand.self, ScheduleCommand.self,
             KeysCommand.self, ImportCommand.self, UpgradeCommand.self,
             ClockCommand.self, AlertsCommand.self, InferenceCommand.self,
             DoctorCommand.self, SourceCommand.self, RemoteCommand.self, ReferenceCommand.self, ExtractCommand.self,

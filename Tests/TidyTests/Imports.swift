@@ -81,8 +81,7 @@ enum Imports {
     ]
     static let pure: Set<String> = ["CanonicalJSON", "RoutingDomain"]
     /// C targets have no Swift sources to check.
-    static let shims: Set<String> = ["CArgon2", "CHNSW", "CLMDB", "CPOSIX", "CSQLiteSetup", "CZLIB"]
-    static let shims: Set<String> = ["CArgon2", "CLMDB", "CODBC", "CPOSIX", "CSQLiteSetup"]
+    static let shims: Set<String> = ["CArgon2", "CHNSW", "CLMDB", "CODBC", "CPOSIX", "CSQLiteSetup", "CZLIB"]
 
     /// The modules that a file imports, with their lines.
     static func modules(in file: SourceText) -> [(line: Int, module: String)] {

@@ -1,0 +1,189 @@
+import ArgumentParser
+import CanonicalJSON
+import CommandHandling
+import EventStore
+import Extraction
+import Foundation
+import PlantTables
+import ReadModels
+import RoutingDomain
+import RoutingModel
+import Synchronization
+import Training
+
+struct TrainCommand: HomeCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a model on a plant's database and register it as an inactive version.",
+        discussion: """
+            Reads the tables (in a process of its own), prepares them, fits features, times and confidence, builds the index, \
+            compares the model with what it has not seen, writes the files and registers them. Each step is an event. The same \
+            data, settings and seed give the same files. SIGINT cancels and leaves nothing half.
+
+            SOURCE is a file (.accdb, .mdb, .db, a folder of .csv) or postgresql://user@host:port/database; the password then \
+            stands in DAYBOOK_SOURCE_PASSWORD. Without --source it is what the trainer's settings name.
+            """
+    )
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var write: WriteOptions
+    @Option(name: .long, help: ArgumentHelp("The plant's database.", valueName: "source"))
+    var source: String?
+    @Option(
+        name: .customLong("version"),
+        help: ArgumentHelp("YYYY.MM.DD_build; else today's next build.", valueName: "version")
+    )
+    var modelVersion: String?
+    @Option(name: .long, help: ArgumentHelp("What changed; may be repeated.", valueName: "scope"))
+    var scope: [String] = []
+    @Option(name: .long, help: "Notes for the registry.")
+    var notes: String?
+    @Option(name: .long, help: ArgumentHelp("Wait so long for another training to end.", valueName: "seconds"))
+    var wait = 0
+
+    func run(in home: OpenHome) async throws {
+        let settings = TrainingSettings(
+            try home.handler.state(for: InitialiseConfig(config: .trainer))[.trainer].effective
+        )
+        let described = try described(settings)
+        let request = TrainingRequest(
+            run: UUID().text,
+            sourceKind: described.kind.rawValue,
+            sourceName: described.isLocal ? URL(filePath: described.location).lastPathComponent : described.shown,
+            settings: settings,
+            version: modelVersion,
+            scopes: scope,
+            notes: notes,
+            programVersion: Daybook.version
+        )
+        let sender = try await home.sender(write)
+        let progress = StepProgress()
+        let run = TrainingRun(
+            request,
+            home: home.folders.root,
+            commands: home.handler,
+            sender: sender,
+            waits: .seconds(wait),
+            abandoned: { try await home.read { try Trainings.open($0).map(\.run) } },
+            progress: { progress.tell($0) }
+        )
+        let reader = Extraction(
+            program: JobProcess.program,
+            scratch: "\(home.folders.data)/scratch",
+            limits: ExtractionLimits(),
+            cache: try ExtractionCache(folder: "\(home.folders.data)/extracted")
+        )
+        let outcome = try await withSignals {
+            try await run.run {
+                let found = try await reader.run(described, .plantSchema) { seen in
+                    progress.tell(TrainingProgress(step: .extract, done: seen.rows, total: seen.of ?? 0))
+                }
+                return TrainingSource(tables: found.tables, facts: found.json, lineage: Self.lineage(found))
+            }
+        }
+        progress.finish()
+        try await home.catchUp()
+        show(outcome, request.run, home)
+    }
+
+    private func described(_ settings: TrainingSettings) throws -> SourceDescription {
+        let words = source ?? settings.values["source.location"]?.text ?? ""
+        guard !words.isEmpty else {
+            throw Failure(
+                "source.none",
+                "no source is named",
+                hint: "--source FILE, or `daybook config patch trainer '{\"source.location\": \"…\"}' --reason \"…\"`",
+                status: ExitStatus.configuration
+            )
+        }
+        return try SourceDescription(
+            words: words,
+            password: ProcessInfo.processInfo.environment["DAYBOOK_SOURCE_PASSWORD"]
+        )
+    }
+
+    /// What identifies the source's content, and nothing of this reading of it.
+    private static func lineage(_ found: Extracted) -> JSONValue {
+        [
+            "sha256": .string(found.source.sha256), "driver": .string(found.source.driver),
+            "driver_version": .string(found.source.driverVersion), "profile_sha256": .string(found.profileDigest),
+            "tables": .object(
+                Dictionary(
+                    uniqueKeysWithValues: found.facts.map {
+                        ($0.name, ["rows": .integer($0.rows), "sha256": .string($0.sha256)])
+                    }
+                )
+            ),
+            "issues": .array(found.issues.map(\.json)),
+        ]
+    }
+
+    private func show(_ outcome: TrainingRun.Outcome, _ run: String, _ home: OpenHome) {
+        let held = outcome.report.evaluations.first
+        let steps = outcome.digests.map { "  \($0.step.rawValue): \($0.digest.prefix(16))" }.joined(separator: "\n")
+        var words = "\(outcome.version) trained and registered, inactive, in \(outcome.durationMs / 100 * 100) ms (run \(run.prefix(8)))"
+        if let held {
+            words +=
+                "\nheld out \(held.model.parts) parts: \(Int((held.model.withinOneEdit * 100).rounded())) % need one edit at most "
+                + "(chance \(Int((held.random.withinOneEdit * 100).rounded())) %, one routing "
+                + "\(Int((held.consensus.withinOneEdit * 100).rounded())) %); half of the minutes within "
+                + "\(Int(held.model.operationTimes.medianAPE.rounded())) %"
+        }
+        words += "\nthe report: \(home.folders.models)/\(outcome.version)/\(ModelFiles.qualityText)\n\(steps)"
+        home.printer.show(
+            words,
+            [
+                "run": .string(run), "version": .string(outcome.version),
+                "manifest_sha256": .string(outcome.manifestSha256), "duration_ms": .integer(outcome.durationMs),
+                "digests": .object(
+                    Dictionary(uniqueKeysWithValues: outcome.digests.map { ($0.step.rawValue, .string($0.digest)) })
+                ),
+            ]
+        )
+    }
+}
+
+extension ExtractionFault: TrainingSourceFault {}
+
+/// The steps of a run on the terminal, or as lines for a program.
+private final class StepProgress: Sendable {
+    private struct State {
+        var step: TrainingStep?
+        var bar: ProgressBar?
+        var done = 0
+    }
+
+    private let state = Mutex(State())
+
+    func tell(_ progress: TrainingProgress) {
+        state.withLock { state in
+            if state.step != progress.step {
+                state.bar?.finish()
+                (state.step, state.bar, state.done) = (progress.step, nil, 0)
+                ProgressBar.tell(progress.step.rawValue)
+            }
+            guard progress.total > 0 else { return }
+            if state.bar == nil || progress.done < state.done {
+                state.bar?.finish()
+                (state.bar, state.done) = (ProgressBar(progress.step.rawValue, total: progress.total), 0)
+            }
+            state.bar?.advance(progress.done - state.done)
+            state.done = progress.done
+        }
+    }
+
+    func finish() { state.withLock { $0.bar?.finish() } }
+}
+
+/// Runs a body; SIGINT and SIGTERM cancel it, and what it throws then is thrown on.
+private func withSignals<Value: Sendable>(_ body: @Sendable @escaping () async throws -> Value) async throws -> Value {
+    let work = Task { try await body() }
+    let sources = [SIGINT, SIGTERM].map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler { work.cancel() }
+        source.resume()
+        return source
+    }
+    defer { sources.forEach { $0.cancel() } }
+    return try await work.value
+}
