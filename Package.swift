@@ -144,7 +144,7 @@ let package = Package(
         ),
 
         // A made plant, for demonstrations and tests.
-        library("SamplePlant", ["RoutingModel"]),
+        library("PlantSamples", ["RoutingModel"]),
         // From a plant's tables to a registered version, step by step.
         library(
             "Training",
@@ -211,7 +211,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
                 "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
-                "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "SamplePlant", "Serving", "SignIn",
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving", "SignIn",
                 "Training", arguments, crypto, grdb, lifecycle, logging, nio,
                 nioHTTP1,
                 nioPosix,
@@ -237,8 +237,27 @@ let package = Package(
         // A reader of Prometheus' text that shares nothing with the writer.
         .target(name: "ScrapeReading", path: "Tests/ScrapeReading", swiftSettings: strict),
         tests("DurableFiles", ["EventStoreTesting"]),
-        tests("RoutingModel", ["IndexFiles", "PlantTables", "SamplePlant", "CanonicalJSON", "DurableFiles", "EventStoreTesting"]),
+        .target(
+            name: "MadeTables",
+            dependencies: ["PlantTables", "PlantSamples"],
+            path: "Tests/MadeTables",
+            swiftSettings: strict
+        ),
+        tests(
+            "RoutingModel",
+            [
+                "IndexFiles", "MadeTables", "PlantTables", "PlantSamples", "CanonicalJSON", "DurableFiles",
+                "EventStoreTesting",
+            ]
+        ),
         tests("PlantTables", ["EventStoreTesting"]),
+        tests(
+            "Training",
+            [
+                "daybook", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting", "Extraction",
+                "MadeTables", "ModelFolders", "PlantTables", "RoutingDomain", "RoutingModel", "PlantSamples",
+            ]
+        ),
         // The child of an extraction is the program itself.
         tests(
             "Extraction",

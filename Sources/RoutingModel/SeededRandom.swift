@@ -6,6 +6,7 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
 
     package init(_ seed: UInt64) { state = seed }
 
+    /// The next 64 bits.
     package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9

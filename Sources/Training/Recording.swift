@@ -106,15 +106,15 @@ enum Facts {
 
 /// An error in the words of the log.
 struct FailureWords {
-    let reason: String
+    let message: String
     let hint: String
 
     init(_ error: any Error) {
         switch error {
-        case let fault as RoutingModelFault: (reason, hint) = (fault.message, fault.hint)
-        case let fault as ModelFolderFault: (reason, hint) = (fault.message, fault.hint)
-        case let fault as any TrainingSourceFault: (reason, hint) = (fault.message, fault.hint)
-        default: (reason, hint) = (String("\(error)".prefix(2_000)), "see what is named, then train again")
+        case let fault as RoutingModelFault: (message, hint) = (fault.message, fault.hint)
+        case let fault as ModelFolderFault: (message, hint) = (fault.message, fault.hint)
+        case let fault as any TrainingSourceFault: (message, hint) = (fault.message, fault.hint)
+        default: (message, hint) = (String("\(error)".prefix(2_000)), "see what is named, then train again")
         }
     }
 }

@@ -148,9 +148,7 @@ package struct TrainingRun: Sendable {
             return outcome
         } catch {
             removeFolder()
-            // The end is recorded although the task is cancelled: in a task of its own.
-            let step = steps.current
-            try await Task { try await end(error, in: step) }.value
+            try await end(error, in: steps.current)
             throw isCancelled ? CancellationError() : error
         }
     }
@@ -287,10 +285,13 @@ package struct TrainingRun: Sendable {
             let failed = TrainingFailed(
                 run: run,
                 step: nil,
-                reason: "its process ended without a word",
+                message: "its process ended without a word",
                 hint: "train again; `daybook training show \(run.prefix(8))` tells how far it came"
             )
-            _ = try await commands.handle(EndTraining(.failed(failed)), by: .system(reason: "found at the next training"))
+            _ = try await commands.handle(
+                EndTraining(.failed(failed)),
+                by: .system(reason: "found at the next training")
+            )
         }
         try? FileManager.default.removeItem(atPath: "\(home)/data/training")
     }
@@ -303,7 +304,7 @@ package struct TrainingRun: Sendable {
             end = .cancelled(TrainingCancelled(run: request.run, step: step))
         } else {
             let words = FailureWords(error)
-            end = .failed(TrainingFailed(run: request.run, step: step, reason: words.reason, hint: words.hint))
+            end = .failed(TrainingFailed(run: request.run, step: step, message: words.message, hint: words.hint))
         }
         _ = try await commands.handle(EndTraining(end), by: sender)
     }

@@ -35,7 +35,7 @@ struct TrainingSpecs {
     func refused() throws {
         var steps = Scenario(CompleteTrainingStep.self)
         #expect(throws: Rejection.self) { try steps.when(CompleteTrainingStep(step(.extract))) }
-        let failed = TrainingFailed(run: run, step: .fit, reason: "one part", hint: "map more")
+        let failed = TrainingFailed(run: run, step: .fit, message: "one part", hint: "map more")
         var ends = Scenario(EndTraining.self)
         #expect(throws: Rejection.self) { try ends.when(EndTraining(.failed(failed))) }
         ends.given(started)

@@ -1,9 +1,10 @@
 import CanonicalJSON
 import EventStoreTesting
 import Foundation
+import MadeTables
 import PlantTables
 import RoutingModel
-import SamplePlant
+import PlantSamples
 import Testing
 
 @Suite("Models of a made plant")
@@ -123,7 +124,8 @@ struct ModelTests {
     func asked() throws {
         let encoder = try FittedModel.fit(try Self.set(60), ModelSettings()).encoder
         let wrong: [([JSONValue], String)] = [
-            ([], "0 parts"), ([["COLOUR": "red"]], "part 1 has an attribute COLOUR"), ([[:], 7], "part 2 is a JSON number"),
+            ([], "0 parts"), ([["COLOUR": "red"]], "part 1 has an attribute COLOUR"),
+            ([[:], 7], "part 2 is a JSON number"),
             ([["HOLE_CNT": "many"]], "part 1 has HOLE_CNT"), ([["THREAD_YN": 3]], "part 1 has THREAD_YN"),
             (Array(repeating: [:], count: 1_001), "1001 parts"),
         ]
@@ -132,6 +134,8 @@ struct ModelTests {
             #expect(fault?.message.contains(words) == true, "\(fault?.message ?? "")")
         }
         let table = try AskedParts.table([["HOLE_CNT": "3", "THREAD_YN": true, "SURFACE_CD": ""]], for: encoder)
-        #expect(table.numbers("HOLE_CNT") == [3] && table.truths("THREAD_YN") == [1] && table.texts("SURFACE_CD")?[0] == nil)
+        #expect(
+            table.numbers("HOLE_CNT") == [3] && table.truths("THREAD_YN") == [1] && table.texts("SURFACE_CD")?[0] == nil
+        )
     }
 }

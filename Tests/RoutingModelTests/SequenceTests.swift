@@ -23,9 +23,12 @@ struct SequenceTests {
         guard let first = left.first else { return right.count }
         guard let other = right.first else { return left.count }
         if first == other { return plain(left.dropFirst(), right.dropFirst()) }
-        return 1 + min(
-            plain(left.dropFirst(), right), plain(left, right.dropFirst()), plain(left.dropFirst(), right.dropFirst())
-        )
+        return 1
+            + min(
+                plain(left.dropFirst(), right),
+                plain(left, right.dropFirst()),
+                plain(left.dropFirst(), right.dropFirst())
+            )
     }
 
     @Test("An alignment accounts for every place of both, at the cost of the distance")

@@ -10,13 +10,12 @@ enum Imports {
         "IndexFiles": [],
         "LegacyArtefacts": ["CZLIB", "IndexFiles", "DurableFiles"],
         "RoutingModel": ["CHNSW", "IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles"],
-        "SamplePlant": ["RoutingModel"],
+        "PlantSamples": ["RoutingModel"],
         "Training": [
             "CanonicalJSON", "CommandHandling", "DurableFiles", "ModelFolders", "ModelIntake", "PlantTables",
             "RoutingDomain", "RoutingModel", "Crypto",
         ],
         "Extraction": ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", "Crypto"],
-        "RoutingModel": ["PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
         "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
@@ -36,6 +35,8 @@ enum Imports {
         "ModelIntake": [
             "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
         ],
+        // For tests: a made plant as tables.
+        "MadeTables": ["PlantTables", "PlantSamples"],
         // For tests: reads what a scrape says.
         "ScrapeReading": [],
         // For tests: fills a registry by the projections' SQL.
@@ -66,7 +67,7 @@ enum Imports {
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
             "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
-            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "SamplePlant", "Serving",
+            "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving",
             "ServiceLifecycle", "SignIn", "Training", "ArgumentParser", "Crypto", "GRDB", "Logging",
             "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",
         ],

@@ -40,7 +40,8 @@ package struct TrainingStarted: DomainEvent {
             "run": "identifier of the run, a UUID",
             "source_kind": "access, sqlite, postgresql or csv",
             "source_name": "name of the file or database, without its folder and without credentials",
-            "conditions": "every setting of the trainer in force, and the versions of program, Swift, platform and libraries",
+            "conditions":
+                "every setting of the trainer in force, and the versions of program, Swift, platform and libraries",
         ]
     )
 }
@@ -106,24 +107,24 @@ package struct TrainingCompleted: DomainEvent {
 package struct TrainingFailed: DomainEvent {
     package var run: String
     package var step: TrainingStep?
-    package var reason: String
+    package var message: String
     package var hint: String
 
-    package init(run: String, step: TrainingStep?, reason: String, hint: String) {
+    package init(run: String, step: TrainingStep?, message: String, hint: String) {
         self.run = run
         self.step = step
-        self.reason = reason
+        self.message = message
         self.hint = hint
     }
 
     package static let about = EventAbout(
         "training.failed",
-        summary: "training {run} failed: {reason}",
+        summary: "training {run} failed: {message}",
         object: "run",
         notes: [
             "run": "identifier of the run, a UUID",
             "step": "the step in which it failed; absent where the process ended without a word",
-            "reason": "what went wrong, and where",
+            "message": "what went wrong, and where",
             "hint": "what can be done",
         ]
     )

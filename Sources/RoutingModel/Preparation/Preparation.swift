@@ -12,9 +12,11 @@ package struct Preparation: Sendable {
         package var zLimit: Double?
         /// Share trimmed at each end for the statistics, in percent.
         package var trimPercent: Double
+        /// Whether orders that the period cuts are evidence all the same.
+        package var keepsCutOrders: Bool
 
-        package init(zLimit: Double? = 3, trimPercent: Double = 2.5) {
-            (self.zLimit, self.trimPercent) = (zLimit, trimPercent)
+        package init(zLimit: Double? = 3, trimPercent: Double = 2.5, keepsCutOrders: Bool = false) {
+            (self.zLimit, self.trimPercent, self.keepsCutOrders) = (zLimit, trimPercent, keepsCutOrders)
         }
     }
 
@@ -56,7 +58,7 @@ package struct Preparation: Sendable {
         let orders = try WorkOrders(tables["WorkOrder"], places)
         if let table = tables["WorkResult"], steps.contains(where: { $0 == nil }) {
             let derivation = try RoutingDerivation(table, orders, operations)
-            derivation.derive(into: &steps, &report)
+            derivation.derive(into: &steps, keepsCutOrders: settings.keepsCutOrders, &report)
         }
         var routings = RoutingColumns()
         for part in steps { routings.append(part ?? []) }
@@ -171,6 +173,7 @@ package struct Preparation: Sendable {
             kept = Array(kept.dropFirst(trimmed).dropLast(trimmed))
             report.after[operations.codes[operation]] = GroupStatistics(&kept)
         }
-        report.count(.noTime, lost)
+        // Outsourced operations are counted as such.
+        report.count(.noTime, lost - (report.findings[.outsourced] ?? 0))
     }
 }

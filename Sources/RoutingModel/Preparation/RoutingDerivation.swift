@@ -71,10 +71,14 @@ struct RoutingDerivation {
         kinds = table.texts("REPORT_TYPE")
     }
 
-    func derive(into steps: inout [[RoutingStep]?], _ report: inout PreparationReport) {
+    func derive(
+        into steps: inout [[RoutingStep]?],
+        keepsCutOrders: Bool,
+        _ report: inout PreparationReport
+    ) {
         report.count(.orphanResult, count - grouping.rows.count)
         let byPart = Grouping(orders.parts, count: steps.count)
-        let complete = completeOrders(&report)
+        let complete = keepsCutOrders ? orders.parts.map { _ in true } : completeOrders(&report)
         for part in steps.indices where steps[part] == nil {
             var candidates: [[RoutingStep]] = []
             for order in byPart[part] where complete[Int(order)] {

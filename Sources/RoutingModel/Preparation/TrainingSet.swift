@@ -9,6 +9,7 @@ package struct OperationList: Sendable, Equatable, Codable {
     /// The group of work centres of each; empty where none is known.
     package let groups: [String]
 
+    /// Lists that are equally long.
     package init(codes: [String], names: [String], groups: [String]) {
         precondition(codes.count == names.count && codes.count == groups.count, "each operation has a name and a group")
         (self.codes, self.names, self.groups) = (codes, names, groups)
@@ -74,6 +75,7 @@ package struct TrainingSet: Sendable {
     package let routings: RoutingColumns
     package let report: PreparationReport
 
+    /// A set whose parts, rows and routings are equally many.
     package init(
         items: [String],
         parts: PlantTable,

@@ -31,6 +31,7 @@ package struct QualityReport: Sendable, Equatable, Codable {
         package let medianError: Double
     }
 
+    /// A report of what was measured on a model and its training set.
     package init(
         _ evaluations: [Evaluation],
         presets: [Preset],

@@ -3,7 +3,7 @@ import CanonicalJSON
 import DurableFiles
 import Foundation
 import GRDB
-import SamplePlant
+import PlantSamples
 
 struct SampleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -120,7 +120,8 @@ struct TrainCommand: HomeCommand {
     private func show(_ outcome: TrainingRun.Outcome, _ run: String, _ home: OpenHome) {
         let held = outcome.report.evaluations.first
         let steps = outcome.digests.map { "  \($0.step.rawValue): \($0.digest.prefix(16))" }.joined(separator: "\n")
-        var words = "\(outcome.version) trained and registered, inactive, in \(outcome.durationMs / 100 * 100) ms (run \(run.prefix(8)))"
+        var words =
+            "\(outcome.version) trained and registered, inactive, in \(outcome.durationMs / 100 * 100) ms (run \(run.prefix(8)))"
         if let held {
             words +=
                 "\nheld out \(held.model.parts) parts: \(Int((held.model.withinOneEdit * 100).rounded())) % need one edit at most "
@@ -176,14 +177,28 @@ private final class StepProgress: Sendable {
 
 /// Runs a body; SIGINT and SIGTERM cancel it, and what it throws then is thrown on.
 private func withSignals<Value: Sendable>(_ body: @Sendable @escaping () async throws -> Value) async throws -> Value {
-    let work = Task { try await body() }
+    let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
     let sources = [SIGINT, SIGTERM].map { number in
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler { work.cancel() }
+        source.setEventHandler { continuation.yield() }
         source.resume()
         return source
     }
     defer { sources.forEach { $0.cancel() } }
-    return try await work.value
+    return try await withThrowingTaskGroup(of: Value?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            for await _ in signals { break }
+            return nil
+        }
+        // The signal comes first, or the end of the body; after the signal the body is called off and waited for.
+        if let value = try await group.next(), let value {
+            continuation.finish()
+            return value
+        }
+        group.cancelAll()
+        guard let value = try await group.next(), let value else { throw CancellationError() }
+        return value
+    }
 }

@@ -1,10 +1,10 @@
-import PlantTables
-import RoutingModel
-import SamplePlant
+package import PlantTables
+package import PlantSamples
 
 /// Tables of a made plant without a database between.
-enum MadeTables {
-    static func of(_ request: SamplePlant.Request) -> [String: PlantTable] {
+package enum MadeTables {
+    /// The tables, by internal name.
+    package static func of(_ request: SamplePlant.Request) -> [String: PlantTable] {
         var plant = SamplePlant(request)
         let layout = plant.tables
         var rows: [String: [[SamplePlant.Value]]] = [:]
