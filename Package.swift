@@ -211,7 +211,8 @@ let package = Package(
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
                 "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
-                "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving", "SignIn",
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving",
+                "SignIn",
                 "Training", arguments, crypto, grdb, lifecycle, logging, nio,
                 nioHTTP1,
                 nioPosix,
@@ -254,7 +255,8 @@ let package = Package(
         tests(
             "Training",
             [
-                "daybook", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting", "Extraction",
+                "daybook", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
+                "Extraction",
                 "MadeTables", "ModelFolders", "PlantTables", "RoutingDomain", "RoutingModel", "PlantSamples",
             ]
         ),

@@ -52,7 +52,9 @@ package enum Trainings {
         return RowPage(rows, limit: limit, key: \.startedPosition)
     }
 
-    /// One run and its steps; nil for an unknown one. A beginning of the identifier suffices where it is the only one.
+    /// One run and its steps; nil for an unknown one.
+    ///
+    /// A beginning of the identifier suffices where it is the only one.
     package static func find(_ db: Database, _ run: String) throws -> (run: TrainingRow, steps: [TrainingStepRow])? {
         let found = try TrainingRow.fetchAll(
             db,

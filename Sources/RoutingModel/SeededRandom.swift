@@ -1,6 +1,8 @@
 internal import Foundation
 
-/// A stream of numbers that a seed decides: SplitMix64 (Steele, Lea and Flood, 2014). Not for secrets.
+/// A stream of numbers that a seed decides: SplitMix64 (Steele, Lea and Flood, 2014).
+///
+/// Not for secrets.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

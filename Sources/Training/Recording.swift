@@ -40,7 +40,9 @@ enum Digests {
     }
 }
 
-/// What steps counted and decided, for the log. Decimals are text: payloads hold no floating point.
+/// What steps counted and decided, for the log.
+///
+/// Decimals are text: payloads hold no floating point.
 enum Facts {
     static func of(_ set: TrainingSet) -> JSONValue {
         var members: [String: JSONValue] = [

@@ -3,7 +3,9 @@ package import DurableFiles
 /// One training at a time in a home.
 package enum TrainingLock {
     /// Takes the lock, waiting for its holder with longer and longer pauses; throws ``TrainingBusy`` naming who holds it when the time is
-    /// over. A process that died holds nothing.
+    /// over.
+    ///
+    /// A process that died holds nothing.
     package static func take(home: String, waits: Duration) async throws -> FileLock {
         let path = "\(home)/data/training.lock"
         let limit = ContinuousClock.now + waits

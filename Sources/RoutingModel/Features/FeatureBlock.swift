@@ -168,7 +168,9 @@ package struct FeatureBlock: Sendable, Equatable, Codable {
 
 /// Text as a vector of n-grams of its letters, hashed to a few slots (the hashing trick; Weinberger et al., 2009).
 package enum HashedText {
-    /// Three letters at a time, the ends marked; of length 1, or 0 for an empty text. The same on every machine.
+    /// Three letters at a time, the ends marked; of length 1, or 0 for an empty text.
+    ///
+    /// The same on every machine.
     package static func vector(of text: String, width: Int) -> [Float] {
         var sums = [Float](repeating: 0, count: width)
         guard width > 0 else { return sums }

@@ -75,7 +75,9 @@ package struct WeightLearning: Sendable {
         return distances
     }
 
-    /// Learns, beginning at these weights; those that are `fixed` stay. Asks after each step whether to go on, and throws `cancelled`.
+    /// Learns, beginning at these weights; those that are `fixed` stay.
+    ///
+    /// Asks after each step whether to go on, and throws `cancelled`.
     package func learn(
         from start: [Double],
         fixed: Set<Int> = [],

@@ -74,7 +74,9 @@ package struct GroupStatistics: Sendable, Equatable, Codable {
 
 /// Sums over many numbers, eight at a time.
 package enum Kernels {
-    /// Mean and deviation of a sample (n - 1); (0, 0) without numbers. Two passes: within 1e-12 of the exact values.
+    /// Mean and deviation of a sample (n - 1); (0, 0) without numbers.
+    ///
+    /// Two passes: within 1e-12 of the exact values.
     package static func meanAndDeviation(_ values: [Double]) -> (mean: Double, deviation: Double) {
         guard !values.isEmpty else { return (0, 0) }
         let mean = values.withUnsafeBufferPointer { sum($0) { $0 } } / Double(values.count)

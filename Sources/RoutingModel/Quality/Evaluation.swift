@@ -27,7 +27,9 @@ package struct Evaluation: Sendable, Equatable, Codable {
     /// Parts that are trained on at most, so that the time does not grow with the plant.
     private static let mostTrained = 20_000
 
-    /// Evaluates one split; nil where the data do not allow it. Throws `cancelled`.
+    /// Evaluates one split; nil where the data do not allow it.
+    ///
+    /// Throws `cancelled`.
     package static func of(
         _ split: Split,
         _ set: TrainingSet,

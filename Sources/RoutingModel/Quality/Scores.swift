@@ -26,7 +26,7 @@ package struct Scores: Sendable, Equatable, Codable {
     package var withinOneEdit = 0.0
     /// Mean similarity of the best of the routing and its alternatives.
     package var bestOfAlternatives = 0.0
-    /// How many proposals need 0, 1, 2 ... edits; the last counts all beyond.
+    /// How many proposals need 0, 1, 2 and so on edits; the last counts all beyond.
     package var edits = [Int](repeating: 0, count: 11)
     /// For each operation that both have.
     package var operationTimes = Times()
@@ -92,10 +92,10 @@ private struct TimeSheet {
     private var total = 0.0
     private var within = 0
 
-    mutating func add(_ told: Double, _ true_: Double, isWithin: Bool) {
-        errors.append(abs(told - true_) / true_ * 100)
-        away += abs(told - true_)
-        total += true_
+    mutating func add(_ told: Double, _ truth: Double, isWithin: Bool) {
+        errors.append(abs(told - truth) / truth * 100)
+        away += abs(told - truth)
+        total += truth
         if isWithin { within += 1 }
     }
 

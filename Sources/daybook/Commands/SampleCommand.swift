@@ -69,7 +69,9 @@ struct SampleCommand: AsyncParsableCommand {
         )
     }
 
-    /// Writes the database beside its place and renames it: it is there whole or not at all. Returns the rows of each table.
+    /// Writes the database beside its place and renames it: it is there whole or not at all.
+    ///
+    /// Returns the rows of each table.
     static func write(_ request: SamplePlant.Request, to path: String) throws -> [String: Int] {
         let unfinished = "\(path).part"
         try? FileManager.default.removeItem(atPath: unfinished)
