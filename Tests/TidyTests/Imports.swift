@@ -8,7 +8,7 @@ enum Imports {
         "DurableFiles": ["CPOSIX"],
         "PlantTables": [],
         "IndexFiles": [],
-        "LegacyArtefacts": ["CZLIB", "IndexFiles", "DurableFiles"],
+        "LegacyArtefacts": ["CZLIB", "CanonicalJSON", "IndexFiles", "DurableFiles"],
         "RoutingModel": [
             "CHNSW", "IndexFiles", "PlantTables", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
         ],
@@ -56,6 +56,7 @@ enum Imports {
         "daybook-bench": [
             "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore",
             "Exporting", "GRDB", "Hummingbird", "NIOCore", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
+            "RoutingModel",
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
