@@ -155,7 +155,7 @@ let package = Package(
         ),
 
         // What a Python plant left, read as data and never run.
-        library("LegacyArtefacts", ["CZLIB", "IndexFiles", "DurableFiles"]),
+        library("LegacyArtefacts", ["CZLIB", "CanonicalJSON", "IndexFiles", "DurableFiles"]),
 
         // A plant's database on its way in: typed columns out of Access, SQLite, PostgreSQL and CSV, in a process of its own.
         library("Extraction", ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", crypto]),
@@ -226,7 +226,8 @@ let package = Package(
             name: "daybook-bench",
             dependencies: [
                 "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "EventStore", "Exporting", "Extraction",
-                "Projecting", "Proofs", "ReadModels", "RoutingDomain", arguments, crypto, grdb, hummingbird, nio,
+                "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", arguments, crypto, grdb,
+                hummingbird, nio,
             ],
             path: "Benchmarks/DaybookBench",
             swiftSettings: strict
@@ -249,7 +250,8 @@ let package = Package(
             [
                 "IndexFiles", "MadeTables", "PlantTables", "PlantSamples", "CanonicalJSON", "DurableFiles",
                 "EventStoreTesting",
-            ]
+            ],
+            exclude: ["Python"]
         ),
         tests("PlantTables", ["EventStoreTesting"]),
         tests(

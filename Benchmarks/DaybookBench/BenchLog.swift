@@ -65,14 +65,20 @@ struct BenchLog {
 struct Peer {
     private let executable: String
 
-    init(_ name: String = "append_peer", libraries: [String] = ["-llmdb", "-lcrypto"], in data: String) throws {
+    init(
+        _ name: String = "append_peer",
+        compiler: [String] = ["cc", "-O2"],
+        suffix: String = "c",
+        libraries: [String] = ["-llmdb", "-lcrypto"],
+        in data: String
+    ) throws {
         executable = "\(data)/\(name)"
-        let source = "Benchmarks/peers/\(name).c"
+        let source = "Benchmarks/peers/\(name).\(suffix)"
         guard FileManager.default.fileExists(atPath: source) else {
             throw BenchError(description: "run from the checkout's root: \(source) is not here")
         }
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-        _ = try Self.run("/usr/bin/env", ["cc", "-O2", "-o", executable, source] + libraries)
+        _ = try Self.run("/usr/bin/env", compiler + ["-o", executable, source] + libraries)
     }
 
     /// Runs it and returns the figure it prints.

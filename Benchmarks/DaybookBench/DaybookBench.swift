@@ -8,7 +8,8 @@ struct DaybookBench: AsyncParsableCommand {
         abstract: "Measure the log beside its peers, side by side in one run.",
         subcommands: [
             AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self,
-            VerifyBench.self, ProofBench.self, BundleBench.self, BackupBench.self, PeersBench.self, HTTPHome.self,
+            VerifyBench.self, ProofBench.self, BundleBench.self, BackupBench.self, IndexBench.self, PeersBench.self,
+            HTTPHome.self,
             MemoryRoute.self, FeedHome.self, FeedBench.self,
         ]
     )

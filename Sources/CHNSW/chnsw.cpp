@@ -1,15 +1,7 @@
 #include "chnsw.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <memory>
-#include <mutex>
-#include <new>
-#include <unordered_map>
-#include <hnswlib/hnswlib.h>
 
 // hnswlib defines functions in its headers, so one file of a program may include them: this one.
 #include "index.hpp"

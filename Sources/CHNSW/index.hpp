@@ -3,12 +3,22 @@
 #include "chnsw.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <random>
 #include <stdexcept>
 #include <system_error>
+#include <unordered_map>
+#include <unordered_set>
+
+// While building, hnswlib prefetches what stands behind the last link of a list, and so reads four bytes past it.
+#define malloc(size) malloc((size) + 4)
 #include <hnswlib/hnswlib.h>
+#undef malloc
 
 namespace chnsw {
 

@@ -114,9 +114,9 @@ package struct TrainingRun: Sendable {
 
     private var isCancelled: Bool { called.isOff }
 
-    /// Runs to the end; `extract` reads the plant's tables. Cancelling the task calls the run off, in all of its steps.
+    /// Runs to the end; `extract` reads the plant's tables.
     ///
-    /// Throws what stopped it, after the run is ended in the log: ``RoutingModel/RoutingModelFault``, ``ModelFolders/ModelFolderFault``,
+    /// Cancelling the task calls the run off, in all of its steps. Throws what stopped it, after the run is ended in the log: ``RoutingModel/RoutingModelFault``, ``ModelFolders/ModelFolderFault``,
     /// what `extract` throws, or `CancellationError`.
     package func run(_ extract: @Sendable @escaping () async throws -> TrainingSource) async throws -> Outcome {
         try await withTaskCancellationHandler {

@@ -71,6 +71,20 @@ struct EncoderTests {
         }
     }
 
+    @Test("The document of an encoder gives the encoder back, byte for byte and vector for vector")
+    func document() throws {
+        for sample in try EncoderSample.all() {
+            let encoder = try EncoderSample.encoder(sample.file)
+            let bytes = try encoder.document.canonicalBytes()
+            let again = try LegacyEncoder(document: try JSONReader.canonical(bytes))
+            #expect(try again.document.canonicalBytes() == bytes, "\(sample.name)")
+            for (row, vector) in zip(sample.rows, sample.vectors) { #expect(try again.step.apply(row) == vector) }
+        }
+        for damaged in ["{}", "{\"format\":1,\"inputs\":[\"a\"],\"step\":{\"kind\":\"scaler\"}}"] {
+            #expect(throws: LegacyFault.self) { try LegacyEncoder(document: try JSONReader.plain(damaged)) }
+        }
+    }
+
     @Test("A cut file, or one with bytes after its end, is refused at every length")
     func cut() throws {
         for sample in try EncoderSample.all() {

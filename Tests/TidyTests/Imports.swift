@@ -8,7 +8,7 @@ enum Imports {
         "DurableFiles": ["CPOSIX"],
         "PlantTables": ["DurableFiles", "Crypto"],
         "IndexFiles": [],
-        "LegacyArtefacts": ["CZLIB", "IndexFiles", "DurableFiles"],
+        "LegacyArtefacts": ["CZLIB", "CanonicalJSON", "IndexFiles", "DurableFiles"],
         "RoutingModel": ["CHNSW", "IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles"],
         "PlantSamples": ["RoutingModel"],
         "Training": [
@@ -62,7 +62,7 @@ enum Imports {
         "daybook-bench": [
             "ArgumentParser", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "Crypto", "EventStore",
             "Exporting", "Extraction", "GRDB", "Hummingbird", "NIOCore", "Projecting", "Proofs", "ReadModels",
-            "RoutingDomain",
+            "RoutingDomain", "RoutingModel",
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",

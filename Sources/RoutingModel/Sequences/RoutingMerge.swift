@@ -1,10 +1,8 @@
 /// One routing out of several that similar parts have.
 package enum RoutingMerge {
-    /// The place of the routing to which all are nearest, by weight; of equals the first. Nil without any.
+    /// The place of the routing to which all are nearest, by weight; of equals the first.
     ///
-    /// A medoid is a routing that really existed.
-    ///
-    /// Weights are positive and as many as the routings.
+    /// Nil without any. A medoid is a routing that really existed. Weights are positive and as many as the routings.
     package static func medoid(of routings: [[UInt16]], weights: [Double]) -> Int? {
         guard routings.count > 1 else { return routings.isEmpty ? nil : 0 }
         var costs = [Double](repeating: 0, count: routings.count)
