@@ -78,6 +78,19 @@ daybook verify
 daybook logbook export --format md --out "$home/logbook.md"
 daybook status
 
+echo; echo "== A made plant, and a model trained on it: every step is an event"
+daybook sample --out "$home/plant.db" --items "${ITEMS:-3000}"
+daybook train --source "$home/plant.db" --notes "The demonstration's own"
+trained="$("$program" training list --json | sed -n 's/.*"version": "\(.*\)".*/\1/p' | head -n 1)"
+daybook model activate "$trained" --reason "Trained on the plant's own parts"
+cat >"$home/part.json" <<'PART'
+{"ITEM_GRP": "SHAFT", "MATERIAL_CD": "SCM440", "OUTER_DIA_MM": 25, "WIDTH_MM": 25, "LENGTH_MM": 120, "WEIGHT_KG": 0.46,
+ "TOLERANCE_MM": 0.01, "HARDNESS_HRC": 58, "HOLE_CNT": 1, "THREAD_YN": true, "SURFACE_CD": "NONE"}
+PART
+printf '\n$ cat %s\n' "$home/part.json"
+cat "$home/part.json"
+daybook ask "$home/part.json"
+
 echo; echo "== For an auditor: a card to keep, and a bundle that needs nothing of ours to be checked"
 daybook auditor-card --out "$home/auditor-card.txt"
 daybook audit bundle --from 0 --out "$home/audit.tar"
@@ -99,6 +112,7 @@ cat <<END
   the log, the only truth      $home/data/log/
   the registry, any SQL tool   sqlite3 $home/data/registry.db 'SELECT * FROM model_registry'
   models and their manifests   $home/models/
+  how good the trained one is  $home/models/$trained/quality_report.md
   settings as rendered         $home/config/
   logbook and its checksum     $home/logbook.md, $home/logbook.md.sha256
   for an auditor               $home/audit.tar, $home/auditor-card.txt; report.html in the bundle opens by a double click

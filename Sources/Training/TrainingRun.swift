@@ -192,7 +192,8 @@ package struct TrainingRun: Sendable {
             }
         }
         try goOn()
-        let target = "\(folder)/model"
+        // The registry keeps the name: it leads from the version to its run.
+        let target = "\(folder)/training-\(request.run.prefix(8))"
         try await steps.take(.package, progress) {
             try await offPool {
                 let package = ModelPackage(request, source: source, set: set, model: trained, report: report)

@@ -55,6 +55,12 @@ extension SettingsSchema {
                 note: "dimensions for hashed text"
             ),
             Setting(
+                name: "embedding.learn_weights",
+                kind: .boolean,
+                initial: true,
+                note: "whether weights that feature_weights does not name are learned from the routings"
+            ),
+            Setting(
                 name: "feature_weights",
                 kind: .decimals(digits: 3, 0...10_000, maximumEntries: 200),
                 initial: [:],
