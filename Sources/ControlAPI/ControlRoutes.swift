@@ -30,6 +30,7 @@ package enum ControlRoutes {
             InferenceRoutes(home: home).all,
             MetricRoutes(home: home).all,
             ScheduleRoutes(home: home).all,
+            TrainingRoutes(home: home).all,
         ]
         return groups.flatMap(\.self)
     }

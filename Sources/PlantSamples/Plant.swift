@@ -96,10 +96,10 @@ enum Schema {
             (
                 "RoutingOperation", "공정순서",
                 [
-                    ("ITEM_CD", "품번", "TEXT"), ("ROUTING_NO", "라우팅번호", "TEXT"), ("OP_SEQ", "순서", "INTEGER"),
+                    ("ITEM_CD", "품번", "TEXT"), ("ROUTING_NO", "라우팅번호", "TEXT"), ("OP_SEQ", "공정순번", "INTEGER"),
                     ("OP_CD", "공정코드", "TEXT"), ("WC_CD", "작업장", "TEXT"), ("OUTSOURCE_YN", "외주여부", "INTEGER"),
                     ("SETUP_MIN", "준비시간", "REAL"), ("RUN_MIN_PER_EA", "개당가공시간", "REAL"),
-                    ("OUT_LEAD_DAYS", "외주일수", "INTEGER"),
+                    ("OUT_LEAD_DAYS", "외주납기", "INTEGER"),
                 ]
             ),
             (
@@ -113,8 +113,8 @@ enum Schema {
             (
                 "WorkResult", "작업실적",
                 [
-                    ("RESULT_ID", "실적번호", "INTEGER"), ("WO_NO", "지시번호", "TEXT"), ("OP_SEQ", "순서", "INTEGER"),
-                    ("OP_CD", "공정코드", "TEXT"), ("MACHINE_CD", "설비", "TEXT"), ("WORKER_CD", "작업자", "TEXT"),
+                    ("RESULT_ID", "실적번호", "INTEGER"), ("WO_NO", "지시번호", "TEXT"), ("OP_SEQ", "공정순번", "INTEGER"),
+                    ("OP_CD", "공정코드", "TEXT"), ("MACHINE_CD", "설비코드", "TEXT"), ("WORKER_CD", "작업자코드", "TEXT"),
                     ("START_DT", "시작일시", "TEXT"), ("END_DT", "종료일시", "TEXT"), ("WORK_MIN", "작업시간", "REAL"),
                     ("GOOD_QTY", "양품수량", "INTEGER"), ("BAD_QTY", "불량수량", "INTEGER"),
                     ("REPORT_TYPE", "실적구분", "TEXT"),

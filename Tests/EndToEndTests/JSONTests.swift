@@ -78,7 +78,9 @@ struct JSONTests {
             (["clock", "zone"], ["Europe/Berlin", "--reason", "x"]), (["doctor"], []),
             (["reference"], ["--out", home.folder.path("reference")]),
             (["alerts", "list"], ["--all"]), (["alerts", "kinds"], []), (["inference", "list"], []),
-            (["schedule", "list"], []),
+            (["schedule", "list"], []), (["sample"], ["--out", home.folder.path("plant.db"), "--items", "40"]),
+            (["train"], ["--source", home.folder.path("plant.db"), "--version", "2026.03.01_1"]),
+            (["training", "list"], []), (["ask"], [try part(home), "--version", "2026.03.01_1"]),
         ]
     }
 
@@ -102,6 +104,12 @@ struct JSONTests {
             ),
             (["keys", "rotate"], ["--reason", "x"]), (["upgrade"], ["--check"]),
         ]
+    }
+
+    private static func part(_ home: TestHome) throws -> String {
+        let path = home.folder.path("part.json")
+        try Data(#"{"ITEM_GRP": "SHAFT", "HOLE_CNT": 1}"#.utf8).write(to: URL(filePath: path))
+        return path
     }
 
     private static func passphrase(_ home: TestHome) throws -> String {
@@ -145,6 +153,10 @@ struct JSONTests {
         covered.formUnion([["approval", "rule", "set"], ["changes", "review"]])
         // There is an alert or a worker only beside a server: HealthTests.
         covered.formUnion([["alerts", "ack"], ["inference", "leave"]])
+        let trainings = try await home.json(["training", "list"])
+        let run = try #require(trainings["items"]?.elements?.first?["run"]?.text)
+        try await home.json(["training", "show", String(run.prefix(8))])
+        covered.insert(["training", "show"])
         let folder = try TemporaryFolder("daybook-e2e")
         let made = try await Program.run(["init", "--json", "--home", folder.path("second")])
         #expect(made.exit == 0, "\(made)")

@@ -9,7 +9,7 @@ internal import Serving
 struct JobStartRoutes: Sendable {
     let home: ControlHome
 
-    var all: [Route] { [verify, bundle, events, logbook, backup, drill, rebuild] }
+    var all: [Route] { [verify, bundle, events, logbook, backup, drill, rebuild, training] }
 
     /// A position, a time, or the name of a snapshot; no path of a file can be written so.
     private static let moment = Schema.string(min: 1, max: 60, pattern: "[A-Za-z0-9][A-Za-z0-9._:+-]*")
@@ -153,6 +153,26 @@ struct JobStartRoutes: Sendable {
                     "The job that made it; else the newest of jobs.backup-folder, or of the last job that made one.",
                     isOptional: true
                 )
+            ]
+        )
+    }
+
+    private var training: Route {
+        route(
+            .training,
+            "/api/v1/trainings",
+            "Train a model and register it, inactive",
+            details:
+                "On the source that the trainer's settings name (source.location): no caller gives a path of the server. One run at a "
+                + "time: a second waits for a minute. Each step is an event; the job's result names the version and the run.",
+            parameters: [
+                Schema.Member(
+                    "version",
+                    .string(min: 12, max: 17, pattern: "[0-9]{4}\\.[0-9]{2}\\.[0-9]{2}_[1-9][0-9]{0,5}"),
+                    "The version; today's next build unless said.",
+                    isOptional: true
+                ),
+                Schema.Member("notes", .string(min: 1, max: 1_000), "Notes for the registry.", isOptional: true),
             ]
         )
     }

@@ -16,12 +16,15 @@ package enum JobKind: String, Choice {
     case backupDrill = "backup_drill"
     /// Read models are derived again from the log.
     case rebuild
+    /// A model is trained on the source that the trainer's settings name, and registered.
+    case training
 
     /// What whoever starts it must be allowed.
     package var permission: Permission {
         switch self {
         case .verify, .auditBundle, .eventsExport, .logbookExport: .export
         case .backup, .backupDrill, .rebuild: .maintain
+        case .training: .train
         }
     }
 }

@@ -74,6 +74,9 @@ struct JobWorks: Sendable {
             words = ["backup", "create", "--out", try givenFolder() ?? order.out]
         case .backupDrill:
             words = ["backup", "drill", try backup(order), "--scratch", order.folder]
+        case .training:
+            words = ["train", "--wait", "60"]
+            words += option("--version", parameters["version"]?.text) + option("--notes", parameters["notes"]?.text)
         case .rebuild: preconditionFailure("a rebuild is no command of another process")
         }
         words += ["--json", "--progress", "--job", order.job, "--home", global.folders.root]

@@ -1,0 +1,125 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import Glibc
+import Testing
+
+@Suite("Training with the program")
+struct TrainingTests {
+    private static func plant(_ home: TestHome, items: Int = 300, _ more: [String] = []) async throws -> String {
+        let path = home.folder.path("plant-\(items).db")
+        let made = try await Program.run(["sample", "--out", path, "--items", "\(items)", "--json"] + more)
+        #expect(made.exit == 0, "\(made)")
+        return path
+    }
+
+    @Test("A made plant with every trap is trained on, activated and asked; the report names what was left out")
+    func whole() async throws {
+        let home = try await TestHome.make()
+        let plant = try await Self.plant(home, items: 400, ["--trap", "all"])
+        let trained = try await home.json(["train", "--source", plant])
+        let version = try #require(trained["version"]?.text)
+        try await home.succeed(["model", "activate", version, "--reason", "first"])
+        let part = home.folder.path("part.json")
+        try Data(#"{"ITEM_GRP": "SHAFT", "MATERIAL_CD": "S45C", "OUTER_DIA_MM": 20, "HOLE_CNT": 1}"#.utf8)
+            .write(to: URL(filePath: part))
+        let asked = try await home.json(["ask", part])
+        let proposal = try #require(asked["proposals"]?.elements?.first)
+        #expect(proposal["operations"]?.elements?.isEmpty == false && proposal["neighbours"]?.elements?.count == 20)
+        let report = try String(contentsOfFile: "\(home.path)/models/\(version)/quality_report.md", encoding: .utf8)
+        for words in ["routing rows of parts that are not in the master", "routing rows that stand twice"] {
+            #expect(report.contains(words), "\(words)")
+        }
+        try await home.succeed(["verify"])
+    }
+
+    @Test("Two runs with one seed give the same digests, another seed of the index another index")
+    func deterministic() async throws {
+        let home = try await TestHome.make()
+        let plant = try await Self.plant(home)
+        func digests() async throws -> [String: JSONValue] {
+            let digests = try await home.json(["train", "--source", plant])["digests"]?.members ?? [:]
+            return digests.filter { $0.key != "register" }
+        }
+        let first = try await digests()
+        #expect(try await digests() == first && first.count == 6)
+        try await home.succeed(["config", "patch", "trainer", #"{"index.seed": 7}"#, "--reason", "another"])
+        let other = try await digests()
+        #expect(other["extract"] == first["extract"] && other["index"] != first["index"])
+    }
+
+    @Test("What cannot be trained on is refused with its reason, is an event, and leaves no version")
+    func refused() async throws {
+        let home = try await TestHome.make()
+        let empty = home.folder.path("empty.db")
+        try Data().write(to: URL(filePath: empty))
+        let wrong = home.folder.path("wrong.accdb")
+        try Data("not a database".utf8).write(to: URL(filePath: wrong))
+        for source in [empty, wrong, home.folder.path("missing.accdb")] {
+            let outcome = try await home.run(["train", "--source", source])
+            #expect(outcome.exit != 0 && outcome.exit != 1 && !outcome.errors.isEmpty, "\(source): \(outcome)")
+        }
+        let one = try await Self.plant(home, items: 1)
+        #expect(try await home.run(["train", "--source", one]).exit == 65)
+        let listed = try await home.json(["training", "list", "--status", "failed"])
+        let details = (listed["items"]?.elements ?? []).compactMap { $0["detail"]?.text }
+        #expect(details.contains { $0.contains("a model needs two") }, "\(details)")
+        #expect(try await home.json(["training", "list", "--status", "running"])["items"] == [])
+        let folders = try FileManager.default.contentsOfDirectory(atPath: "\(home.path)/models")
+        #expect(folders.isEmpty, "\(folders)")
+        try await home.succeed(["verify"])
+    }
+
+    /// Starts a training and returns once it is in a step.
+    private static func started(_ home: TestHome, _ plant: String, in step: String) async throws -> Child {
+        let words = [
+            "\(Program.folder)/daybook", "train", "--source", plant, "--progress", "--json", "--home", home.path,
+        ]
+        let child = try Child(words, environment: Program.environment())
+        try await onThread {
+            while !child.errorText.contains("\"\(step)\""), !child.isGone(within: 20) {}
+        }
+        return child
+    }
+
+    @Test(
+        "Killed in any step it leaves no half version; the next training ends the dead run and goes through",
+        arguments: ["extract", "prepare", "fit", "index", "evaluate", "package", "register"]
+    )
+    func killed(_ step: String) async throws {
+        let home = try await TestHome.make()
+        let plant = try await Self.plant(home, items: 600)
+        let child = try await Self.started(home, plant, in: step)
+        child.kill()
+        let outcome = try await onThread { child.result() }
+        #expect(outcome.exit == -9 || outcome.exit == 0, "\(outcome)")
+        // Whatever is registered is whole.
+        try await home.succeed(["verify"])
+        let trained = try await home.json(["train", "--source", plant])
+        #expect(trained["version"]?.text != nil)
+        let runs = try await home.json(["training", "list"])["items"]?.elements ?? []
+        #expect(!runs.contains { $0["status"] == "running" }, "\(runs)")
+        if outcome.exit == -9, let dead = runs.last, dead["status"] == "failed" {
+            #expect(dead["detail"]?.text?.contains("without a word") == true)
+        }
+        #expect(!FileManager.default.fileExists(atPath: "\(home.path)/data/training") || Self.isEmpty(home))
+        try await home.succeed(["verify"])
+    }
+
+    private static func isEmpty(_ home: TestHome) -> Bool {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(home.path)/data/training")) ?? []).isEmpty
+    }
+
+    @Test("SIGINT calls a training off: an event, no version, exit 130")
+    func interrupted() async throws {
+        let home = try await TestHome.make()
+        let plant = try await Self.plant(home, items: 2_000)
+        let child = try await Self.started(home, plant, in: "evaluate")
+        child.kill(SIGINT)
+        let outcome = try await onThread { child.result() }
+        #expect(outcome.exit == 130, "\(outcome)")
+        let runs = try await home.json(["training", "list"])["items"]?.elements ?? []
+        #expect(runs.first?["status"] == "cancelled")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(home.path)/models").isEmpty)
+    }
+}
