@@ -1,29 +1,19 @@
 #include "chnsw.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
+#include <vector>
 
 // hnswlib defines functions in its headers, so one file of a program may include them: this one.
 #include "index.hpp"
 #include "file.hpp"
+#include "space.hpp"
 
 namespace {
 
 using chnsw::Graph;
 using Candidate = std::pair<float, hnswlib::tableint>;
-
-std::unique_ptr<hnswlib::SpaceInterface<float>> make_space(chnsw_space space, size_t dimension)
-{
-    if (space == CHNSW_L2)
-        return std::make_unique<hnswlib::L2Space>(dimension);
-    return std::make_unique<hnswlib::InnerProductSpace>(dimension);
-}
-
-/// The container of a priority queue, which hnswlib returns and of which only the top can be seen.
-template <typename Queue>
-struct Opened : Queue {
-    static typename Queue::container_type &container(Queue &queue) { return queue.*(&Opened::c); }
-};
 
 bool nearer(const chnsw_neighbour &one, const chnsw_neighbour &other)
 {
@@ -55,25 +45,97 @@ hnswlib::tableint entrance(const Graph &graph, const float *query)
     return here;
 }
 
+/// What a search keeps from one query to the next of its thread, so that it need not ask for memory.
+struct Workspace {
+    /// The nearest so far, the farthest on top.
+    std::vector<Candidate> reached;
+    /// Those whose links are still to be followed, the nearest on top.
+    std::vector<Candidate> open;
+    std::vector<hnswlib::tableint> fresh;
+    std::vector<chnsw_neighbour> neighbours;
+};
+
+bool farther(const Candidate &one, const Candidate &other) { return one.first > other.first; }
+
+bool closer(const Candidate &one, const Candidate &other) { return one.first < other.first; }
+
+/// A list of visited elements out of hnswlib's pool, given back at the end.
+struct Visited {
+    hnswlib::VisitedListPool &pool;
+    hnswlib::VisitedList *list;
+
+    explicit Visited(hnswlib::VisitedListPool &pool) : pool(pool), list(pool.getFreeVisitedList()) {}
+    ~Visited() { pool.releaseVisitedList(list); }
+
+    /// Whether this is the first visit.
+    bool add(hnswlib::tableint element)
+    {
+        const bool fresh = list->mass[element] != list->curV;
+        list->mass[element] = list->curV;
+        return fresh;
+    }
+};
+
+/// On the lowest level: fills `work.reached` with the nearest `breadth` that are found.
+///
+/// The steps are those of hnswlib's searchBaseLayerST, whose queues ask for memory at every query; the vectors of a list are
+/// fetched together before the first is looked at.
+void spread(const Graph &graph, hnswlib::tableint start, const float *query, size_t breadth, Workspace &work)
+{
+    const size_t lines = (graph.data_size_ + 63) / 64;
+    Visited visited(*graph.visited_list_pool_);
+    work.reached.clear();
+    work.open.clear();
+    visited.add(start);
+    float distance = graph.fstdistfunc_(query, graph.getDataByInternalId(start), graph.dist_func_param_);
+    float bound = std::numeric_limits<float>::max();
+    work.open.emplace_back(distance, start);
+    if (!graph.num_deleted_ || !graph.isMarkedDeleted(start)) {
+        work.reached.emplace_back(distance, start);
+        bound = distance;
+    }
+    while (!work.open.empty()) {
+        const Candidate nearest = work.open.front();
+        if (nearest.first > bound && work.reached.size() >= breadth)
+            break;
+        std::pop_heap(work.open.begin(), work.open.end(), farther);
+        work.open.pop_back();
+        const hnswlib::linklistsizeint *list = graph.get_linklist0(nearest.second);
+        const int size = *reinterpret_cast<const unsigned short *>(list);
+        work.fresh.clear();
+        for (int link = 1; link <= size; link++) {
+            if (!visited.add(list[link]))
+                continue;
+            work.fresh.push_back(list[link]);
+            const char *vector = graph.getDataByInternalId(list[link]);
+            for (size_t line = 0; line < std::min<size_t>(lines, 4); line++)
+                __builtin_prefetch(vector + 64 * line);
+        }
+        for (const hnswlib::tableint element : work.fresh) {
+            distance = graph.fstdistfunc_(query, graph.getDataByInternalId(element), graph.dist_func_param_);
+            if (work.reached.size() >= breadth && distance >= bound)
+                continue;
+            work.open.emplace_back(distance, element);
+            std::push_heap(work.open.begin(), work.open.end(), farther);
+            __builtin_prefetch(graph.get_linklist0(work.open.front().second));
+            if (graph.num_deleted_ && graph.isMarkedDeleted(element))
+                continue;
+            work.reached.emplace_back(distance, element);
+            std::push_heap(work.reached.begin(), work.reached.end(), closer);
+            if (work.reached.size() > breadth) {
+                std::pop_heap(work.reached.begin(), work.reached.end(), closer);
+                work.reached.pop_back();
+            }
+            bound = work.reached.front().first;
+        }
+    }
+}
+
 } // namespace
 
 extern "C" {
 
-const char *chnsw_kernel(chnsw_space space, size_t dimension)
-{
-    const bool l2 = space == CHNSW_L2;
-#if defined(USE_AVX)
-    if (dimension % 16 == 0)
-        return l2 ? "l2-avx16" : "ip-avx16";
-    if (dimension % 4 == 0)
-        return l2 ? "l2-sse4" : "ip-avx4";
-    if (dimension > 16)
-        return l2 ? "l2-avx16-rest" : "ip-avx16-rest";
-    if (dimension > 4)
-        return l2 ? "l2-sse4-rest" : "ip-avx4-rest";
-#endif
-    return l2 ? "l2-scalar" : "ip-scalar";
-}
+const char *chnsw_kernel(chnsw_space space) { return space == CHNSW_L2 ? "l2-fma-8x4" : "ip-fma-8x4"; }
 
 chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, size_t m, size_t ef_construction,
                           size_t seed, chnsw_failure *failure)
@@ -81,7 +143,7 @@ chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, 
     return chnsw::guarded(failure, static_cast<chnsw_index *>(nullptr), [&] {
         auto index = std::make_unique<chnsw_index>();
         index->dimension = dimension;
-        index->space = make_space(space, dimension);
+        index->space = std::make_unique<chnsw::Space>(space, dimension);
         index->graph = std::make_unique<Graph>(index->space.get(), capacity, m, ef_construction, seed);
         return index.release();
     });
@@ -113,15 +175,12 @@ long chnsw_search(const chnsw_index *index, const float *query, size_t k, size_t
         const Graph &graph = *index->graph;
         if (graph.cur_element_count == 0 || k == 0)
             return 0;
-        const hnswlib::tableint start = entrance(graph, query);
-        const size_t breadth = std::max(ef, k);
-        // hnswlib's searchKnn takes the breadth from a member that all threads share, and counts in shared atomics.
-        auto queue = graph.num_deleted_ ? graph.searchBaseLayerST<true, false>(start, query, breadth)
-                                        : graph.searchBaseLayerST<false, false>(start, query, breadth);
-        auto &reached = Opened<decltype(queue)>::container(queue);
-        thread_local std::vector<chnsw_neighbour> neighbours;
+        // hnswlib's searchKnn takes the breadth from a member that all threads share.
+        thread_local Workspace work;
+        spread(graph, entrance(graph, query), query, std::max(ef, k), work);
+        auto &neighbours = work.neighbours;
         neighbours.clear();
-        for (const Candidate &candidate : reached)
+        for (const Candidate &candidate : work.reached)
             neighbours.push_back({graph.getExternalLabel(candidate.second), candidate.first});
         const size_t kept = std::min(k, neighbours.size());
         if (kept < neighbours.size())
@@ -199,7 +258,7 @@ chnsw_index *chnsw_read(int file, chnsw_space space, const chnsw_header *header,
     return chnsw::guarded(failure, static_cast<chnsw_index *>(nullptr), [&] {
         auto index = std::make_unique<chnsw_index>();
         index->dimension = header->dimension;
-        index->space = make_space(space, header->dimension);
+        index->space = std::make_unique<chnsw::Space>(space, header->dimension);
         // The index is sealed: room for its elements and not for those that could have come.
         index->graph = std::make_unique<Graph>(index->space.get(), std::max<uint64_t>(header->count, 1), header->m,
                                                header->ef_construction);

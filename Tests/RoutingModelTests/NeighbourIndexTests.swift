@@ -150,8 +150,8 @@ struct NeighbourIndexTests {
 
     @Test("The kernel and the memory are told")
     func told() throws {
-        #expect(try IndexParameters(.l2, dimension: 128).kernel == "hnswlib 0.6 l2-avx16")
-        #expect(try IndexParameters(.cosine, dimension: 29).kernel == "hnswlib 0.6 ip-avx16-rest")
+        #expect(try IndexParameters(.l2, dimension: 128).kernel == "hnswlib 0.6 l2-fma-8x4")
+        #expect(try IndexParameters(.cosine, dimension: 29).kernel == "hnswlib 0.6 ip-fma-8x4")
         let index = try IndexSamples.index(2000)
         #expect(index.memoryBytes > 2000 * (16 * 4 + 16 * 4) && index.memoryBytes < 1_000_000)
     }

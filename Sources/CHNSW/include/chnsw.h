@@ -50,8 +50,8 @@ typedef struct {
 /// 1 where this processor has every instruction that the library is compiled for; call nothing else otherwise.
 int chnsw_processor_fits(void);
 
-/// The distance function that a space of this dimension gets on this machine, such as `l2-avx16`; never freed.
-const char *chnsw_kernel(chnsw_space space, size_t dimension);
+/// The distance function of a space, such as `l2-fma-8x4`: it tells the order of the sums; never freed.
+const char *chnsw_kernel(chnsw_space space);
 
 /// An empty index for `capacity` vectors; NULL on failure.
 chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, size_t m, size_t ef_construction,
