@@ -57,8 +57,13 @@ const char *chnsw_kernel(chnsw_space space);
 chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, size_t m, size_t ef_construction,
                           size_t seed, chnsw_failure *failure);
 
-/// Adds `count` vectors, row after row, with the labels from `first` on. Not from several threads.
-int chnsw_add(chnsw_index *index, const float *vectors, size_t first, size_t count, chnsw_failure *failure);
+/// Says that the elements up to `count` exist or are about to be added.
+void chnsw_announce(chnsw_index *index, size_t count);
+
+/// Adds `count` announced vectors, row after row, with the labels from `first` on; element 0 before any other.
+///
+/// With `shared` several threads may add different rows at once; the graph then depends on who was first.
+int chnsw_add(chnsw_index *index, const float *vectors, size_t first, size_t count, int shared, chnsw_failure *failure);
 
 /// Ends the building: gives back the memory that only building needs. From here on the index only answers.
 void chnsw_seal(chnsw_index *index);
