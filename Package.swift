@@ -97,8 +97,8 @@ let package = Package(
         library("DurableFiles", ["CPOSIX"]),
         library("PlantTables", ["DurableFiles", crypto]),
         library("IndexFiles", []),
-        // hnswlib's headers behind a C interface. Built for x86-64-v3, as they choose their distance kernels by the compiler's
-        // flags; without contraction, so that one build gives the same bytes on every machine.
+        // hnswlib's headers behind a C interface. Built for x86-64-v3, whose vectors the distances need; without contraction and
+        // with distances of our own, so that one build gives the same bytes on every machine.
         .target(name: "CHNSW", cxxSettings: [.unsafeFlags(vectorFlags + ["-O2", "-ffp-contract=off"])]),
 
         // What the program says of itself: numbers by the minute, their names, lines of requests. Knows no domain.

@@ -2,78 +2,30 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 // hnswlib defines functions in its headers, so one file of a program may include them: this one.
 #include "index.hpp"
 #include "file.hpp"
+#include "space.hpp"
+#include "walk.hpp"
 
 namespace {
 
 using chnsw::Graph;
-using Candidate = std::pair<float, hnswlib::tableint>;
+using chnsw::Candidate;
 
-std::unique_ptr<hnswlib::SpaceInterface<float>> make_space(chnsw_space space, size_t dimension)
-{
-    if (space == CHNSW_L2)
-        return std::make_unique<hnswlib::L2Space>(dimension);
-    return std::make_unique<hnswlib::InnerProductSpace>(dimension);
-}
-
-/// The container of a priority queue, which hnswlib returns and of which only the top can be seen.
-template <typename Queue>
-struct Opened : Queue {
-    static typename Queue::container_type &container(Queue &queue) { return queue.*(&Opened::c); }
-};
-
+/// By distance, then label.
 bool nearer(const chnsw_neighbour &one, const chnsw_neighbour &other)
 {
     return one.distance != other.distance ? one.distance < other.distance : one.label < other.label;
-}
-
-/// Downwards through the upper levels: the element of level 0 from which the search goes out.
-hnswlib::tableint entrance(const Graph &graph, const float *query)
-{
-    hnswlib::tableint here = graph.enterpoint_node_;
-    float distance = graph.fstdistfunc_(query, graph.getDataByInternalId(here), graph.dist_func_param_);
-    for (int level = graph.maxlevel_; level > 0; level--) {
-        bool moved = true;
-        while (moved) {
-            moved = false;
-            const hnswlib::linklistsizeint *list = graph.get_linklist(here, level);
-            int size = *reinterpret_cast<const unsigned short *>(list);
-            for (int link = 1; link <= size; link++) {
-                hnswlib::tableint next = list[link];
-                float step = graph.fstdistfunc_(query, graph.getDataByInternalId(next), graph.dist_func_param_);
-                if (step < distance) {
-                    distance = step;
-                    here = next;
-                    moved = true;
-                }
-            }
-        }
-    }
-    return here;
 }
 
 } // namespace
 
 extern "C" {
 
-const char *chnsw_kernel(chnsw_space space, size_t dimension)
-{
-    const bool l2 = space == CHNSW_L2;
-#if defined(USE_AVX)
-    if (dimension % 16 == 0)
-        return l2 ? "l2-avx16" : "ip-avx16";
-    if (dimension % 4 == 0)
-        return l2 ? "l2-sse4" : "ip-avx4";
-    if (dimension > 16)
-        return l2 ? "l2-avx16-rest" : "ip-avx16-rest";
-    if (dimension > 4)
-        return l2 ? "l2-sse4-rest" : "ip-avx4-rest";
-#endif
-    return l2 ? "l2-scalar" : "ip-scalar";
-}
+const char *chnsw_kernel(chnsw_space space) { return space == CHNSW_L2 ? "l2-fma-8x4" : "ip-fma-8x4"; }
 
 chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, size_t m, size_t ef_construction,
                           size_t seed, chnsw_failure *failure)
@@ -81,18 +33,25 @@ chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, 
     return chnsw::guarded(failure, static_cast<chnsw_index *>(nullptr), [&] {
         auto index = std::make_unique<chnsw_index>();
         index->dimension = dimension;
-        index->space = make_space(space, dimension);
+        index->space = std::make_unique<chnsw::Space>(space, dimension);
         index->graph = std::make_unique<Graph>(index->space.get(), capacity, m, ef_construction, seed);
+        std::fill_n(index->graph->linkLists_, capacity, nullptr);
+        // All at once, in the order of the elements: hnswlib draws each while it adds, where threads would race for them.
+        index->levels.resize(capacity);
+        for (int &level : index->levels)
+            level = index->graph->getRandomLevel(index->graph->mult_);
         return index.release();
     });
 }
 
-int chnsw_add(chnsw_index *index, const float *vectors, size_t first, size_t count, chnsw_failure *failure)
+void chnsw_announce(chnsw_index *index, size_t count) { index->graph->cur_element_count = count; }
+
+int chnsw_add(chnsw_index *index, const float *vectors, size_t first, size_t count, int shared, chnsw_failure *failure)
 {
     return chnsw::guarded(failure, -1, [&] {
         for (size_t row = 0; row < count; row++)
-            // Of the two overloads, the one that takes a level and answers with the place.
-            index->graph->addPoint(vectors + row * index->dimension, first + row, -1);
+            chnsw::insert(*index->graph, vectors + row * index->dimension, first + row, index->levels[first + row],
+                          shared != 0);
         return 0;
     });
 }
@@ -101,7 +60,7 @@ void chnsw_seal(chnsw_index *index)
 {
     std::vector<std::mutex>().swap(index->graph->link_list_locks_);
     std::vector<std::mutex>().swap(index->graph->link_list_update_locks_);
-    std::unordered_map<hnswlib::labeltype, hnswlib::tableint>().swap(index->graph->label_lookup_);
+    std::vector<int>().swap(index->levels);
 }
 
 void chnsw_free(chnsw_index *index) { delete index; }
@@ -113,15 +72,13 @@ long chnsw_search(const chnsw_index *index, const float *query, size_t k, size_t
         const Graph &graph = *index->graph;
         if (graph.cur_element_count == 0 || k == 0)
             return 0;
-        const hnswlib::tableint start = entrance(graph, query);
-        const size_t breadth = std::max(ef, k);
-        // hnswlib's searchKnn takes the breadth from a member that all threads share, and counts in shared atomics.
-        auto queue = graph.num_deleted_ ? graph.searchBaseLayerST<true, false>(start, query, breadth)
-                                        : graph.searchBaseLayerST<false, false>(start, query, breadth);
-        auto &reached = Opened<decltype(queue)>::container(queue);
+        // hnswlib's searchKnn takes the breadth from a member that all threads share.
+        thread_local chnsw::Workspace work;
         thread_local std::vector<chnsw_neighbour> neighbours;
+        const hnswlib::tableint start = chnsw::descend(graph, graph.enterpoint_node_, query, graph.maxlevel_, 0, false);
+        chnsw::spread(graph, start, query, std::max(ef, k), 0, false, work);
         neighbours.clear();
-        for (const Candidate &candidate : reached)
+        for (const Candidate &candidate : work.reached)
             neighbours.push_back({graph.getExternalLabel(candidate.second), candidate.first});
         const size_t kept = std::min(k, neighbours.size());
         if (kept < neighbours.size())
@@ -199,7 +156,7 @@ chnsw_index *chnsw_read(int file, chnsw_space space, const chnsw_header *header,
     return chnsw::guarded(failure, static_cast<chnsw_index *>(nullptr), [&] {
         auto index = std::make_unique<chnsw_index>();
         index->dimension = header->dimension;
-        index->space = make_space(space, header->dimension);
+        index->space = std::make_unique<chnsw::Space>(space, header->dimension);
         // The index is sealed: room for its elements and not for those that could have come.
         index->graph = std::make_unique<Graph>(index->space.get(), std::max<uint64_t>(header->count, 1), header->m,
                                                header->ef_construction);

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 // While building, hnswlib prefetches what stands behind the last link of a list, and so reads four bytes past it.
 #define malloc(size) malloc((size) + 4)
@@ -66,4 +67,6 @@ struct chnsw_index {
     size_t dimension = 0;
     /// max_elements as the file says; 0 for an index that was built here.
     size_t capacity = 0;
+    /// The level of each element, drawn before the building; empty after it.
+    std::vector<int> levels;
 };

@@ -38,6 +38,7 @@ package indirect enum LegacyStep: Equatable, Sendable {
         func place(of cell: LegacyCell) -> Int? { places[areNumbers && cell == .none ? .number(.nan) : cell] }
     }
 
+    /// One slot for each category of each column.
     package struct OneHot: Equatable, Sendable {
         let categories: [Categories]
         /// The place of the category of each column that gets no slot.
@@ -46,6 +47,7 @@ package indirect enum LegacyStep: Equatable, Sendable {
         let ignoresUnknown: Bool
     }
 
+    /// The place of its category for each column.
     package struct Ordinal: Equatable, Sendable {
         let categories: [Categories]
         /// The number of an unknown value; nil where one is refused.

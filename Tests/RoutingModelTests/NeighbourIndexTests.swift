@@ -109,6 +109,28 @@ struct NeighbourIndexTests {
         #expect(told.last == 3000)
     }
 
+    @Test("A build by several threads holds every vector and is as good as one by a single thread")
+    func parallel() throws {
+        let vectors = IndexSamples.vectors(4000, dimension: 16)
+        let parameters = try IndexParameters(.l2, dimension: 16, m: 8, efConstruction: 60)
+        var told: [Int] = []
+        let index = try NeighbourIndex.build(vectors, parameters, threads: 4) { done, _ in
+            told.append(done)
+            return true
+        }
+        #expect(index.count == 4000 && told.first == 1 && told.last == 4000)
+        let folder = try TemporaryFolder()
+        try index.save(to: folder.path("i.bin"))
+        let loaded = try NeighbourIndex.load(folder.path("i.bin"), expecting: parameters)
+        var hits = 0
+        for row in stride(from: 0, to: 4000, by: 40) {
+            let query = IndexSamples.query(row, of: vectors, dimension: 16)
+            let truth = try index.exact(query, k: 10).map(\.label)
+            hits += Set(truth).intersection(try loaded.search(query, k: 10, ef: 150).map(\.label)).count
+        }
+        #expect(hits >= 980, "\(hits) of 1000")
+    }
+
     @Test("What is no vector, no query or no parameter is refused, and says what was given")
     func badInput() throws {
         let parameters = try IndexParameters(.l2, dimension: 4, m: 4)
@@ -150,8 +172,8 @@ struct NeighbourIndexTests {
 
     @Test("The kernel and the memory are told")
     func told() throws {
-        #expect(try IndexParameters(.l2, dimension: 128).kernel == "hnswlib 0.6 l2-avx16")
-        #expect(try IndexParameters(.cosine, dimension: 29).kernel == "hnswlib 0.6 ip-avx16-rest")
+        #expect(try IndexParameters(.l2, dimension: 128).kernel == "hnswlib 0.6 l2-fma-8x4")
+        #expect(try IndexParameters(.cosine, dimension: 29).kernel == "hnswlib 0.6 ip-fma-8x4")
         let index = try IndexSamples.index(2000)
         #expect(index.memoryBytes > 2000 * (16 * 4 + 16 * 4) && index.memoryBytes < 1_000_000)
     }

@@ -50,15 +50,20 @@ typedef struct {
 /// 1 where this processor has every instruction that the library is compiled for; call nothing else otherwise.
 int chnsw_processor_fits(void);
 
-/// The distance function that a space of this dimension gets on this machine, such as `l2-avx16`; never freed.
-const char *chnsw_kernel(chnsw_space space, size_t dimension);
+/// The distance function of a space, such as `l2-fma-8x4`: it tells the order of the sums; never freed.
+const char *chnsw_kernel(chnsw_space space);
 
 /// An empty index for `capacity` vectors; NULL on failure.
 chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, size_t m, size_t ef_construction,
                           size_t seed, chnsw_failure *failure);
 
-/// Adds `count` vectors, row after row, with the labels from `first` on. Not from several threads.
-int chnsw_add(chnsw_index *index, const float *vectors, size_t first, size_t count, chnsw_failure *failure);
+/// Says that the elements up to `count` exist or are about to be added.
+void chnsw_announce(chnsw_index *index, size_t count);
+
+/// Adds `count` announced vectors, row after row, with the labels from `first` on; element 0 before any other.
+///
+/// With `shared` several threads may add different rows at once; the graph then depends on who was first.
+int chnsw_add(chnsw_index *index, const float *vectors, size_t first, size_t count, int shared, chnsw_failure *failure);
 
 /// Ends the building: gives back the memory that only building needs. From here on the index only answers.
 void chnsw_seal(chnsw_index *index);

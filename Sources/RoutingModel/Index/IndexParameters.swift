@@ -41,12 +41,11 @@ package struct IndexParameters: Hashable, Sendable {
         self.efConstruction = max(efConstruction, m)
     }
 
-    /// The distance function that this machine gives these parameters, for a model's metadata: `hnswlib 0.6 l2-avx16`.
+    /// The distance function, for a model's metadata: `hnswlib 0.6 l2-fma-8x4`.
     ///
-    /// Another function adds up in another order: its distances may differ in the last bit, and so may an index built with them.
-    package var kernel: String {
-        "hnswlib 0.6 " + String(cString: chnsw_kernel(kernelSpace, dimension))
-    }
+    /// It names the order in which a distance is added up. Another one, such as Python's, may differ in the last bit, and so may an
+    /// index that is built with it.
+    package var kernel: String { "hnswlib 0.6 " + String(cString: chnsw_kernel(kernelSpace)) }
 
     /// The distance that hnswlib computes.
     var kernelSpace: chnsw_space { space == .l2 ? CHNSW_L2 : CHNSW_INNER_PRODUCT }
