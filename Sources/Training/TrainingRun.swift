@@ -127,7 +127,7 @@ package struct TrainingRun: Sendable {
     }
 
     private func locked(_ extract: @Sendable @escaping () async throws -> TrainingSource) async throws -> Outcome {
-        let lock = try await TrainingLock.take(home: home, waits: waits)
+        let lock = try await turn()
         defer { withExtendedLifetime(lock) {} }
         let began = ContinuousClock.now
         try await endAbandoned()
@@ -274,6 +274,29 @@ package struct TrainingRun: Sendable {
         _ = try await commands.handle(command, by: sender)
         withExtendedLifetime(registration) {}
         return (command.version, command.manifestSha256)
+    }
+
+    // MARK: - Turn
+
+    /// The lock on training; one that was waited for in vain opens an alert, and the next one that gets it closes the alert.
+    private func turn() async throws -> FileLock {
+        let alert = AlertName(.trainingBlocked)
+        do {
+            let lock = try await TrainingLock.take(home: home, waits: waits)
+            try await tell(CloseAlert(alert, finding: "training \(request.run) got its turn"))
+            return lock
+        } catch let busy as TrainingBusy {
+            if waits > .zero {
+                try await tell(OpenAlert(alert, finding: busy.message, advice: alert.kind.advice))
+            }
+            throw busy
+        }
+    }
+
+    /// Sends a command about an alert; that it is open or closed already is no failure.
+    private func tell(_ command: some Command) async throws {
+        do { _ = try await commands.handle(command, by: .system(reason: "training \(request.run)")) } catch is Rejection
+        {}
     }
 
     // MARK: - Ends

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import CommandHandling
+import DurableFiles
 import EventStore
 import EventStoreTesting
 import Foundation
@@ -28,6 +29,7 @@ struct TrainingRunTests {
 
         func run(
             abandoned: [String] = [],
+            waits: Duration = .zero,
             _ progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
         ) -> TrainingRun {
             let request = TrainingRequest(
@@ -42,6 +44,7 @@ struct TrainingRunTests {
                 home: folder.path,
                 commands: commands,
                 sender: Sender(actor: .system, auth: "system/job"),
+                waits: waits,
                 abandoned: { abandoned },
                 progress: progress
             )
@@ -169,10 +172,18 @@ struct TrainingRunTests {
     @Test("While one trains another is refused by name; without waiting it leaves no trace in the log")
     func busy() async throws {
         let home = try Home()
-        let lock = try await TrainingLock.take(home: home.folder.path, waits: .zero)
+        var lock: FileLock? = try await TrainingLock.take(home: home.folder.path, waits: .zero)
         await #expect(throws: TrainingBusy.self) { try await home.run().run { try await Self.source() } }
         #expect(try home.types.isEmpty)
+        await #expect(throws: TrainingBusy.self) {
+            try await home.run(waits: .milliseconds(1)).run { try await Self.source() }
+        }
+        let alert = try #require(StreamName(AlertState.stream("training_blocked")))
+        #expect(try home.log.version(of: alert) == 1, "who waited in vain opens an alert")
         withExtendedLifetime(lock) {}
+        lock = nil
+        _ = try await home.run().run { try await Self.source(60) }
+        #expect(try home.log.version(of: alert) == 2, "who gets the next turn closes it")
         await home.log.close()
     }
 }

@@ -3,7 +3,9 @@ internal import ReadModels
 internal import RoutingDomain
 internal import Serving
 
-/// Training runs: the list, and one with its steps. A run is started as a job (``JobStartRoutes``).
+/// Training runs: the list, and one with its steps.
+///
+/// A run is started as a job (``JobStartRoutes``).
 struct TrainingRoutes: Sendable {
     let home: ControlHome
 

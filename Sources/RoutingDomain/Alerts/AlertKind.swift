@@ -25,6 +25,7 @@ package enum AlertKind: String, Choice {
     case backupOverdue = "backup_overdue"
     case drillOverdue = "drill_overdue"
     case requestsUnlogged = "requests_unlogged"
+    case trainingBlocked = "training_blocked"
 
     /// How urgent it is.
     package var severity: AlertSeverity {
@@ -52,6 +53,7 @@ package enum AlertKind: String, Choice {
         case .backupOverdue: "There is no backup as young as there should be."
         case .drillOverdue: "It is too long ago that a backup was proven to restore."
         case .requestsUnlogged: "Lines of the request log were dropped."
+        case .trainingBlocked: "A training waited for another one and gave up."
         }
     }
 
@@ -78,6 +80,8 @@ package enum AlertKind: String, Choice {
         case .backupOverdue: "`daybook backup create --out FOLDER` on another disk"
         case .drillOverdue: "`daybook backup drill FOLDER`"
         case .requestsUnlogged: "see that logs/ can be written to and has room"
+        case .trainingBlocked:
+            "`daybook training list --status running` shows it; end the process that is named if it hangs"
         }
     }
 
