@@ -31,6 +31,7 @@ package enum EventCatalog {
         InferenceJoined.self, InferenceLeft.self, InferenceLost.self, InferenceLoaded.self, InferenceLoadFailed.self,
         InferenceAccuracyMeasured.self,
         ScheduleRunFinished.self,
+        ExtractionFailed.self,
     ]
 
     /// The schemas of ``all`` by wire name.
