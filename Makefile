@@ -37,7 +37,7 @@ reference: setup ## Write the generated reference, help and golden files anew
 
 bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
-	@for part in append scan verify subscribe rebuild proof bundle backup index; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
+	@for part in append scan verify subscribe rebuild proof bundle backup index extract; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
 	@scripts/bench-http.sh
 	@scripts/bench-feed.sh
 

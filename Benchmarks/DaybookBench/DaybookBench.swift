@@ -9,8 +9,7 @@ struct DaybookBench: AsyncParsableCommand {
         subcommands: [
             AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self,
             VerifyBench.self, ProofBench.self, BundleBench.self, BackupBench.self, IndexBench.self, PeersBench.self,
-            HTTPHome.self,
-            MemoryRoute.self, FeedHome.self, FeedBench.self,
+            HTTPHome.self, MemoryRoute.self, FeedHome.self, FeedBench.self, ExtractBench.self, ReadSource.self,
         ]
     )
 }

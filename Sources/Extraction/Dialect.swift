@@ -15,10 +15,13 @@ struct Dialect {
     /// Whether the driver shows a sign outside the basic plane as `??`.
     var losesSigns: Bool { kind == .access }
 
-    /// Whether numbers are fetched as doubles where the column is one of numbers: exact in SQLite only so.
+    /// Whether a column is fetched as doubles by its type.
     ///
-    /// Those of the Access driver come out as garbage, with success.
-    var fetchesDoubles: Bool { kind != .access }
+    /// Those of the Access driver come out as garbage, with success; SQLite's columns hold what was put in, whatever their type.
+    func isDouble(_ type: String) -> Bool {
+        kind == .postgresql
+            && ["int2", "int4", "int8", "float4", "float8", "numeric", "serial", "bigserial"].contains(type)
+    }
 
     /// Whether a type that the driver names can be read at all.
     func reads(_ type: String) -> Bool {
@@ -27,17 +30,6 @@ struct Dialect {
         case .sqlite: !type.uppercased().contains("BLOB")
         case .postgresql: type != "bytea"
         case .csv: true
-        }
-    }
-
-    /// Whether a column holds numbers by its type; SQLite's says little, and is asked row by row.
-    func isNumeric(_ type: String) -> Bool {
-        switch kind {
-        case .access: ["LONGINT", "INT", "BYTE", "FLOAT", "DOUBLE", "MONEY", "NUMERIC"].contains(type.uppercased())
-        case .sqlite: true
-        case .postgresql:
-            ["int2", "int4", "int8", "float4", "float8", "numeric", "serial", "bigserial", "money"].contains(type)
-        case .csv: false
         }
     }
 
@@ -77,33 +69,19 @@ struct Dialect {
         "SELECT COUNT(*) FROM \(try self.table(table))"
     }
 
-    /// How many values of these columns are no number, although they are read as such; only where a type promises nothing.
-    func strangers(_ columns: [SourceCatalogue.Column], in table: SourceCatalogue.Table) throws(ExtractionFault)
-        -> String?
-    {
-        guard kind == .sqlite, !columns.isEmpty else { return nil }
-        var sums: [String] = []
-        for column in columns {
-            sums.append("TOTAL(typeof(\(try quoted(column.name))) NOT IN ('integer','real','null'))")
-        }
-        return "SELECT \(sums.joined(separator: ", ")) FROM \(try self.table(table))"
-    }
-
-    /// The mapped columns and no other, in the order of the mapping.
-    ///
-    /// - Parameter asText: Places of columns whose numbers and texts are mixed, so that each comes as an exact text.
+    /// The mapped columns and no other, in the order of the mapping; `numbers` are the places of those that are numbers in the model.
     func select(
         _ columns: [SourceCatalogue.Column],
         from table: SourceCatalogue.Table,
-        asText: Set<Int> = []
+        numbers: Set<Int> = []
     ) throws(ExtractionFault) -> String {
         var list: [String] = []
         for (index, column) in columns.enumerated() {
             let name = try quoted(column.name)
+            // The driver of SQLite shows a double in 15 digits, even as a double; 18 of SQLite's own tell each from every other.
+            let isExact = kind == .sqlite && numbers.contains(index)
             list.append(
-                asText.contains(index)
-                    ? "CASE typeof(\(name)) WHEN 'real' THEN printf('%!.17g',\(name)) ELSE CAST(\(name) AS TEXT) END"
-                    : name
+                isExact ? "CASE typeof(\(name)) WHEN 'real' THEN printf('%!.18g',\(name)) ELSE \(name) END" : name
             )
         }
         return "SELECT \(list.joined(separator: ",")) FROM \(try self.table(table))"
@@ -119,7 +97,7 @@ extension SourceDescription {
         case .postgresql:
             "Driver=\(library);Server=\(location);"
                 + keywords.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value);" }.joined()
-                + "ReadOnly=1;UseDeclareFetch=1;Fetch=4096;BoolsAsChar=1"
+                + "UseDeclareFetch=1;Fetch=4096;BoolsAsChar=1"
         case .csv: ""
         }
     }

@@ -57,6 +57,8 @@ package struct ExtractionIssue: Sendable, Equatable {
         package let row: Int
         /// The value's first signs, where it could not be read; nil where nothing is to be seen.
         package let text: String?
+
+        package init(row: Int, text: String?) { (self.row, self.text) = (row, text) }
     }
 
     /// Internal names; no column for an issue of the table, no table for one of the source.

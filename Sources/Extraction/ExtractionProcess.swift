@@ -30,10 +30,9 @@ final class ExtractionProcess: Sendable {
         }
     }
 
-    /// Runs the process to its end; blocks, so for a thread of its own.
+    /// Runs the process to its end and gives the end of what it wrote to standard error; blocks, so for a thread of its own.
     ///
-    /// - Parameter hear: Takes each answer; what it throws ends the process.
-    /// - Returns: The end of what was written to standard error.
+    /// `hear` takes each answer; what it throws ends the process.
     func run(
         _ request: JSONValue,
         _ hear: (Frame.Kind, ArraySlice<UInt8>) throws(ExtractionFault) -> Void

@@ -6,6 +6,7 @@ internal import Glibc
 package struct SourceCheck: Sendable {
     /// One thing that was looked at.
     package struct Finding: Sendable, Equatable {
+        /// How it stands.
         package enum State: String, Sendable {
             case good
             /// Nothing stops, but somebody is to know.
@@ -32,7 +33,7 @@ package struct SourceCheck: Sendable {
     package static func run(
         _ source: SourceDescription,
         _ profile: SourceProfile,
-        by extraction: Extraction
+        by extraction: Extractor
     ) async throws -> SourceCheck {
         var check = SourceCheck()
         check.driver(source)

@@ -36,11 +36,7 @@ enum SourceHeader {
         }
     }
 
-    /// Refuses a file that its driver would open and read wrongly.
-    ///
-    /// - Parameters:
-    ///   - bytes: The first ``size`` bytes, or all of a shorter file.
-    ///   - fileSize: The size of the whole file.
+    /// Refuses a file that its driver would open and read wrongly, by its first ``size`` bytes, or all of a shorter one.
     static func check(
         _ bytes: [UInt8],
         fileSize: Int,

@@ -36,7 +36,7 @@ struct SourceSnapshot {
     /// Copies a source into a folder of the caller's own; refuses one that another program writes to.
     ///
     /// Throws ``ExtractionFault``; what stands in the folder then is of no use.
-    /// - Parameter whileCopying: What to do once the first bytes are copied; for tests of a source that changes.
+    /// `whileCopying` is done once the first bytes are copied; for tests of a source that changes.
     static func take(
         _ path: String,
         _ kind: SourceDescription.Kind,

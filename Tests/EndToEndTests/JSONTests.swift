@@ -81,7 +81,18 @@ struct JSONTests {
             (["schedule", "list"], []), (["sample"], ["--out", home.folder.path("plant.db"), "--items", "40"]),
             (["train"], ["--source", home.folder.path("plant.db"), "--version", "2026.03.01_1"]),
             (["training", "list"], []), (["ask"], [try part(home), "--version", "2026.03.01_1"]),
+            (["source", "check"], ["--source", try plant(home)]), (["source", "profile"], []),
         ]
+    }
+
+    /// A plant's tables as files of CSV.
+    private static func plant(_ home: TestHome) throws -> String {
+        let path = home.folder.path("plant-tables")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        for (name, text) in ["ItemMaster": "ITEM_CD\nA\n", "RoutingOperation": "ITEM_CD,OP_SEQ,OP_CD\nA,10,X\n"] {
+            try Data(text.utf8).write(to: URL(filePath: "\(path)/\(name).csv"))
+        }
+        return path
     }
 
     /// Uses of what carries a home, a log, keys or a model elsewhere; the auditor card has been made before.

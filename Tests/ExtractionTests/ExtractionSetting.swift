@@ -18,8 +18,8 @@ struct ExtractionSetting {
         (ProcessInfo.processInfo.environment["DAYBOOK_PROGRAMS"]
             ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path) + "/daybook"
 
-    func extraction(_ limits: ExtractionLimits = ExtractionLimits(), cache: ExtractionCache? = nil) -> Extraction {
-        Extraction(program: Self.program, scratch: folder, limits: limits, cache: cache)
+    func extraction(_ limits: ExtractionLimits = ExtractionLimits(), cache: ExtractionCache? = nil) -> Extractor {
+        Extractor(program: Self.program, scratch: folder, limits: limits, cache: cache)
     }
 
     /// A file of shared data; nil, with a line that says so, where there is none.

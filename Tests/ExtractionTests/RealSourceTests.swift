@@ -1,4 +1,3 @@
-import CanonicalJSON
 import Extraction
 import Foundation
 import PlantTables
@@ -12,11 +11,10 @@ struct RealSourceTests {
         let found = try await setting.extraction().run(SourceDescription(words: path), .plantSchema)
         #expect(
             found.tables.mapValues(\.rowCount) == [
-                "ItemMaster": 3000, "OperationCode": found.tables["OperationCode"]?.rowCount ?? 0,
+                "ItemMaster": 3000, "OperationCode": 16,
                 "RoutingOperation": 22_629, "WorkOrder": 4136, "WorkResult": 29_236,
             ]
         )
-        print(found.json.prettyText)
     }
 
     @Test func `every row of the real plant's file arrives`() async throws {
@@ -25,6 +23,5 @@ struct RealSourceTests {
         let found = try await setting.extraction().run(SourceDescription(words: path), .plantSchema)
         #expect(found.tables["WorkOrder"]?.rowCount == 220)
         #expect(found.tables["WorkResult"]?.rowCount == 4503)
-        print(found.json.prettyText)
     }
 }

@@ -40,7 +40,7 @@ enum MomentText {
         }
     }
 
-    /// Days since 1970-01-01 in the Gregorian calendar: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    /// Days since 1970-01-01 in the Gregorian calendar: Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     private static func number(ofDay day: Int, _ month: Int, _ year: Int) -> Int {
         let year = month <= 2 ? year - 1 : year
         let era = (year >= 0 ? year : year - 399) / 400

@@ -33,7 +33,7 @@ final class ODBCConnection {
             )
         }
         guard source.kind == .postgresql else { return }
-        // Until it is on, every statement would see another state of the database.
+        // One state of the database for all statements, and the server itself refuses whatever writes.
         _ = SQLSetConnectAttr(handle, SQL_ATTR_AUTOCOMMIT, nil, 0)
         try statement("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").close()
     }
@@ -103,7 +103,7 @@ final class ODBCConnection {
 
     /// The tables and columns that the source has; the system's own are left out.
     ///
-    /// - Parameter wanted: Whose columns are to be asked for; of other tables only the names are given.
+    /// Columns are asked for where `wanted` says so; of other tables only the names are given.
     func catalogue(columnsOf wanted: (SourceCatalogue.Table) -> Bool) throws(ExtractionFault) -> SourceCatalogue {
         var tables: [SourceCatalogue.Table] = []
         let list = try ODBCStatement(handle, bufferSize: 4096)
@@ -151,21 +151,14 @@ final class ODBCConnection {
         return columns
     }
 
-    /// The numbers of a statement's one row.
-    func numbers(_ sql: String, _ count: Int = 1) throws(ExtractionFault) -> [Int] {
+    /// The number that is all that a statement gives.
+    func number(_ sql: String) throws(ExtractionFault) -> Int {
         let statement = try statement(sql)
         defer { statement.close() }
-        guard try statement.fetch() else {
-            throw fault(.statement, "`\(sql.prefix(200))` gave no row", hint: "the file is damaged")
+        guard try statement.fetch(), let number = try statement.text(1).flatMap({ Int($0) }) else {
+            throw fault(.statement, "`\(sql.prefix(200))` gave no number", hint: "the file is damaged")
         }
-        var numbers: [Int] = []
-        for column in 1...max(1, count) {
-            guard let number = try statement.text(column).flatMap({ Double($0) }) else {
-                throw fault(.statement, "`\(sql.prefix(200))` gave no number", hint: "the file is damaged")
-            }
-            numbers.append(Int(number))
-        }
-        return numbers
+        return number
     }
 }
 

@@ -10,6 +10,8 @@ internal import Glibc
 package enum ReadingProcess {
     /// Serves one request and gives the exit code; returns when all was written.
     package static func run() -> Int32 {
+        // How a driver ends this process is for the parent to see, and not for a handler of the program's.
+        for number in [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE] { _ = signal(number, SIG_DFL) }
         // What a driver prints on standard output would else stand among the frames.
         let output = dup(STDOUT_FILENO)
         guard output >= 0, dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 else { return 75 }
@@ -57,30 +59,31 @@ package enum ReadingProcess {
 
     /// Limits of memory and time by the kernel, and settings of drivers that come by the environment.
     private static func apply(_ request: JSONValue) throws(ExtractionFault) {
-        func limit(_ resource: __rlimit_resource, _ value: Int?) {
+        func limit(_ resource: __rlimit_resource, _ value: Int?, beyond: Int = 0) {
             guard let value else { return }
-            var limit = rlimit(rlim_cur: rlim_t(value), rlim_max: rlim_t(value))
+            var limit = rlimit(rlim_cur: rlim_t(value), rlim_max: rlim_t(value + beyond))
             _ = setrlimit(__rlimit_resource_t(resource.rawValue), &limit)
         }
         limit(RLIMIT_CORE, 0)
         limit(RLIMIT_AS, request["memory"]?.number)
-        limit(RLIMIT_CPU, request["cpu_seconds"]?.number)
+        // The first limit says what it is by its signal; the second one ends whatever takes no signal.
+        limit(RLIMIT_CPU, request["cpu_seconds"]?.number, beyond: 5)
         // The files of old Access bear no name of their code page.
         if let charset = request["source"]?["keywords"]?["Jet3Charset"]?.text { setenv("MDB_JET3_CHARSET", charset, 1) }
-        // Ends this process with its parent.
-        var thread = pthread_t()
-        pthread_create(
-            &thread,
-            nil,
-            { _ in
-                var byte: UInt8 = 0
-                while true {
-                    let count = Glibc.read(STDIN_FILENO, &byte, 1)
-                    guard count > 0 || count < 0 && errno == EINTR else { _exit(75) }
-                }
-            },
-            nil
-        )
+        try endWithParent()
+    }
+
+    /// Has the kernel end this process when its parent closes standard input, which it does at its own end at the latest.
+    ///
+    /// By a signal and not by a thread: a process of one thread takes no locks in the C library, which the drivers call for each value.
+    private static func endWithParent() throws(ExtractionFault) {
+        _ = signal(SIGIO, SIG_DFL)
+        _ = fcntl(STDIN_FILENO, F_SETOWN, getpid())
+        _ = fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_ASYNC)
+        var watched = pollfd(fd: STDIN_FILENO, events: 0, revents: 0)
+        guard poll(&watched, 1, 0) <= 0 else {
+            throw ExtractionFault(.broken, "whoever asked is gone", hint: "this verb is for the program itself")
+        }
     }
 
     private static func read(_ request: JSONValue, _ writer: FrameWriter) throws(ExtractionFault) {
@@ -145,20 +148,13 @@ private struct TableReading {
         place?.column = 0
         place?.row = 0
         let sources = table.columns.map(\.source)
-        let numeric = table.columns.indices.filter {
-            table.columns[$0].mapping.kind == .number && dialect.fetchesDoubles && dialect.isNumeric(sources[$0].type)
-        }
-        let counted = try connection.numbers(dialect.count(table.source))[0]
+        let counted = try connection.number(dialect.count(table.source))
         writer.write(.table, ReadingFrames.began(table, counted: counted))
-        var mixed: Set<Int> = []
-        if let sql = try dialect.strangers(numeric.map { sources[$0] }, in: table.source) {
-            for (index, strangers) in zip(numeric, try connection.numbers(sql, numeric.count)) where strangers > 0 {
-                mixed.insert(index)
-            }
-        }
-        let statement = try connection.statement(dialect.select(sources, from: table.source, asText: mixed))
+        let numbers = table.columns.indices.filter { table.columns[$0].mapping.kind == .number }
+        let sql = try dialect.select(sources, from: table.source, numbers: Set(numbers))
+        let statement = try connection.statement(sql)
         let sinks = table.columns.map { ColumnSink($0, dialect) }
-        let isDouble = sources.indices.map { numeric.contains($0) && !mixed.contains($0) }
+        let isDouble = sources.indices.map { numbers.contains($0) && dialect.isDouble(sources[$0].type) }
         var row = 0
         while try statement.fetch() {
             row += 1

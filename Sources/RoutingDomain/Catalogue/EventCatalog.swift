@@ -33,6 +33,7 @@ package enum EventCatalog {
         ScheduleRunFinished.self,
         TrainingStarted.self, TrainingStepCompleted.self, TrainingCompleted.self, TrainingFailed.self,
         TrainingCancelled.self,
+        ExtractionFailed.self,
     ]
 
     /// The schemas of ``all`` by wire name.

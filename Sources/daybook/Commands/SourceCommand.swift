@@ -68,7 +68,7 @@ struct SourceCheckCommand: AsyncParsableCommand {
     func run() async throws {
         let source = try options.description()
         let scratch = FileManager.default.temporaryDirectory.path(percentEncoded: false)
-        let extraction = Extraction(program: JobProcess.program, scratch: scratch)
+        let extraction = Extractor(program: JobProcess.program, scratch: scratch)
         let check = try await SourceCheck.run(source, options.mapping(), by: extraction)
         let rows = check.findings.map { finding in
             [Self.word(finding.state), finding.subject, finding.found, finding.fix]

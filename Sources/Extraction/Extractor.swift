@@ -28,20 +28,16 @@ package struct ExtractionLimits: Sendable, Equatable {
 ///
 /// A file is first looked at, then copied to a private place and hashed; the copy is read and then removed. The source is never
 /// written to.
-package struct Extraction: Sendable {
+package struct Extractor: Sendable {
     private let program: String
     private let words: [String]
     private let scratch: String
     private let limits: ExtractionLimits
     private let cache: ExtractionCache?
 
-    /// An extraction by a program.
+    /// An extraction by a program: the absolute path of `daybook`, which is run again with words that make it a reading process.
     ///
-    /// - Parameters:
-    ///   - program: The absolute path of `daybook`, which is run again with the words below.
-    ///   - words: The words that make it a reading process.
-    ///   - scratch: A folder that exists, for the copy of the source.
-    ///   - cache: Where extracted tables are kept; nil to read the source each time.
+    /// The copy of the source goes to a folder that exists. Without a cache the source is read each time.
     package init(
         program: String,
         words: [String] = ["extract"],
@@ -49,7 +45,9 @@ package struct Extraction: Sendable {
         limits: ExtractionLimits = ExtractionLimits(),
         cache: ExtractionCache? = nil
     ) {
-        (self.program, self.words, self.scratch) = (program, words, scratch)
+        (self.program, self.words) = (program, words)
+        // The reading process works in a folder of its own.
+        self.scratch = URL(filePath: scratch).standardizedFileURL.path(percentEncoded: false)
         (self.limits, self.cache) = (limits, cache)
     }
 
