@@ -59,6 +59,8 @@ struct TrainingTests {
             let outcome = try await home.run(["train", "--source", source])
             #expect(outcome.exit != 0 && outcome.exit != 1 && !outcome.errors.isEmpty, "\(source): \(outcome)")
         }
+        let problems = try await home.events().filter { $0["type"] == "extraction.failed" }
+        #expect(problems.count == 3, "\(problems)")
         let one = try await Self.plant(home, items: 1)
         #expect(try await home.run(["train", "--source", one]).exit == 65)
         let listed = try await home.json(["training", "list", "--status", "failed"])

@@ -20,7 +20,7 @@ struct AccuracyTests {
         let programs =
             ProcessInfo.processInfo.environment["DAYBOOK_PROGRAMS"]
             ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
-        let extraction = Extraction(
+        let extraction = Extractor(
             program: "\(programs)/daybook",
             scratch: scratch.path,
             limits: ExtractionLimits(),

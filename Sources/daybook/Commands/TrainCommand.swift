@@ -66,7 +66,7 @@ struct TrainCommand: HomeCommand {
             abandoned: { try await home.read { try Trainings.open($0).map(\.run) } },
             progress: { progress.tell($0) }
         )
-        let reader = Extraction(
+        let reader = Extractor(
             program: JobProcess.program,
             scratch: "\(home.folders.data)/scratch",
             limits: ExtractionLimits(),
@@ -74,8 +74,14 @@ struct TrainCommand: HomeCommand {
         )
         let outcome = try await withSignals {
             try await run.run {
-                let found = try await reader.run(described, .plantSchema) { seen in
-                    progress.tell(TrainingProgress(step: .extract, done: seen.rows, total: seen.of ?? 0))
+                let found: Extracted
+                do {
+                    found = try await reader.run(described, .plantSchema) { seen in
+                        progress.tell(TrainingProgress(step: .extract, done: seen.rows, total: seen.of ?? 0))
+                    }
+                } catch let fault as ExtractionFault {
+                    try await Self.record(fault, request.run, home, sender)
+                    throw fault
                 }
                 return TrainingSource(tables: found.tables, facts: found.json, lineage: Self.lineage(found))
             }
@@ -83,6 +89,26 @@ struct TrainCommand: HomeCommand {
         progress.finish()
         try await home.catchUp()
         show(outcome, request.run, home)
+    }
+
+    /// What stopped the reading of a source, as an event of the run.
+    private static func record(
+        _ fault: ExtractionFault,
+        _ run: String,
+        _ home: OpenHome,
+        _ sender: Sender
+    ) async throws {
+        let event = ExtractionFailed(
+            run: run,
+            driver: fault.driver,
+            file: fault.file,
+            table: fault.table,
+            column: fault.column,
+            problem: fault.code.rawValue,
+            message: fault.message,
+            stderrTail: fault.errorTail
+        )
+        _ = try await home.handler.handle(RecordFact(event, on: TrainingState.stream(run)), by: sender)
     }
 
     private func described(_ settings: TrainingSettings) throws -> SourceDescription {
