@@ -42,17 +42,25 @@ struct SourceOptions: ParsableArguments {
 
     /// The source that is meant; its first bytes are read.
     func description() throws -> SourceDescription {
-        let password = ProcessInfo.processInfo.environment["DAYBOOK_SOURCE_PASSWORD"]
-        let path =
-            source.contains("://") ? source : URL(filePath: source).standardizedFileURL.path(percentEncoded: false)
-        return try SourceDescription(words: path, password: password, driverLibrary: driver)
+        try Self.description(source, driver: driver)
     }
 
     /// The mapping that is meant.
-    func mapping() throws -> SourceProfile {
-        guard let profile else { return .plantSchema }
-        try PlainFile.require(profile, limit: 16 << 20)
-        return try SourceProfile(JSONReader.plain(DurableFile.read(profile, limit: 16 << 20)))
+    func mapping() throws -> SourceProfile { try Self.mapping(in: profile) }
+
+    /// The mapping in a file; that of the plant schema without one.
+    static func mapping(in path: String?) throws -> SourceProfile {
+        guard let path else { return .plantSchema }
+        try PlainFile.require(path, limit: 16 << 20)
+        return try SourceProfile(JSONReader.plain(DurableFile.read(path, limit: 16 << 20)))
+    }
+
+    /// A source by its words; a file is meant from the current folder on. The password is taken from the environment.
+    static func description(_ words: String, driver: String?) throws -> SourceDescription {
+        let password = ProcessInfo.processInfo.environment["DAYBOOK_SOURCE_PASSWORD"]
+        let isFile = !words.contains("://")
+        let path = isFile ? URL(filePath: words).standardizedFileURL.path(percentEncoded: false) : words
+        return try SourceDescription(words: path, password: password, driverLibrary: driver)
     }
 }
 

@@ -29,6 +29,19 @@ struct TrainCommand: HomeCommand {
     @Option(name: .long, help: ArgumentHelp("The plant's database.", valueName: "source"))
     var source: String?
     @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A mapping of your own, as `source profile` prints one (else the plant schema).",
+            valueName: "file"
+        )
+    )
+    var profile: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The driver's library, where it is not the one of the system's package.", valueName: "file")
+    )
+    var driver: String?
+    @Option(
         name: .customLong("version"),
         help: ArgumentHelp("YYYY.MM.DD_build; else today's next build.", valueName: "version")
     )
@@ -45,6 +58,7 @@ struct TrainCommand: HomeCommand {
             try home.handler.state(for: InitialiseConfig(config: .trainer))[.trainer].effective
         )
         let described = try described(settings)
+        let mapping = try SourceOptions.mapping(in: profile)
         let request = TrainingRequest(
             run: UUID().text,
             sourceKind: described.kind.rawValue,
@@ -76,7 +90,7 @@ struct TrainCommand: HomeCommand {
             try await run.run {
                 let found: Extracted
                 do {
-                    found = try await reader.run(described, .plantSchema) { seen in
+                    found = try await reader.run(described, mapping) { seen in
                         progress.tell(TrainingProgress(step: .extract, done: seen.rows, total: seen.of ?? 0))
                     }
                 } catch let fault as ExtractionFault {
@@ -121,10 +135,7 @@ struct TrainCommand: HomeCommand {
                 status: ExitStatus.configuration
             )
         }
-        return try SourceDescription(
-            words: words,
-            password: ProcessInfo.processInfo.environment["DAYBOOK_SOURCE_PASSWORD"]
-        )
+        return try SourceOptions.description(words, driver: driver)
     }
 
     /// What identifies the source's content, and nothing of this reading of it.
