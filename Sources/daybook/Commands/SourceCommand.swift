@@ -55,7 +55,9 @@ struct SourceOptions: ParsableArguments {
         return try SourceProfile(JSONReader.plain(DurableFile.read(path, limit: 16 << 20)))
     }
 
-    /// A source by its words; a file is meant from the current folder on. The password is taken from the environment.
+    /// A source by its words.
+    ///
+    /// A file is meant from the current folder on; the password is taken from the environment.
     static func description(_ words: String, driver: String?) throws -> SourceDescription {
         let password = ProcessInfo.processInfo.environment["DAYBOOK_SOURCE_PASSWORD"]
         let isFile = !words.contains("://")
