@@ -4,8 +4,10 @@ extension EncoderDecoding {
         guard let parts = record.attributes["transformers_"].flatMap({ arena.elements($0) }), parts.count <= 4096 else {
             throw unfitted("ColumnTransformer")
         }
-        let names = record.attributes["feature_names_in_"].flatMap { arena.array($0) }?.cells ?? []
-        let count = integer(record.attributes["n_features_in_"]) ?? names.count
+        let list = try cells(record.attributes["feature_names_in_"]) ?? []
+        let count = integer(record.attributes["n_features_in_"]) ?? list.count
+        guard 0...65_536 ~= count else { throw .unsupported("a ColumnTransformer of \(count) columns") }
+        let names = Dictionary(list.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         var weights: [String: PickleValue] = [:]
         if let value = record.attributes["transformer_weights"], !isNone(value) {
             guard let members = arena.members(value) else { throw unfitted("ColumnTransformer") }
@@ -16,7 +18,7 @@ extension EncoderDecoding {
             guard let three = arena.elements(entry), three.count == 3, let name = text(three[0]) else {
                 throw unfitted("ColumnTransformer")
             }
-            guard let places = places(three[2], names: names, count: count) else {
+            guard let places = try places(three[2], names: names, count: count) else {
                 throw .unsupported("the choice of columns of \"\(PickleMachine.quoted(name))\" in a ColumnTransformer")
             }
             var step: LegacyStep?
@@ -38,22 +40,30 @@ extension EncoderDecoding {
     }
 
     /// Columns by name, by place, as a mask or a slice, as scikit-learn takes them.
-    private func places(_ value: PickleValue, names: [LegacyCell], count: Int) -> [Int]? {
+    private func places(
+        _ value: PickleValue,
+        names: [LegacyCell: Int],
+        count: Int
+    ) throws(LegacyFault) -> [Int]? {
         func place(_ cell: LegacyCell) -> Int? {
             switch cell {
-            case .text: names.firstIndex(of: cell)
+            case .text: names[cell]
             case .number(let number):
                 Int(exactly: number).map { $0 < 0 ? $0 + count : $0 }
             case .none: nil
             }
         }
         if let cell = LegacyCell(value) { return place(cell).map { [$0] } }
-        if case .slice(let bounds)? = arena[value] { return slice(bounds, count: count) }
+        if case .slice(let bounds)? = arena[value] {
+            try charge(count)
+            return slice(bounds, count: count)
+        }
         var values = arena.elements(value)
         if let record = arena.record(value), record.className == "_RemainderColsList" {
             values = record.attributes["data"].flatMap { arena.elements($0) }
         }
         if let values {
+            try charge(values.count)
             let truths = values.compactMap { if case .truth(let truth) = $0 { truth } else { nil as Bool? } }
             if !truths.isEmpty, truths.count == values.count {
                 return truths.count == count ? truths.indices.filter { truths[$0] } : nil
@@ -61,7 +71,7 @@ extension EncoderDecoding {
             let places = values.compactMap { LegacyCell($0).flatMap(place) }
             return places.count == values.count ? places : nil
         }
-        guard let array = arena.array(value), let cells = array.cells else { return nil }
+        guard let array = arena.array(value), let cells = try cells(value) else { return nil }
         if array.type.kind == "b" {
             return cells.count == count ? cells.indices.filter { cells[$0] == .number(1) } : nil
         }

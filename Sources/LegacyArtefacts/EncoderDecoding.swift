@@ -1,6 +1,35 @@
 /// Turns the records of a pickle into an encoder; every setting that is not computed here is refused by name.
+///
+/// A file may name one object a thousand times, and that again: what is made is counted, and ends at ``greatestSize``.
 struct EncoderDecoding {
     let arena: PickleArena
+    private let made = Counter()
+
+    /// Steps, columns and categories of one encoder together.
+    static let greatestSize = 4_000_000
+
+    private final class Counter {
+        var count = 0
+    }
+
+    init(arena: PickleArena) { self.arena = arena }
+
+    /// Counts what is about to be made; throws where it is too much.
+    func charge(_ count: Int) throws(LegacyFault) {
+        made.count += count
+        guard made.count <= Self.greatestSize else {
+            throw .unsupported("an encoder of more than \(Self.greatestSize) steps, columns and categories")
+        }
+    }
+
+    /// The values of an array, counted.
+    func cells(_ value: PickleValue?) throws(LegacyFault) -> [LegacyCell]? {
+        guard let array = value.flatMap({ arena.array($0) }), let count = NumpyArray.count(array.shape) else {
+            return nil
+        }
+        try charge(count)
+        return array.cells
+    }
 
     func encoder(_ value: PickleValue) throws(LegacyFault) -> LegacyEncoder {
         let step = try self.step(value, depth: 0)
@@ -39,6 +68,7 @@ struct EncoderDecoding {
     }
 
     func step(_ value: PickleValue, depth: Int) throws(LegacyFault) -> LegacyStep {
+        try charge(64)
         guard depth < 16 else { throw .unsupported("an encoder of more than 16 steps in each other") }
         guard let record = arena.record(value) else {
             throw .unsupported("an encoder that is no object of scikit-learn")
@@ -62,11 +92,12 @@ struct EncoderDecoding {
     private func scaler(_ record: PickleRecord) throws(LegacyFault) -> LegacyStep {
         let mean = truth(record.attributes["with_mean"]) ?? true
         let scale = truth(record.attributes["with_std"]) ?? true
-        guard let width = integer(record.attributes["n_features_in_"]) ?? numbers(record.attributes["mean_"])?.count
-        else { throw unfitted("StandardScaler") }
+        var told = integer(record.attributes["n_features_in_"])
+        if told == nil { told = try numbers(record.attributes["mean_"])?.count }
+        guard let width = told else { throw unfitted("StandardScaler") }
         func column(_ name: String, _ wanted: Bool) throws(LegacyFault) -> [Double]? {
             guard wanted else { return nil }
-            guard let numbers = numbers(record.attributes[name]), numbers.count == width,
+            guard let numbers = try numbers(record.attributes[name]), numbers.count == width,
                 numbers.allSatisfy({ !$0.isInfinite })
             else { throw unfitted("StandardScaler") }
             return numbers
@@ -80,7 +111,8 @@ struct EncoderDecoding {
         guard isNone(record.attributes["indicator_"]), truth(record.attributes["add_indicator"]) != true else {
             throw .unsupported("a SimpleImputer with add_indicator")
         }
-        guard let array = record.attributes["statistics_"].flatMap({ arena.array($0) }), let statistics = array.cells,
+        guard let array = record.attributes["statistics_"].flatMap({ arena.array($0) }),
+            let statistics = try cells(record.attributes["statistics_"]),
             let missing = record.attributes["missing_values"].flatMap(LegacyCell.init)
         else { throw unfitted("SimpleImputer") }
         var keeps = truth(record.attributes["keep_empty_features"]) ?? false
@@ -102,7 +134,7 @@ struct EncoderDecoding {
         let categories = try allCategories(record, of: "OneHotEncoder")
         var dropped = [Int?](repeating: nil, count: categories.count)
         if let value = record.attributes["drop_idx_"], !isNone(value) {
-            guard let cells = arena.array(value)?.cells, cells.count == categories.count else {
+            guard let cells = try cells(value), cells.count == categories.count else {
                 throw unfitted("OneHotEncoder")
             }
             for (column, cell) in cells.enumerated() {
@@ -176,8 +208,8 @@ extension EncoderDecoding {
         if case .text(let text)? = value { text } else { nil }
     }
 
-    func numbers(_ value: PickleValue?) -> [Double]? {
-        guard let cells = value.flatMap({ arena.array($0) })?.cells else { return nil }
+    func numbers(_ value: PickleValue?) throws(LegacyFault) -> [Double]? {
+        guard let cells = try cells(value) else { return nil }
         let numbers = cells.compactMap { if case .number(let number) = $0 { number } else { nil as Double? } }
         return numbers.count == cells.count ? numbers : nil
     }
@@ -189,7 +221,7 @@ extension EncoderDecoding {
     }
 
     private func categories(_ value: PickleValue?, of className: String) throws(LegacyFault) -> LegacyStep.Categories {
-        guard let array = value.flatMap({ arena.array($0) }), let cells = array.cells, cells.count <= 65_536 else {
+        guard let array = value.flatMap({ arena.array($0) }), let cells = try cells(value), cells.count <= 65_536 else {
             throw unfitted(className)
         }
         return LegacyStep.Categories(cells, areNumbers: array.type.kind != "O" && array.type.kind != "U")

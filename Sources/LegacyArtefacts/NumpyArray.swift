@@ -46,7 +46,8 @@ struct NumpyArray: Sendable {
 
     /// An array whose storage fits its shape; nil where it does not.
     init?(_ type: NumpyType, shape: [Int], _ storage: Storage) {
-        guard let count = Self.count(shape) else { return nil }
+        // Elements without bytes would cost nothing in a file, however many.
+        guard let count = Self.count(shape), type.size > 0 || count == 0 else { return nil }
         switch storage {
         case .raw(let bytes):
             let (size, overflow) = count.multipliedReportingOverflow(by: type.size)

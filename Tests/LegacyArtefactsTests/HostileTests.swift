@@ -136,6 +136,31 @@ struct HostileTests {
         #expect(fault([0x80, 4] + head + tail)?.message.contains("16 steps") == true)
     }
 
+    @Test("A pipeline that names one pipeline sixty times, and so on, ends at a number of steps")
+    func laughingPipelines() {
+        var bytes: [UInt8] = [0x80, 4]
+        for level in 0..<12 {
+            bytes += Bytes.stackGlobal("sklearn.pipeline", "Pipeline") + [UInt8(ascii: ")"), 0x81, 0x94]
+            bytes += [UInt8(ascii: "}")] + Bytes.short("steps") + [UInt8(ascii: "]"), UInt8(ascii: "(")]
+            for _ in 0..<(level == 0 ? 0 : 60) {
+                bytes += Bytes.short("s") + [UInt8(ascii: "h"), UInt8(level - 1), 0x86]
+            }
+            bytes += [UInt8(ascii: "e"), UInt8(ascii: "s"), UInt8(ascii: "b")]
+            if level < 11 { bytes.append(UInt8(ascii: "0")) }
+        }
+        #expect(fault(bytes + [UInt8(ascii: ".")])?.message.contains("4000000 steps") == true)
+    }
+
+    @Test("An array of 2^40 empty texts is refused, as it would cost no bytes")
+    func emptyTexts() {
+        let type = Bytes.stackGlobal("numpy", "dtype") + Bytes.short("U0") + [0x85, UInt8(ascii: "R")]
+        let buffer =
+            Bytes.stackGlobal("numpy._core.numeric", "_frombuffer") + [UInt8(ascii: "("), UInt8(ascii: "C"), 0] + type
+            + [0x8a, 6, 0, 0, 0, 0, 0, 1, 0x85] + Bytes.short("C")
+            + [UInt8(ascii: "t"), UInt8(ascii: "R"), UInt8(ascii: ".")]
+        #expect(fault([0x80, 4] + buffer)?.message.contains("do not fit") == true)
+    }
+
     @Test("A compressed file that grows without end, or that another program packed, is refused")
     func compressed() throws {
         for start in [Array("BZh9".utf8), [0xfd, 0x37, 0x7a, 0x58], [0x5d, 0, 0], [4, 0x22, 0x4d, 0x18]] as [[UInt8]] {
