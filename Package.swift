@@ -210,7 +210,8 @@ let package = Package(
             name: "daybook",
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-                "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
+                "EventStore", "Exporting", "Extraction", "LegacyArtefacts", "ModelFolders", "ModelIntake", "Observing",
+                "PlantTables",
                 "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving",
                 "SignIn",
                 "Training", arguments, crypto, grdb, lifecycle, logging, nio,

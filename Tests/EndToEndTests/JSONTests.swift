@@ -80,7 +80,8 @@ struct JSONTests {
             (["alerts", "list"], ["--all"]), (["alerts", "kinds"], []), (["inference", "list"], []),
             (["schedule", "list"], []), (["sample"], ["--out", home.folder.path("plant.db"), "--items", "40"]),
             (["train"], ["--source", home.folder.path("plant.db"), "--version", "2026.03.01_1"]),
-            (["training", "list"], []), (["ask"], [try part(home), "--version", "2026.03.01_1"]),
+            (["training", "list"], []),
+            (["model", "examine"], ["2026.03.01_1"]), (["ask"], [try part(home), "--version", "2026.03.01_1"]),
             (["source", "check"], ["--source", try plant(home)]), (["source", "profile"], []),
         ]
     }

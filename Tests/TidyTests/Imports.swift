@@ -66,7 +66,8 @@ enum Imports {
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-            "EventStore", "Exporting", "Extraction", "ModelFolders", "ModelIntake", "Observing", "PlantTables",
+            "EventStore", "Exporting", "Extraction", "LegacyArtefacts", "ModelFolders", "ModelIntake", "Observing",
+            "PlantTables",
             "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving",
             "ServiceLifecycle", "SignIn", "Training", "ArgumentParser", "Crypto", "GRDB", "Logging",
             "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",

@@ -13,7 +13,8 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Model versions: register, look at, activate, go back.",
         subcommands: [
-            Register.self, List.self, Show.self, Active.self, Verify.self, Activate.self, Rollback.self, History.self,
+            Register.self, List.self, Show.self, Active.self, Examine.self, Verify.self, Activate.self, Rollback.self,
+            History.self,
             Compare.self, Attest.self, VerifyAttestation.self,
         ]
     )
