@@ -78,6 +78,12 @@ package enum ReadingProcess {
     /// By a signal and not by a thread: a process of one thread takes no locks in the C library, which the drivers call for each value.
     private static func endWithParent() throws(ExtractionFault) {
         _ = signal(SIGIO, SIG_DFL)
+        // Whoever started it may have blocked it in the thread that did.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGIO)
+        sigaddset(&signals, SIGXCPU)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         _ = fcntl(STDIN_FILENO, F_SETOWN, getpid())
         _ = fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_ASYNC)
         var watched = pollfd(fd: STDIN_FILENO, events: 0, revents: 0)
