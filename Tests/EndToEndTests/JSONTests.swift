@@ -80,9 +80,8 @@ struct JSONTests {
             (["alerts", "list"], ["--all"]), (["alerts", "kinds"], []), (["inference", "list"], []),
             (["schedule", "list"], []), (["sample"], ["--out", home.folder.path("plant.db"), "--items", "40"]),
             (["train"], ["--source", home.folder.path("plant.db"), "--version", "2026.03.01_1"]),
-            (["training", "list"], []),
-            (["model", "examine"], ["2026.03.01_1"]), (["ask"], [try part(home), "--version", "2026.03.01_1"]),
-            (["source", "check"], ["--source", try plant(home)]), (["source", "profile"], []),
+            (["training", "list"], []), (["model", "examine"], ["2026.03.01_1"]),
+            (["ask"], [try part(home), "--version", "2026.03.01_1"]),
         ]
     }
 
@@ -99,6 +98,7 @@ struct JSONTests {
     /// Uses of what carries a home, a log, keys or a model elsewhere; the auditor card has been made before.
     private static func carried(_ home: TestHome) throws -> [(command: [String], rest: [String])] {
         [
+            (["source", "check"], ["--source", try plant(home)]), (["source", "profile"], []),
             (["backup", "create"], ["--out", home.folder.path("b.tar")]),
             (["backup", "verify"], [home.folder.path("b.tar")]), (["backup", "drill"], [home.folder.path("b.tar")]),
             (["backup", "restore"], [home.folder.path("b.tar"), "--home", home.folder.path("restored")]),
