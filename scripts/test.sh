@@ -7,7 +7,9 @@ record="${1:-.build/test.log}"
 : >"$record"
 # Suites whose clients and deadlines take seconds of each other have the machine to themselves: beside six hundred other tests a
 # slow client is not the slowest thing on it.
-served='ServingTests|ControlAPITests|EndToEndTests.(ClientTests|ServedCommandTests|AccountCommandTests|JobTests|SlowCrowdTests|HostileBodyTests|DocumentationPageTests)'
+served='ServingTests|ControlAPITests|EndToEndTests.(ClientTests|ServedCommandTests|AccountCommandTests|JobTests|SlowCrowdTests|HostileBodyTests|DocumentationPageTests|HealthTests)'
+# Suites that train on whole plants or fill a log for seconds: they want both processors, and have limits of time of their own.
+model='TrainingTests|RoutingModelTests|ExtractionTests|LegacyArtefactsTests|CommandHandlingTests'
 group() {
     local began=$SECONDS
     printf '\n== swift test %s\n' "$*"
@@ -25,4 +27,5 @@ group() {
 group --filter ServingTests --skip FrameTests
 for alone in FrameTests SlowCrowdTests; do group --filter "$alone"; done
 group --filter "$served" --skip 'ServingTests|SlowCrowdTests'
-group --skip "$served"
+group --filter "$model"
+group --skip "$served|$model"
