@@ -7,7 +7,7 @@ record="${1:-.build/test.log}"
 : >"$record"
 # Suites whose clients and deadlines take seconds of each other have the machine to themselves: beside six hundred other tests a
 # slow client is not the slowest thing on it.
-served='ServingTests|ControlAPITests|EndToEndTests.(ClientTests|ServedCommandTests|AccountCommandTests|JobTests|SlowCrowdTests|HostileBodyTests|DocumentationPageTests|HealthTests)'
+served='ServingTests|ControlAPITests|EndToEndTests.(ClientTests|ServedCommandTests|AccountCommandTests|JobTests|SlowCrowdTests|HostileBodyTests|DocumentationPageTests|HealthTests|FeedTests|ObservationTests|TimetableTests)'
 # Suites that train on whole plants or fill a log for seconds: they want both processors, and have limits of time of their own.
 model='TrainingTests|RoutingModelTests|ExtractionTests|LegacyArtefactsTests|CommandHandlingTests'
 group() {
