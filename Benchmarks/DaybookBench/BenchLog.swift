@@ -92,7 +92,7 @@ struct Peer {
 
     private static func run(_ program: String, _ arguments: String...) throws -> String { try run(program, arguments) }
 
-    private static func run(_ program: String, _ arguments: [String]) throws -> String {
+    static func run(_ program: String, _ arguments: [String]) throws -> String {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = URL(filePath: program)

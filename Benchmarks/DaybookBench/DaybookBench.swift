@@ -1,4 +1,6 @@
 import ArgumentParser
+import Extraction
+import Foundation
 
 /// Runs the log beside bare programs on the same data, alternating, and prints ratios.
 @main
@@ -9,9 +11,16 @@ struct DaybookBench: AsyncParsableCommand {
         subcommands: [
             AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self,
             VerifyBench.self, ProofBench.self, BundleBench.self, BackupBench.self, IndexBench.self, PeersBench.self,
-            HTTPHome.self, MemoryRoute.self, FeedHome.self, FeedBench.self, ExtractBench.self, ReadSource.self,
+            HTTPHome.self, MemoryRoute.self, FeedHome.self, FeedBench.self, ExtractBench.self, AggregateBench.self,
+            AggregateOnce.self,
         ]
     )
+
+    static func main() async {
+        // As in the program: of one thread, before anything starts another.
+        if CommandLine.arguments.dropFirst() == ["read-source"] { Foundation.exit(ReadingProcess.run()) }
+        await main(nil)
+    }
 }
 
 /// What every comparison is given.

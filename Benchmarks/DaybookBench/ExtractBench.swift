@@ -132,10 +132,3 @@ struct ExtractBench: AsyncParsableCommand {
         return path
     }
 }
-
-/// The reading process of this bench's extractions.
-struct ReadSource: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "read-source", shouldDisplay: false)
-
-    func run() throws { throw ExitCode(ReadingProcess.run()) }
-}

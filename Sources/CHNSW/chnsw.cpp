@@ -7,6 +7,7 @@
 // hnswlib defines functions in its headers, so one file of a program may include them: this one.
 #include "index.hpp"
 #include "file.hpp"
+#include "look.hpp"
 #include "space.hpp"
 #include "walk.hpp"
 
@@ -35,6 +36,7 @@ chnsw_index *chnsw_create(chnsw_space space, size_t dimension, size_t capacity, 
         index->dimension = dimension;
         index->space = std::make_unique<chnsw::Space>(space, dimension);
         index->graph = std::make_unique<Graph>(index->space.get(), capacity, m, ef_construction, seed);
+        chnsw::widen_pages(*index->graph);
         std::fill_n(index->graph->linkLists_, capacity, nullptr);
         // All at once, in the order of the elements: hnswlib draws each while it adds, where threads would race for them.
         index->levels.resize(capacity);
@@ -119,6 +121,45 @@ long chnsw_exact(const chnsw_index *index, const float *query, size_t k, const u
     });
 }
 
+void chnsw_nearest_rows(const float *rows, size_t count, size_t dimension, const uint8_t *admitted, const float *queries,
+                        const int64_t *except, size_t query_count, size_t k, chnsw_neighbour *found, size_t *kept)
+{
+    constexpr size_t most = 16;
+    for (size_t first = 0; k > 0 && first < query_count; first += most) {
+        const size_t some = std::min(most, query_count - first);
+        chnsw::Few few[most];
+        for (size_t query = 0; query < some; query++)
+            few[query] = {found + (first + query) * k, k};
+        chnsw::nearest_rows(rows, count, dimension, admitted, queries + first * dimension, except ? except + first : nullptr,
+                            few, some);
+        for (size_t query = 0; query < some; query++)
+            kept[first + query] = few[query].kept;
+    }
+}
+
+size_t chnsw_nearest_sums(const float *sums, const float *more, float factor, size_t count, size_t except, size_t k,
+                          chnsw_neighbour *found)
+{
+    chnsw::Few few{found, k};
+    if (k > 0)
+        chnsw::nearest_sums(sums, more, factor, count, except, few);
+    return few.kept;
+}
+
+void chnsw_add_squares(float *sums, const float *column, float value, size_t count)
+{
+    for (size_t place = 0; place < count; place++) {
+        const float away = column[place] - value;
+        sums[place] += away * away;
+    }
+}
+
+void chnsw_add_scaled(float *sums, const float *more, float factor, size_t count)
+{
+    for (size_t place = 0; place < count; place++)
+        sums[place] += more[place] * factor;
+}
+
 size_t chnsw_count(const chnsw_index *index) { return index->graph->cur_element_count; }
 
 size_t chnsw_deleted(const chnsw_index *index) { return index->graph->num_deleted_; }
@@ -160,6 +201,7 @@ chnsw_index *chnsw_read(int file, chnsw_space space, const chnsw_header *header,
         // The index is sealed: room for its elements and not for those that could have come.
         index->graph = std::make_unique<Graph>(index->space.get(), std::max<uint64_t>(header->count, 1), header->m,
                                                header->ef_construction);
+        chnsw::widen_pages(*index->graph);
         chnsw::fill(*index->graph, *header, file);
         index->capacity = header->capacity;
         chnsw_seal(index.get());

@@ -16,6 +16,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include <sys/mman.h>
+
 // While building, hnswlib prefetches what stands behind the last link of a list, and so reads four bytes past it.
 #define malloc(size) malloc((size) + 4)
 #include <hnswlib/hnswlib.h>
@@ -57,6 +59,18 @@ Result guarded(chnsw_failure *failure, Result failed, Work work) noexcept
         tell(failure, CHNSW_REFUSED, 0, "an unknown exception");
     }
     return failed;
+}
+
+/// Asks for large pages beneath the vectors, before the first is written: a walk jumps through all of them, and each small page that
+/// it meets costs a look-up of its own. What the kernel does not give is no fault.
+inline void widen_pages(const Graph &graph)
+{
+    const uintptr_t page = 2 << 20;
+    const uintptr_t start = reinterpret_cast<uintptr_t>(graph.data_level0_memory_);
+    const uintptr_t first = (start + page - 1) / page * page;
+    const uintptr_t last = (start + graph.max_elements_ * graph.size_data_per_element_) / page * page;
+    if (first < last)
+        madvise(reinterpret_cast<void *>(first), last - first, MADV_HUGEPAGE);
 }
 
 } // namespace chnsw

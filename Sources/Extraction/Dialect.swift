@@ -9,6 +9,12 @@ struct Dialect {
     /// Access gives one chance only, and never more than 16,383 bytes; the driver of SQLite fills the whole buffer each time.
     var bufferSize: Int { kind == .access ? 1 << 16 : 4096 }
 
+    /// Whether the values of a row are fetched together.
+    ///
+    /// The driver of Access breaks a row off at a value that it cuts, and may crash at one: a value asked for by itself is known by its
+    /// column. SQLite's fills each buffer to its end.
+    var binds: Bool { kind == .postgresql }
+
     /// The bytes at which the Access driver cuts a memo without saying so.
     var cutAt: Int? { kind == .access ? 16_383 : nil }
 

@@ -26,19 +26,28 @@ final class ExtractionProcess: Sendable {
     func cancel() {
         state.withLock { state in
             state.isCancelled = true
-            if let process = state.process { _ = kill(-process, SIGKILL) }
+            if let process = state.process { _ = Glibc.kill(-process, SIGKILL) }
         }
     }
 
     /// Runs the process to its end and gives the end of what it wrote to standard error; blocks, so for a thread of its own.
     ///
-    /// `hear` takes each answer; what it throws ends the process.
+    /// `request` is made while the process starts; what it throws, or nil, ends the process, which has read nothing then. `hear` takes
+    /// each answer; what it throws ends the process.
     func run(
-        _ request: JSONValue,
+        _ request: () throws -> JSONValue?,
         _ hear: (Frame.Kind, ArraySlice<UInt8>) throws(ExtractionFault) -> Void
     ) throws -> String {
         let pipes = try start()
         defer { for descriptor in [pipes.request, pipes.answers, pipes.errors] { close(descriptor) } }
+        let made = Result { try request() }
+        guard case .success(let request?) = made else {
+            kill()
+            _ = end()
+            _ = try made.get()
+            guard !state.withLock({ $0.isCancelled }) else { throw CancellationError() }
+            return ""
+        }
         var listening = Listening(answers: pipes.answers, errors: pipes.errors, limits: limits)
         var found: ExtractionFault?
         do throws(ExtractionFault) {
@@ -47,7 +56,7 @@ final class ExtractionProcess: Sendable {
         } catch {
             found = error
         }
-        if found != nil { state.withLock { if let process = $0.process { _ = kill(-process, SIGKILL) } } }
+        if found != nil { kill() }
         let status = end()
         guard !state.withLock({ $0.isCancelled }) else { throw CancellationError() }
         if let fault = found ?? listening.fault ?? fault(status, listening) {
@@ -60,6 +69,8 @@ final class ExtractionProcess: Sendable {
     }
 
     // MARK: - Start and end
+
+    private func kill() { state.withLock { if let process = $0.process { _ = Glibc.kill(-process, SIGKILL) } } }
 
     private func start() throws -> (request: Int32, answers: Int32, errors: Int32) {
         var pipes: [[Int32]] = []
@@ -83,8 +94,8 @@ final class ExtractionProcess: Sendable {
         let code = state.withLock { state -> Int32 in
             guard !state.isCancelled else { return ECANCELED }
             var process: Int32 = 0
-            let code = Self.withWords(arguments) { arguments in
-                Self.withWords(Self.environment(folder)) {
+            let code = WordList.with(arguments) { arguments in
+                WordList.with(Self.environment(folder)) {
                     cposix_spawn(&process, program, arguments, $0, folder, ends.0, ends.1, ends.2)
                 }
             }
@@ -140,7 +151,7 @@ final class ExtractionProcess: Sendable {
         var information = siginfo_t()
         while waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) == -1, errno == EINTR {}
         return state.withLock { state in
-            _ = kill(-process, SIGKILL)
+            _ = Glibc.kill(-process, SIGKILL)
             var status: Int32 = 0
             while waitpid(process, &status, 0) == -1, errno == EINTR {}
             state.process = nil
@@ -171,18 +182,6 @@ final class ExtractionProcess: Sendable {
                     + "program, or leave the column out of the profile"
             }
         return ExtractionFault(.crashed, "the reading process was \(words)", hint: hint)
-    }
-
-    private static func withWords<Value>(
-        _ words: [String],
-        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Value
-    ) -> Value {
-        let copies = words.map { strdup($0) } + [nil]
-        defer { copies.forEach { free($0) } }
-        return copies.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { preconditionFailure("a list with an end is not empty") }
-            return body(base)
-        }
     }
 }
 

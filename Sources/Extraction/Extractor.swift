@@ -68,9 +68,12 @@ package struct Extractor: Sendable {
     /// Throws as ``run(_:_:progress:)``.
     package func catalogue(_ source: SourceDescription) async throws -> SourceCatalogue {
         try await onThread(source) { work in
-            let (copy, _) = try snapshot(source, work)
+            _ = try DriverLibrary.find(for: source)
             var found: SourceCatalogue?
-            _ = try work.process.run(request(copy, nil, work)) { kind, body throws(ExtractionFault) in
+            _ = try work.process.run {
+                let (copy, _) = try snapshot(source, work)
+                return request(copy, nil, work)
+            } _: { kind, body throws(ExtractionFault) in
                 if kind == .catalogue { found = (try? JSONReader.plain(body)).flatMap(SourceCatalogue.init) }
             }
             guard let found else {
@@ -123,7 +126,6 @@ package struct Extractor: Sendable {
         _ source: SourceDescription,
         _ work: Work
     ) throws(ExtractionFault) -> (SourceDescription, SourceSnapshot?) {
-        _ = try DriverLibrary.find(for: source)
         guard source.isLocal else { return (source, nil) }
         let snapshot = try SourceSnapshot.take(source.location, source.kind, in: work.folder.path)
         return (try source.moved(to: snapshot.path), snapshot)
@@ -145,27 +147,28 @@ package struct Extractor: Sendable {
         _ progress: @Sendable (ExtractionProgress) -> Void
     ) throws -> Extracted {
         try profile.check()
-        let (copy, snapshot) = try snapshot(source, work)
         let library = try DriverLibrary.find(for: source)?.path ?? "csv"
         let digest = profile.digest
-        if let cache, let snapshot {
-            let found = cache.find(source: snapshot.sha256, profile: digest, driver: library)
-            cache.count(hit: found != nil)
-            if var found {
-                found.source.shown = source.shown
-                found.source.modifiedAt = snapshot.modifiedAt
-                return found
-            }
-        }
         var hearing = Hearing(profile: profile, kind: source.kind)
+        var snapshot: SourceSnapshot?
+        var kept: Extracted?
         let tail: String
         do {
-            tail = try work.process.run(request(copy, profile, work)) { kind, body throws(ExtractionFault) in
+            tail = try work.process.run {
+                let (copy, taken) = try self.snapshot(source, work)
+                snapshot = taken
+                kept = taken.flatMap { look(for: $0, digest, library) }
+                return kept == nil ? request(copy, profile, work) : nil
+            } _: { kind, body throws(ExtractionFault) in
                 try hearing.take(kind, body)
                 if kind == .chunk, let state = hearing.assembly.progress { progress(state) }
             }
         } catch let fault as ExtractionFault {
             throw hearing.placed(fault, ReadingPlace(work.place))
+        }
+        if var kept {
+            kept.source.shown = source.shown
+            return kept
         }
         var extracted = hearing.extracted(source, snapshot, digest)
         if !tail.isEmpty {
@@ -175,6 +178,15 @@ package struct Extractor: Sendable {
         }
         if let cache, snapshot != nil { try cache.keep(extracted, driver: library) }
         return extracted
+    }
+
+    /// What was kept of these bytes, where there is a cache.
+    private func look(for snapshot: SourceSnapshot, _ profile: String, _ driver: String) -> Extracted? {
+        guard let cache else { return nil }
+        var found = cache.find(source: snapshot.sha256, profile: profile, driver: driver)
+        cache.count(hit: found != nil)
+        found?.source.modifiedAt = snapshot.modifiedAt
+        return found
     }
 }
 

@@ -1,6 +1,7 @@
+import CanonicalJSON
 import DurableFiles
 import Glibc
-import IndexFiles
+package import IndexFiles
 
 /// Who can answer with a version, and why.
 package struct Servability: Equatable, Sendable {
@@ -28,40 +29,63 @@ package enum LegacyModel {
     package static let itemsFile = "item_ids.joblib"
     package static let indexFile = "hnsw_index.bin"
 
+    private static let metadataFile = "training_metadata.json"
+
     /// Says whether a version can be served here, and why; reads the files and changes nothing.
     ///
-    /// A folder with `nativeEncoder` and no joblib file is native. Else it is imported where the encoder and the part numbers are read
-    /// in full, and both fit the index; anything else is python-only, with the name of what is not imported.
+    /// A folder of this program's own trainer is native where it has `nativeEncoder`. Else it is imported where the encoder and the part
+    /// numbers are read in full, and both fit the index; anything else is python-only, with the name of what is not imported. The reason
+    /// names files without their folder.
     package static func examine(_ folder: String, nativeEncoder: String = "encoder.json") -> Servability {
+        let metadata = metadata(folder)
         let hasEncoder = access("\(folder)/\(encoderFile)", F_OK) == 0
-        if !hasEncoder, access("\(folder)/\(nativeEncoder)", F_OK) == 0 {
-            return Servability(.native, "made by this program")
+        if !hasEncoder, metadata?["producer"]?.text == "daybook", access("\(folder)/\(nativeEncoder)", F_OK) == 0 {
+            guard let source = metadata?["imported_from"]?["version"]?.text else {
+                return Servability(.native, "made by this program")
+            }
+            return Servability(.native, "imported from \(source): it finds parts that are alike, and has no routings")
+        }
+        guard hasEncoder else {
+            return Servability(.pythonOnly, "it was made elsewhere and has no \(encoderFile)")
         }
         do {
-            let encoder = try LegacyEncoder(reading: "\(folder)/\(encoderFile)")
-            let items = try LegacyItems(reading: "\(folder)/\(itemsFile)")
-            let path = "\(folder)/\(indexFile)"
-            let header = try indexHeader(path)
-            guard header.dimension == encoder.outputCount else {
-                return Servability(
-                    .pythonOnly,
-                    "\(path) holds vectors of dimension \(header.dimension), the encoder makes \(encoder.outputCount) numbers"
-                )
-            }
-            guard header.count == items.ids.count else {
-                return Servability(
-                    .pythonOnly,
-                    "\(path) holds \(header.count) elements, \(itemsFile) names \(items.ids.count) parts"
-                )
-            }
-            let version = encoder.scikitLearn.map { " of scikit-learn \($0)" } ?? ""
-            return Servability(
-                .imported,
-                "the encoder\(version) is read in full: \(encoder.inputs.count) columns to \(encoder.outputCount) numbers, \(items.ids.count) parts"
-            )
+            return try imported(folder)
         } catch {
-            return Servability(.pythonOnly, error.message)
+            return Servability(.pythonOnly, error.message.replacing("\(folder)/", with: ""))
         }
+    }
+
+    private static func imported(_ folder: String) throws(LegacyFault) -> Servability {
+        let encoder = try LegacyEncoder(reading: "\(folder)/\(encoderFile)")
+        let items = try LegacyItems(reading: "\(folder)/\(itemsFile)")
+        let header = try indexHeader("\(folder)/\(indexFile)")
+        guard header.dimension == encoder.outputCount else {
+            return Servability(
+                .pythonOnly,
+                "\(indexFile) holds vectors of dimension \(header.dimension), the encoder makes \(encoder.outputCount) numbers"
+            )
+        }
+        guard header.count == items.ids.count else {
+            return Servability(
+                .pythonOnly,
+                "\(indexFile) holds \(header.count) elements, \(itemsFile) names \(items.ids.count) parts"
+            )
+        }
+        let version = encoder.scikitLearn.map { " of scikit-learn \($0)" } ?? ""
+        return Servability(
+            .imported,
+            "the encoder\(version) is read in full: \(encoder.inputs.count) columns to \(encoder.outputCount) numbers, \(items.ids.count) parts"
+        )
+    }
+
+    private static func metadata(_ folder: String) -> JSONValue? {
+        guard let bytes = try? DurableFile.read("\(folder)/\(metadataFile)", limit: 1 << 20) else { return nil }
+        return try? JSONReader.plain(bytes)
+    }
+
+    /// What the header of a folder's index says; throws ``LegacyFault`` for a file that is none.
+    package static func header(of folder: String) throws(LegacyFault) -> IndexHeader {
+        try indexHeader("\(folder)/\(indexFile)")
     }
 
     private static func indexHeader(_ path: String) throws(LegacyFault) -> IndexHeader {

@@ -28,7 +28,7 @@ extension Manifest {
             guard let name = file["name"]?.text, let size = file["size"]?.number, let digest = file["sha256"]?.text,
                 let role = file["role"]?.text.flatMap(FileRole.init)
             else { throw ManifestProblem(sentence: "files[\(place)] is not a file") }
-            guard SafeName.isAllowed(name), name != SafeName.manifest else {
+            guard SafeName.isAllowed(name), !SafeName.reserved.contains(name) else {
                 throw ManifestProblem(sentence: "files[\(place)].name \(name) is not a name that a file may have")
             }
             if let last = files.last, !last.name.utf8.lexicographicallyPrecedes(name.utf8) {

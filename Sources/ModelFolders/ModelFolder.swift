@@ -189,14 +189,17 @@ extension ModelFolder {
 
 extension FolderReader {
     /// What registration writes before it renames: present only after a crash.
-    static let unfinishedManifest = ".\(SafeName.manifest).tmp-"
+    private static let unfinished = SafeName.reserved.map { ".\($0).tmp-" }
+
+    /// Whether a name is one that registration wrote before it renamed the file.
+    static func isUnfinished(_ name: String) -> Bool { unfinished.contains { name.hasPrefix($0) } }
 
     /// The names of all artefacts, each allowed; a manifest of ours in a folder inside the home is left out.
     fileprivate func artefactNames(isInsideHome: Bool) throws(ModelFolderFault) -> [String] {
         var names: [String] = []
         for bytes in try entries() {
             let shown = SafeName.printable(bytes)
-            if isInsideHome, shown.hasPrefix(Self.unfinishedManifest) { continue }
+            if isInsideHome, Self.isUnfinished(shown) { continue }
             if !isInsideHome, shown.hasSuffix(".tmp") || shown.hasSuffix(".part") {
                 throw stillBeingWritten("it holds the unfinished file \(shown)")
             }
@@ -204,7 +207,11 @@ extension FolderReader {
             guard SafeName.isAllowed(name) else { throw ModelFolder.badName(shown, in: path) }
             if name == SafeName.manifest {
                 guard isInsideHome, (try? Manifest(bytes: contents(name, limit: Manifest.sizeLimit), path: path)) != nil
-                else { throw reservedManifest() }
+                else { throw reserved(name) }
+                continue
+            }
+            if name == SafeName.signature {
+                guard isInsideHome else { throw reserved(name) }
                 continue
             }
             names.append(name)
@@ -212,11 +219,11 @@ extension FolderReader {
         return names
     }
 
-    private func reservedManifest() -> ModelFolderFault {
+    private func reserved(_ name: String) -> ModelFolderFault {
         ModelFolderFault(
             .badName,
-            path: "\(path)/\(SafeName.manifest)",
-            "\(path) already holds a \(SafeName.manifest), the file that registration adds",
+            path: "\(path)/\(name)",
+            "\(path) already holds a \(name), a file that registration adds",
             hint: "register a folder without it: rename that file, or leave it out of a copy of the folder"
         )
     }

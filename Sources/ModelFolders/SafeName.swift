@@ -5,6 +5,10 @@
 package enum SafeName {
     /// The name that registration itself writes, and that no artefact may have.
     package static let manifest = "manifest.json"
+    /// The log's signature for the manifest, which registration writes too: a DSSE envelope, listed nowhere.
+    package static let signature = "manifest.dsse.json"
+    /// The names that registration itself writes.
+    package static let reserved: Set<String> = [manifest, signature]
 
     /// Whether a name is allowed.
     package static func isAllowed(_ name: String) -> Bool {

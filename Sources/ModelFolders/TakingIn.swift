@@ -43,27 +43,30 @@ extension ModelFolder {
         return target
     }
 
-    /// Writes `manifest.json` into `models/<folder>`, on disk before the call returns, and returns its SHA-256.
+    /// Writes `manifest.json` and the log's signature for it into `models/<folder>`, on disk before the call returns.
     ///
-    /// A manifest left by a crash before its registration is replaced; the caller holds ``lock(home:)`` and has made sure
-    /// that the version is not registered.
+    /// The signature comes first: whoever sees the manifest finds it. What a crash before the registration left is replaced; the caller
+    /// holds ``lock(home:)`` and has made sure that the version is not registered. Without a signature the folder is as versions were before there were any.
+    /// Returns the SHA-256 of both.
     package static func writeManifest(
         _ manifest: Manifest,
+        signature: [UInt8]?,
         home: String,
         folder: String
-    ) throws(ModelFolderFault) -> String {
+    ) throws(ModelFolderFault) -> (manifest: String, signature: String?) {
         guard SafeName.isAllowed(folder) else { throw badName(folder, in: "\(home)/models") }
         let models = try FolderReader.models(home: home)
         let reader = try FolderReader(folder, beneath: models)
         for entry in try reader.entries() {
             let name = String(decoding: entry, as: UTF8.self)
-            if name.hasPrefix(FolderReader.unfinishedManifest) { unlinkat(reader.directory.raw, name, 0) }
+            if FolderReader.isUnfinished(name) { unlinkat(reader.directory.raw, name, 0) }
         }
         let bytes = manifest.bytes
         try ModelFolderFault.wrapping { () throws(FileFault) in
+            if let signature { try DurableFile.write(signature, to: "\(reader.path)/\(SafeName.signature)") }
             try DurableFile.write(bytes, to: "\(reader.path)/\(SafeName.manifest)")
         }
-        return Manifest.digest(bytes)
+        return (Manifest.digest(bytes), signature.map { Manifest.digest($0) })
     }
 }
 
@@ -85,7 +88,7 @@ extension ModelFolder {
     private func adopt(_ existing: FolderReader, _ progress: (Int) -> Void) throws(ModelFolderFault) {
         var differences: [String] = []
         let present = try existing.entries().map { SafeName.printable($0) }.filter { name in
-            name != SafeName.manifest && !name.hasPrefix(FolderReader.unfinishedManifest)
+            !SafeName.reserved.contains(name) && !FolderReader.isUnfinished(name)
         }
         differences += present.filter { name in !files.contains { $0.name == name } }.map { "\($0) is extra" }
         for file in files {

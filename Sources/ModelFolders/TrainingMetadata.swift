@@ -39,6 +39,9 @@ package struct TrainingMetadata: Equatable, Sendable {
         "dataset_digest",
     ]
 
+    /// What an import may not lack: the plant's program need not have told seed and data.
+    private static let requiredOfImported = requiredOfNative.subtracting(["hnsw.random_seed", "dataset_digest"])
+
     /// Reads the bytes of a metadata file; `path` is for messages.
     ///
     /// Throws ``ModelFolderFault`` with code `badMetadata` for bytes that are not a JSON object, a field of the wrong type
@@ -67,7 +70,8 @@ package struct TrainingMetadata: Equatable, Sendable {
         let digest = try fields.digest(["dataset_digest"])
         let isNative = document["producer"]?.text == "daybook"
         let unknown = fields.missing.sorted()
-        let lacking = unknown.filter(requiredOfNative.contains)
+        let required = document["imported_from"] == nil ? requiredOfNative : requiredOfImported
+        let lacking = unknown.filter(required.contains)
         guard !isNative || lacking.isEmpty else {
             throw ModelFolderFault(
                 .badMetadata,

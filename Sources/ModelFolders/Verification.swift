@@ -1,4 +1,5 @@
 import DurableFiles
+package import EventStore
 import Glibc
 
 /// One thing in which a model folder is not what its manifest, or the log, says.
@@ -15,6 +16,8 @@ package struct VerificationProblem: Equatable, Sendable, CustomStringConvertible
         case linked
         /// This user may not read it, or the disk refuses to.
         case unreadable
+        /// A signature that none of the log's keys made for this manifest.
+        case forged
     }
 
     /// The kind of difference.
@@ -35,10 +38,15 @@ extension ModelFolder {
     /// one name, of that size and SHA-256, and no other file is. If the manifest itself is altered yet can still be read,
     /// the files are compared with it all the same. Never throws: what cannot be read is a problem of the list. Reads
     /// everything, so it blocks for about one second per gigabyte; `progress` gets the bytes since its last call.
+    ///
+    /// `signatureDigest` is what the log says of the signature beside the manifest: it must be there, and one of the log's `keys` must
+    /// have made it for this manifest. Where it is nil the version was registered before there were signatures, and has none.
     package static func verify(
         home: String,
         folder: String,
         manifestDigest: String,
+        signatureDigest: String? = nil,
+        keys: [VerifierKey] = [],
         progress: (Int) -> Void = { _ in }
     ) -> [VerificationProblem] {
         let place = "models/\(SafeName.printable(folder.utf8))"
@@ -48,7 +56,8 @@ extension ModelFolder {
         do {
             let models = try FolderReader.models(home: home)
             let reader = try FolderReader(folder, beneath: models)
-            return problems(in: reader, at: place, manifestDigest, progress)
+            return problems(in: reader, at: place, manifestDigest, isSigned: signatureDigest != nil, progress)
+                + (signatureDigest.flatMap { signatureProblem(in: reader, at: place, $0, keys) }.map { [$0] } ?? [])
         } catch {
             return [problem(error, path: place)]
         }
@@ -58,6 +67,7 @@ extension ModelFolder {
         in reader: FolderReader,
         at place: String,
         _ manifestDigest: String,
+        isSigned: Bool,
         _ progress: (Int) -> Void
     ) -> [VerificationProblem] {
         var problems: [VerificationProblem] = []
@@ -73,7 +83,8 @@ extension ModelFolder {
             for file in manifest.files {
                 if let found = problem(with: file, in: reader, at: place, progress) { problems.append(found) }
             }
-            let listed = Set(manifest.files.map(\.name) + [SafeName.manifest])
+            var listed = Set(manifest.files.map(\.name) + [SafeName.manifest])
+            if isSigned { listed.insert(SafeName.signature) }
             for entry in try reader.entries() {
                 let name = SafeName.printable(entry)
                 guard !listed.contains(name) else { continue }
@@ -85,6 +96,30 @@ extension ModelFolder {
             if error.code != .badManifest || problems.isEmpty { problems.append(problem(error, path: manifestPlace)) }
         }
         return problems
+    }
+
+    private static func signatureProblem(
+        in reader: FolderReader,
+        at place: String,
+        _ digest: String,
+        _ keys: [VerifierKey]
+    ) -> VerificationProblem? {
+        let path = "\(place)/\(SafeName.signature)"
+        do {
+            switch try signature(in: reader, keys: keys) {
+            case .absent:
+                return VerificationProblem(kind: .missing, path: path, detail: "the version was registered with it")
+            case .refused(let why):
+                return VerificationProblem(kind: .forged, path: path, detail: why)
+            case .signed:
+                let found = Manifest.digest(try reader.contents(SafeName.signature, limit: ModelStatement.sizeLimit))
+                guard found != digest else { return nil }
+                let detail = "its SHA-256 is \(found), the log says \(digest)"
+                return VerificationProblem(kind: .altered, path: path, detail: detail)
+            }
+        } catch {
+            return problem(error, path: path)
+        }
     }
 
     private static func problem(

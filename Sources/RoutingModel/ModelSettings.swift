@@ -24,6 +24,16 @@ package struct FittedModel: Sendable {
     package let times: TimeModel
     package let confidence: ConfidenceModel
 
+    /// A model of its parts.
+    package init(
+        encoder: PartEncoder,
+        learning: WeightLearning.Outcome?,
+        times: TimeModel,
+        confidence: ConfidenceModel
+    ) {
+        (self.encoder, self.learning, self.times, self.confidence) = (encoder, learning, times, confidence)
+    }
+
     /// Proposals from which the confidence is fitted, at most.
     private static let mostProbes = 1_000
 
@@ -35,6 +45,7 @@ package struct FittedModel: Sendable {
         _ settings: ModelSettings,
         goesOn: () -> Bool = { true }
     ) throws(RoutingModelFault) -> FittedModel {
+        try NeighbourIndex.demandProcessor()
         let plan = FeaturePlan(of: set.parts, textDimensions: settings.textDimensions)
         var encoder = try PartEncoder(
             plan,
@@ -69,56 +80,19 @@ package struct FittedModel: Sendable {
         let usable = paths.indices.filter { !paths[$0].isEmpty }
         let probes = random.sample(usable, mostProbes)
         let search = ExactSearch(encoder.vectors(of: set.parts), dimension: encoder.dimension, among: usable)
-        var outcomes: [(evidence: Evidence, isNear: Bool)] = []
-        for probe in probes {
-            let found = search.nearest(to: probe, settings.neighbours)
-            let near = found.map { paths[$0.part] }
-            let weights = NeighbourWeights.of(found.map(\.distance))
-            guard let medoid = RoutingMerge.medoid(of: near, weights: weights) else { continue }
+        let found = search.nearest(toRows: probes, settings.neighbours)
+        let outcomes = InParallel.map(probes.count) { probe -> (evidence: Evidence, isNear: Bool)? in
+            let near = found[probe].map { paths[$0.part] }
+            let weights = NeighbourWeights.of(found[probe].map(\.distance))
+            guard let medoid = RoutingMerge.medoid(of: near, weights: weights) else { return nil }
             let evidence = Evidence(
                 paths: near,
                 weights: weights,
-                distances: found.map(\.distance),
+                distances: found[probe].map(\.distance),
                 chosen: near[medoid]
             )
-            outcomes.append((evidence, EditDistance.between(near[medoid], paths[probe]) <= 1))
-        }
+            return (evidence, EditDistance.between(near[medoid], paths[probes[probe]]) <= 1)
+        }.compactMap(\.self)
         return ConfidenceModel(outcomes)
-    }
-}
-
-/// The nearest parts by looking at all: the ground truth of any index.
-package struct ExactSearch: Sendable {
-    private let vectors: [Float]
-    private let dimension: Int
-    private let among: [Int]
-
-    /// A search among some rows of `vectors`, which has `dimension` numbers a row.
-    package init(_ vectors: [Float], dimension: Int, among: [Int]) {
-        (self.vectors, self.dimension, self.among) = (vectors, dimension, among)
-    }
-
-    /// The nearest others of a row, nearest first, with squared distances; of equally near ones the first in the list.
-    package func nearest(to row: Int, _ count: Int) -> [(part: Int, distance: Double)] {
-        nearest(to: Array(vectors[(row * dimension)..<((row + 1) * dimension)]), count, except: row)
-    }
-
-    /// The nearest of a vector, but for one row.
-    package func nearest(to vector: [Float], _ count: Int, except row: Int? = nil) -> [(part: Int, distance: Double)] {
-        var few = NearestFew(count)
-        vectors.withUnsafeBufferPointer { vectors in
-            vector.withUnsafeBufferPointer { vector in
-                for other in among where other != row {
-                    var sum: Float = 0
-                    let start = other * dimension
-                    for slot in 0..<dimension {
-                        let away = vector[slot] - vectors[start + slot]
-                        sum += away * away
-                    }
-                    few.consider(sum, other)
-                }
-            }
-        }
-        return few.sorted.map { ($0.item, Double($0.distance)) }
     }
 }

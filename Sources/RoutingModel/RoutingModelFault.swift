@@ -12,8 +12,10 @@ package struct RoutingModelFault: Error, Sendable, CustomStringConvertible {
         case cancelled
         /// A file could not be read or written.
         case inputOutput
-        /// This machine cannot run it.
+        /// This machine or this program cannot run it.
         case unsupported
+        /// An imported model does not answer as the plant's program did.
+        case unproved
     }
 
     package let code: Code

@@ -10,25 +10,27 @@ internal import RoutingModel
 enum Digests {
     static func of(_ bytes: [UInt8]) -> String { SHA256.hash(data: bytes).hexadecimal }
 
-    static func of(_ set: TrainingSet) throws -> String {
+    /// The digest of several files' bytes, end to end.
+    static func of(parts: [[UInt8]]) -> String {
         var hash = SHA256()
-        hash.update(data: try ModelFiles.json(set.items))
-        hash.update(data: try ModelFiles.json(set.operations))
-        hash.update(data: set.routings.bytes)
-        hash.update(data: TableFile(tables: [set.parts.name: set.parts]).encoded)
-        hash.update(data: try ModelFiles.json(set.report))
+        for part in parts { hash.update(data: part) }
         return hash.finalize().hexadecimal
     }
 
-    static func of(_ fitted: FittedModel) throws -> String {
-        of(try ModelFiles.json(fitted.encoder) + ModelFiles.json(fitted.times) + ModelFiles.json(fitted.confidence))
+    /// The bytes of a training set's files, which its digest is over.
+    static func parts(of set: TrainingSet) throws -> [[UInt8]] {
+        [
+            try ModelFiles.json(set.items), try ModelFiles.json(set.operations), set.routings.bytes,
+            TableFile(tables: [set.parts.name: set.parts]).encoded, try ModelFiles.json(set.report),
+        ]
     }
 
-    static func of(_ index: NeighbourIndex, scratch folder: String) throws -> String {
-        let path = "\(folder)/index"
-        try index.save(to: path)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        return try ofFile(path)
+    /// The bytes of a fitted model's files, which its digest is over.
+    static func parts(of fitted: FittedModel) throws -> [[UInt8]] {
+        [
+            try ModelFiles.json(fitted.encoder), try ModelFiles.json(fitted.times),
+            try ModelFiles.json(fitted.confidence), try ModelFiles.json(fitted.learning),
+        ]
     }
 
     static func ofFile(_ path: String) throws -> String {

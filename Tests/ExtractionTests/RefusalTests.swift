@@ -2,6 +2,7 @@ import CanonicalJSON
 import Extraction
 import Foundation
 import PlantTables
+import Synchronization
 import Testing
 
 /// Sources that are not to be read: each names what is wrong and what to do, and leaves nothing behind.
@@ -127,6 +128,44 @@ struct RefusalTests {
         #expect(flock(file, LOCK_UN) == 0)
         close(file)
         #expect(try await setting.extraction().run(source, .plantSchema).facts.count == 2)
+    }
+
+    @Test func `a source that is locked for a moment is tried again, one that is no database is not`() async throws {
+        let setting = try ExtractionSetting()
+        let path = "\(setting.folder)/plant.accdb"
+        try FileManager.default.copyItem(atPath: Self.fixture, toPath: path)
+        let file = open(path, O_RDWR | O_CLOEXEC)
+        #expect(flock(file, LOCK_EX) == 0)
+        let source = try SourceDescription(words: path)
+        let pauses = [Duration](repeating: .zero, count: 3)
+        let attempts = Mutex<[Int]>([])
+        let stuck = try await fault {
+            try await setting.extraction().runPatiently(
+                source,
+                .plantSchema,
+                pauses: pauses,
+                told: { delay in attempts.withLock { $0.append(delay.attempt) } }
+            )
+        }
+        #expect(stuck.code == .locked && attempts.withLock { $0 } == [2, 3, 4], "the control: nobody lets go")
+        let found = try await setting.extraction().runPatiently(source, .plantSchema, pauses: pauses) { delay in
+            #expect(delay.fault.code == .locked)
+            if delay.attempt == 3 { _ = flock(file, LOCK_UN) }
+        }
+        #expect(found.facts.count == 2)
+        close(file)
+        let wrong = "\(setting.folder)/wrong.accdb"
+        try Data("not a database".utf8).write(to: URL(filePath: wrong))
+        attempts.withLock { $0 = [] }
+        _ = try await fault {
+            try await setting.extraction().runPatiently(
+                try SourceDescription(.access, at: wrong),
+                .plantSchema,
+                pauses: pauses,
+                told: { delay in attempts.withLock { $0.append(delay.attempt) } }
+            )
+        }
+        #expect(attempts.withLock { $0 }.isEmpty)
     }
 
     @Test func `signs and keywords that change a connection are refused`() async throws {

@@ -188,6 +188,8 @@ struct LegacyModelTests {
         let folder = try TemporaryFolder()
         #expect(LegacyModel.examine(folder.path).kind == .pythonOnly)
         try Data().write(to: URL(filePath: folder.path("encoder.json")))
+        #expect(LegacyModel.examine(folder.path).kind == .pythonOnly, "somebody else's encoder.json")
+        try Data(#"{"producer": "daybook"}"#.utf8).write(to: URL(filePath: folder.path("training_metadata.json")))
         #expect(LegacyModel.examine(folder.path).kind == .native)
         let hostile: [UInt8] = [0x80, 2] + Array("cos\nsystem\n.".utf8)
         try Data(hostile).write(to: URL(filePath: folder.path("encoder.joblib")))

@@ -34,7 +34,7 @@ struct TakingInTests {
             createdBy: "00000000-0000-0000-0000-000000000000",
             log: .init(origin: "daybook.test/log", size: 1, root: root)
         )
-        return (name, try ModelFolder.writeManifest(manifest, home: home, folder: name))
+        return (name, try ModelFolder.writeManifest(manifest, signature: nil, home: home, folder: name).manifest)
     }
 
     @Test("A folder outside the home is copied with every byte and time, and the source is left as it was")

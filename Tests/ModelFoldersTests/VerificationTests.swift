@@ -25,7 +25,7 @@ struct VerificationTests {
             createdBy: "00000000-0000-0000-0000-000000000000",
             log: .init(origin: "daybook.test/log", size: 1, root: String(repeating: "0", count: 64))
         )
-        digest = try ModelFolder.writeManifest(manifest, home: home, folder: "2025.09.15_1")
+        digest = try ModelFolder.writeManifest(manifest, signature: nil, home: home, folder: "2025.09.15_1").manifest
     }
 
     private var problems: [VerificationProblem] {
@@ -124,7 +124,7 @@ struct LegacyFolderTests {
             createdBy: "00000000-0000-0000-0000-000000000000",
             log: .init(origin: "daybook.test/log", size: 1, root: String(repeating: "0", count: 64))
         )
-        let digest = try ModelFolder.writeManifest(manifest, home: home, folder: target)
+        let digest = try ModelFolder.writeManifest(manifest, signature: nil, home: home, folder: target).manifest
         #expect(ModelFolder.verify(home: home, folder: target, manifestDigest: digest).isEmpty)
         #expect(try FolderImage(source) == before)
         let copy = try FolderImage("\(home)/models/\(target)", leavingOut: ["manifest.json"])

@@ -45,6 +45,27 @@ struct NeighbourIndexTests {
         }
     }
 
+    @Test("A look at plain rows finds what the index's look at all finds, whatever is left out")
+    func plainRows() throws {
+        let vectors = IndexSamples.vectors(1000, dimension: 21)
+        let index = try NeighbourIndex.build(vectors, try IndexParameters(.l2, dimension: 21))
+        let some = (0..<1000).filter { $0 % 3 != 0 }
+        for among in [Array(0..<1000), some, []] {
+            let search = ExactSearch(vectors, dimension: 21, among: among)
+            let rows = Array(stride(from: 0, to: 1000, by: 7))
+            for (row, found) in zip(rows, search.nearest(toRows: rows, 12)) {
+                let query = Array(vectors[(row * 21)..<((row + 1) * 21)])
+                let truth = try index.exact(query, k: 12) { $0 != row && (among.count == 1000 || $0 % 3 != 0) }
+                #expect(found.map(\.part) == (among.isEmpty ? [] : truth.map(\.label)))
+                #expect(found.map(\.distance) == (among.isEmpty ? [] : truth.map { Double($0.distance) }))
+            }
+            let all = search.nearest(to: vectors, 3)
+            #expect(all.count == 1000 && all.allSatisfy { $0.count == (among.isEmpty ? 0 : 3) })
+        }
+        let few = ExactSearch(Array(vectors[..<42]), dimension: 21, among: [0, 1]).nearest(toRows: [0, 1], 5)
+        #expect(few.map { $0.map(\.part) } == [[1], [0]])
+    }
+
     @Test("A look at all gives the distances of the definition")
     func distances() throws {
         let vectors: [Float] = [0, 0, 3, 4, 1, 0, 0, 2]

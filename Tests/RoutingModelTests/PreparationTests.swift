@@ -1,3 +1,4 @@
+import Foundation
 import MadeTables
 import PlantTables
 import RoutingModel
@@ -104,22 +105,59 @@ struct PreparationTests {
         }
     }
 
-    @Test("Group statistics are those of the definitions; a group without values has none")
+    @Test("Cleaning finds the statistics of the definitions and the outliers, in each group")
     func statistics() {
         var random = SeededRandom(5)
-        let values = (0..<5_000).map { _ in random.unit() < 0.01 ? Double.nan : random.normal() * 3 + 100 }
+        let values = (0..<5_000).map { _ in random.unit() < 0.01 ? Double.nan : exp(random.normal() * 0.5) }
         let codes = values.indices.map { _ in Int32(random.next() % 12) - 1 }
-        let grouped = GroupStatistics.of(values, Grouping(codes, count: 12))
-        #expect(grouped[11] == nil)
+        let cleaning = TimeCleaning(values, Grouping(codes, count: 12), zLimit: 2.5, trimPercent: 2.5)
+        #expect(cleaning.before[11] == nil && cleaning.after[11] == nil)
+        var outliers: [Int32] = []
         for group in 0..<11 {
-            let own = values.indices.filter { codes[$0] == Int32(group) && !values[$0].isNaN }.map { values[$0] }
-            let mean = own.reduce(0, +) / Double(own.count)
-            let deviation = (own.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(own.count - 1)).squareRoot()
-            let found = grouped[group]
-            #expect(found?.count == own.count && found?.least == own.min() && found?.greatest == own.max())
-            #expect(abs((found?.mean ?? 0) / mean - 1) < 1e-12 && abs((found?.deviation ?? 0) / deviation - 1) < 1e-12)
-            #expect(found?.median == Quantiles.of(sorted: own.sorted(), 0.5))
+            let rows = values.indices.filter { codes[$0] == Int32(group) && !values[$0].isNaN }
+            let own = rows.map { values[$0] }
+            compare(cleaning.before[group], own.sorted())
+            let (mean, deviation) = plain(own.map { log($0) })
+            let away = { (row: Int) in abs(log(values[row]) - mean) / deviation }
+            outliers += rows.filter { away($0) > 2.5 }.map { Int32($0) }
+            let kept = rows.filter { away($0) <= 2.5 }.map { values[$0] }.sorted()
+            let trimmed = Int(Double(kept.count) * 0.025)
+            compare(cleaning.after[group], Array(kept.dropFirst(trimmed).dropLast(trimmed)))
         }
+        #expect(!outliers.isEmpty && cleaning.outliers == outliers.sorted())
+        let all = TimeCleaning(values, Grouping(codes, count: 12), zLimit: nil, trimPercent: 0)
+        #expect(all.outliers.isEmpty && all.before == all.after && all.before == cleaning.before)
         #expect(Quantiles.of(sorted: [1, 2, 3, 4], 0.25) == 1.75 && Quantiles.median([]).isNaN)
+    }
+
+    private func compare(_ found: GroupStatistics?, _ own: [Double]) {
+        let (mean, deviation) = plain(own)
+        #expect(found?.count == own.count && found?.least == own.first && found?.greatest == own.last)
+        #expect(abs((found?.mean ?? 0) / mean - 1) < 1e-12 && abs((found?.deviation ?? 0) / deviation - 1) < 1e-12)
+        #expect(
+            found?.quartile1 == Quantiles.of(sorted: own, 0.25) && found?.quartile3 == Quantiles.of(sorted: own, 0.75)
+        )
+        #expect(found?.median == Quantiles.of(sorted: own, 0.5))
+    }
+
+    /// Mean and deviation one number after the other.
+    private func plain(_ values: [Double]) -> (mean: Double, deviation: Double) {
+        let mean = values.reduce(0, +) / Double(values.count)
+        return (mean, (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot())
+    }
+
+    @Test("The sums of eight numbers at a time are those of one at a time within 1e-12")
+    func kernels() {
+        var random = SeededRandom(7)
+        for count in [1, 2, 7, 8, 9, 63, 1_000, 100_003] {
+            for scale in [1e-9, 1, 1e9] {
+                let values = (0..<count).map { _ in scale * (1 + random.unit()) }
+                let (mean, deviation) = Kernels.meanAndDeviation(values)
+                let (plainMean, plainDeviation) = count > 1 ? plain(values) : (values[0], 0)
+                #expect(abs(mean / plainMean - 1) < 1e-12)
+                #expect(deviation == plainDeviation || abs(deviation / plainDeviation - 1) < 1e-12)
+            }
+        }
+        #expect(Kernels.meanAndDeviation([]) == (0, 0))
     }
 }

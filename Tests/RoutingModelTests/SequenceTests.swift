@@ -18,6 +18,42 @@ struct SequenceTests {
         }
     }
 
+    @Test("The bits of a word give the distances of the table, up to 64 operations and beyond")
+    func bits() {
+        var random = SeededRandom(9)
+        for length in [1, 15, 16, 17, 31, 63, 64, 65, 130] {
+            for codes in [2, 5, 3_000] {
+                let routings = (0..<6).map { _ in
+                    (0..<max(1, length - Int(random.next() % 3))).map { _ in UInt16(random.next() % UInt64(codes)) }
+                }
+                for one in routings {
+                    for other in routings {
+                        #expect(EditDistance.between(one, other) == Self.table(one, other), "\(length), \(codes)")
+                    }
+                }
+                let costs = routings.map { one in routings.reduce(0) { $0 + Self.table(one, $1) } }
+                let medoid = RoutingMerge.medoid(of: routings, weights: routings.map { _ in 1 })
+                #expect(medoid == costs.indices.min { costs[$0] < costs[$1] })
+            }
+        }
+        #expect(EditDistance.between([7, 65_535], [65_535]) == 1)
+    }
+
+    /// By the table of Wagner and Fischer.
+    private static func table(_ left: [UInt16], _ right: [UInt16]) -> Int {
+        var row = Array(0...right.count)
+        for (index, operation) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for column in right.indices {
+                let replaced = diagonal + (operation == right[column] ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(replaced, diagonal + 1, row[column] + 1)
+            }
+        }
+        return row[right.count]
+    }
+
     /// By the definition, without a table.
     private static func plain(_ left: ArraySlice<UInt16>, _ right: ArraySlice<UInt16>) -> Int {
         guard let first = left.first else { return right.count }

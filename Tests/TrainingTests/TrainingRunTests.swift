@@ -5,7 +5,7 @@ import EventStore
 import EventStoreTesting
 import Foundation
 import MadeTables
-import ModelFolders
+import ModelIntake
 import RoutingDomain
 import RoutingModel
 import PlantSamples
@@ -15,78 +15,18 @@ import Training
 
 @Suite("Training runs in a home")
 struct TrainingRunTests {
-    /// A home with a log, and runs in it.
-    private struct Home {
-        let folder: TemporaryFolder
-        let log: LMDBEventLog
-        let commands: CommandHandler
-
-        init() throws {
-            folder = try TemporaryFolder("daybook-training")
-            log = try LMDBEventLog.create(at: LogFolders(data: folder.path("data")), timeZone: "Asia/Seoul")
-            commands = CommandHandler(log: log, clock: SystemClock())
-        }
-
-        func run(
-            abandoned: [String] = [],
-            waits: Duration = .zero,
-            _ progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
-        ) -> TrainingRun {
-            let request = TrainingRequest(
-                run: UUID().text,
-                sourceKind: "sqlite",
-                sourceName: "plant.db",
-                settings: TrainingSettings([:]),
-                programVersion: "0.0.0"
-            )
-            return TrainingRun(
-                request,
-                home: folder.path,
-                commands: commands,
-                sender: Sender(actor: .system, auth: "system/job"),
-                waits: waits,
-                abandoned: { abandoned },
-                progress: progress
-            )
-        }
-
-        /// The types of all events of training and registration, in order.
-        var types: [String] {
-            get throws {
-                try log.page(from: 0, limit: 1_000).events.map { $0.type }
-                    .filter { $0.hasPrefix("training.") || $0.hasPrefix("model.") }
-            }
-        }
-
-        var leftovers: [String] {
-            let places = [folder.path("data/training"), folder.path("models")]
-            return places.flatMap { (try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? [] }
-        }
-    }
-
-    @Sendable private static func source(_ items: Int = 200) async throws -> TrainingSource {
-        TrainingSource(
-            tables: MadeTables.of(SamplePlant.Request(items: items)),
-            facts: ["rows": .integer(items)],
-            lineage: ["rows": .integer(items)]
-        )
-    }
-
     @Test("A run registers an inactive version whose files are as its manifest says; each step is an event")
     func whole() async throws {
-        let home = try Home()
-        let outcome = try await home.run().run { try await Self.source() }
+        let home = try TrainingHome()
+        let outcome = try await home.run().run { try await TrainingHome.source() }
         let steps = [String](repeating: "training.step_completed", count: 6)
         #expect(
             try home.types == ["training.started"] + steps + ["model.registered", steps[0], "training.completed"]
         )
-        #expect(
-            ModelFolder.verify(
-                home: home.folder.path,
-                folder: outcome.version,
-                manifestDigest: outcome.manifestSha256
-            ).isEmpty
-        )
+        let registered = try RegisteredFolder(outcome.version, home: home.folder.path, commands: home.commands)
+        #expect(registered.problems().isEmpty)
+        #expect(registered.event.manifestSha256 == outcome.manifestSha256 && registered.event.servable == .native)
+        #expect(registered.signer == home.log.identity.verifierKey)
         let model = try TrainedModel.read(home.folder.path("models/\(outcome.version)"))
         #expect(model.items.count == 200)
         #expect(home.leftovers == [outcome.version])
@@ -100,15 +40,15 @@ struct TrainingRunTests {
 
     @Test("Two runs on the same data give the same digests and files; on other data others")
     func deterministic() async throws {
-        let home = try Home()
+        let home = try TrainingHome()
         let digests = { (outcome: TrainingRun.Outcome) in outcome.digests.dropLast().map(\.digest) }
-        let first = try await home.run().run { try await Self.source() }
-        let second = try await home.run().run { try await Self.source() }
-        let other = try await home.run().run { try await Self.source(201) }
+        let first = try await home.run().run { try await TrainingHome.source() }
+        let second = try await home.run().run { try await TrainingHome.source() }
+        let other = try await home.run().run { try await TrainingHome.source(201) }
         #expect(digests(first) == digests(second) && first.version != second.version)
         #expect(zip(digests(first), digests(other)).allSatisfy { $0 != $1 })
         for name in try FileManager.default.contentsOfDirectory(atPath: home.folder.path("models/\(first.version)"))
-        where name != "manifest.json" {
+        where !name.hasPrefix("manifest.") {
             let files = try [first, second].map {
                 try Data(contentsOf: URL(filePath: home.folder.path("models/\($0.version)/\(name)")))
             }
@@ -119,7 +59,7 @@ struct TrainingRunTests {
 
     @Test("Called off in any step, a run ends as cancelled and leaves nothing", arguments: TrainingStep.allCases)
     func cancelled(_ step: TrainingStep) async throws {
-        let home = try Home()
+        let home = try TrainingHome()
         let (steps, reached) = AsyncStream.makeStream(of: Void.self)
         let run = home.run { progress in
             guard progress.step == step else { return }
@@ -129,7 +69,7 @@ struct TrainingRunTests {
         let task = Task {
             try await run.run {
                 if step == .extract { reached.yield() }
-                return try await Self.source(600)
+                return try await TrainingHome.source(600)
             }
         }
         for await _ in steps { break }
@@ -149,7 +89,7 @@ struct TrainingRunTests {
         "A run that fails says in which step and why, and leaves nothing; one of another process is ended by the next"
     )
     func failed() async throws {
-        let home = try Home()
+        let home = try TrainingHome()
         await #expect(throws: RoutingModelFault.self) {
             try await home.run().run { TrainingSource(tables: [:], facts: [:], lineage: [:]) }
         }
@@ -162,7 +102,7 @@ struct TrainingRunTests {
             atPath: home.folder.path("data/training/\(gone)/model"),
             withIntermediateDirectories: true
         )
-        let outcome = try await home.run(abandoned: [gone]).run { try await Self.source(60) }
+        let outcome = try await home.run(abandoned: [gone]).run { try await TrainingHome.source(60) }
         let stream = try #require(StreamName(TrainingState.stream(gone)))
         #expect(try home.log.version(of: stream) == 2, "it is ended")
         #expect(home.leftovers == [outcome.version])
@@ -171,18 +111,18 @@ struct TrainingRunTests {
 
     @Test("While one trains another is refused by name; without waiting it leaves no trace in the log")
     func busy() async throws {
-        let home = try Home()
+        let home = try TrainingHome()
         var lock: FileLock? = try await TrainingLock.take(home: home.folder.path, waits: .zero)
-        await #expect(throws: TrainingBusy.self) { try await home.run().run { try await Self.source() } }
+        await #expect(throws: TrainingBusy.self) { try await home.run().run { try await TrainingHome.source() } }
         #expect(try home.types.isEmpty)
         await #expect(throws: TrainingBusy.self) {
-            try await home.run(waits: .milliseconds(1)).run { try await Self.source() }
+            try await home.run(waits: .milliseconds(1)).run { try await TrainingHome.source() }
         }
         let alert = try #require(StreamName(AlertState.stream("training_blocked")))
         #expect(try home.log.version(of: alert) == 1, "who waited in vain opens an alert")
         withExtendedLifetime(lock) {}
         lock = nil
-        _ = try await home.run().run { try await Self.source(60) }
+        _ = try await home.run().run { try await TrainingHome.source(60) }
         #expect(try home.log.version(of: alert) == 2, "who gets the next turn closes it")
         await home.log.close()
     }

@@ -89,6 +89,23 @@ long chnsw_search(const chnsw_index *index, const float *query, size_t k, size_t
 long chnsw_exact(const chnsw_index *index, const float *query, size_t k, const uint8_t *admitted,
                  chnsw_neighbour *found, chnsw_failure *failure);
 
+/// The `k` nearest of each query among plain rows, by squared distance, then row, as ``chnsw_exact`` measures it.
+///
+/// `admitted` (one byte a row) and `except` (a row for each query, or -1) may be NULL. `found` has room for `k` of each query; `kept`
+/// says how many there are.
+void chnsw_nearest_rows(const float *rows, size_t count, size_t dimension, const uint8_t *admitted, const float *queries,
+                        const int64_t *except, size_t query_count, size_t k, chnsw_neighbour *found, size_t *kept);
+
+/// The `k` least of `sums` + `more` x `factor`, but for one place; returns how many.
+size_t chnsw_nearest_sums(const float *sums, const float *more, float factor, size_t count, size_t except, size_t k,
+                          chnsw_neighbour *found);
+
+/// Adds (`column` - `value`) squared to `sums`.
+void chnsw_add_squares(float *sums, const float *column, float value, size_t count);
+
+/// Adds `more` x `factor` to `sums`.
+void chnsw_add_scaled(float *sums, const float *more, float factor, size_t count);
+
 size_t chnsw_count(const chnsw_index *index);
 /// Elements that are marked as deleted; they are never found.
 size_t chnsw_deleted(const chnsw_index *index);

@@ -15,7 +15,8 @@ final class ColumnSink {
     private let moments: UnsafeMutablePointer<Int64>
     private let codes: UnsafeMutablePointer<Int32>
     private let truths: UnsafeMutablePointer<Int8>
-    private var words = WordTable()
+    /// Behind a pointer, as a look-up for each value is not to be watched for exclusive access.
+    private let words: UnsafeMutablePointer<WordTable>
     private var sentWords = 0
     private(set) var issues = IssueCounts()
     /// Rows without a value in the source.
@@ -37,6 +38,8 @@ final class ColumnSink {
         moments = .allocate(capacity: room(.moment))
         codes = .allocate(capacity: room(.text))
         truths = .allocate(capacity: room(.truth))
+        words = .allocate(capacity: 1)
+        words.initialize(to: WordTable())
     }
 
     deinit {
@@ -44,6 +47,8 @@ final class ColumnSink {
         moments.deallocate()
         codes.deallocate()
         truths.deallocate()
+        words.deinitialize(count: 1)
+        words.deallocate()
     }
 
     // MARK: - Values
@@ -140,9 +145,9 @@ final class ColumnSink {
             issues.add(.trimmed, row: row)
         }
         guard !trimmed.isEmpty else { return refuse(.blank, row: row, nil) }
-        let (code, isNew) = words.code(trimmed)
-        if isNew { words.marks[Int(code)] = mark(trimmed) }
-        let mark = words.marks[Int(code)]
+        let (code, isNew) = words.pointee.code(trimmed)
+        if isNew { words.pointee.marks[Int(code)] = mark(trimmed) }
+        let mark = words.pointee.marks[Int(code)]
         if mark != 0 {
             if mark & Self.hasLostSigns != 0 { issues.add(.lostSigns, row: row) }
             if mark & Self.isBad != 0 { issues.add(.badText, row: row) }
@@ -213,13 +218,13 @@ final class ColumnSink {
         case .truth:
             UnsafeRawBufferPointer(start: truths, count: count).withMemoryRebound(to: UInt8.self) { frame += $0 }
         case .text:
-            FrameBytes.append(UInt32(words.count - sentWords), to: &frame)
-            for code in sentWords..<words.count {
-                let word = words.word(code)
+            FrameBytes.append(UInt32(words.pointee.count - sentWords), to: &frame)
+            for code in sentWords..<words.pointee.count {
+                let word = words.pointee.word(code)
                 FrameBytes.append(UInt32(word.count), to: &frame)
                 frame += word
             }
-            sentWords = words.count
+            sentWords = words.pointee.count
             UnsafeRawBufferPointer(start: codes, count: count * 4).withMemoryRebound(to: UInt8.self) { frame += $0 }
         }
         count = 0

@@ -167,6 +167,8 @@ final class ODBCStatement {
     private(set) var handle: SQLHANDLE?
     private var buffer: UnsafeMutablePointer<UInt8>
     private var size: Int
+    /// Where the driver puts the values of a row; nil where each is asked for.
+    private var row: BoundRow?
 
     init(_ connection: SQLHANDLE?, bufferSize: Int) throws(ExtractionFault) {
         size = bufferSize
@@ -180,6 +182,26 @@ final class ODBCStatement {
     deinit {
         close()
         buffer.deallocate()
+        row?.free()
+    }
+
+    /// Has the driver put the values of each row to come into memory of this statement's.
+    ///
+    /// That is a call for each row, and not for each value. Before the first row.
+    func bind(doubles: [Bool]) throws(ExtractionFault) {
+        let row = BoundRow(doubles.count)
+        self.row = row
+        for (index, isDouble) in doubles.enumerated() {
+            let code = SQLBindCol(
+                handle,
+                UInt16(index + 1),
+                Int16(isDouble ? SQL_C_DOUBLE : SQL_C_CHAR),
+                row.value(index),
+                isDouble ? 8 : BoundRow.width,
+                row.lengths + index
+            )
+            guard ODBCConnection.isGood(code) else { throw failure("the driver binds no column") }
+        }
     }
 
     /// Frees the statement, so that the connection takes another one.
@@ -210,6 +232,14 @@ final class ODBCStatement {
     ///
     /// Each column once, in ascending order: the second time a driver says that there is no more.
     func bytes(_ column: Int) throws(ExtractionFault) -> UnsafeBufferPointer<UInt8>? {
+        if let row {
+            let length = row.lengths[column - 1]
+            if length == Int(SQL_NULL_DATA) { return nil }
+            if 0..<BoundRow.width ~= length {
+                return UnsafeBufferPointer(start: row.value(column - 1), count: length)
+            }
+            // It did not fit, and is asked for by itself.
+        }
         var length = 0
         let code = SQLGetData(handle, UInt16(column), Int16(SQL_C_CHAR), buffer, size, &length)
         if code == 0, length >= 0, length < size { return UnsafeBufferPointer(start: buffer, count: length) }
@@ -238,6 +268,10 @@ final class ODBCStatement {
 
     /// A value as a double; nil where there is none.
     func double(_ column: Int) throws(ExtractionFault) -> Double? {
+        if let row {
+            guard row.lengths[column - 1] != Int(SQL_NULL_DATA) else { return nil }
+            return UnsafeRawPointer(row.value(column - 1)).load(as: Double.self)
+        }
         var (value, length) = (0.0, 0)
         let code = SQLGetData(handle, UInt16(column), Int16(SQL_C_DOUBLE), &value, 8, &length)
         guard ODBCConnection.isGood(code) else {
@@ -250,5 +284,27 @@ final class ODBCStatement {
     /// A value as a text of its own.
     func text(_ column: Int) throws(ExtractionFault) -> String? {
         try bytes(column).map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+/// Memory for the values of one row.
+private struct BoundRow {
+    /// Bytes of a text, its final zero among them; a longer one is cut, and its length says so.
+    static let width = 512
+    let lengths: UnsafeMutablePointer<Int>
+    private let values: UnsafeMutablePointer<UInt8>
+
+    init(_ columns: Int) {
+        lengths = .allocate(capacity: columns)
+        lengths.initialize(repeating: Int(SQL_NULL_DATA), count: columns)
+        let room = UnsafeMutableRawPointer.allocate(byteCount: columns * Self.width, alignment: 16)
+        values = room.initializeMemory(as: UInt8.self, repeating: 0, count: columns * Self.width)
+    }
+
+    func value(_ column: Int) -> UnsafeMutablePointer<UInt8> { values + column * Self.width }
+
+    func free() {
+        lengths.deallocate()
+        values.deallocate()
     }
 }

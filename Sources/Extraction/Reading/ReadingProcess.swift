@@ -161,31 +161,45 @@ private struct TableReading {
         let statement = try connection.statement(sql)
         let sinks = table.columns.map { ColumnSink($0, dialect) }
         let isDouble = sources.indices.map { numbers.contains($0) && dialect.isDouble(sources[$0].type) }
-        var row = 0
-        while try statement.fetch() {
-            row += 1
-            place?.row = row
-            for index in sinks.indices {
-                place?.column = index + 1
-                if isDouble[index] {
-                    if let value = try statement.double(index + 1) {
-                        sinks[index].take(value, row: row)
-                    } else {
-                        sinks[index].takeNull(row: row)
-                    }
-                } else if let text = try statement.bytes(index + 1) {
-                    sinks[index].take(text, row: row)
-                } else {
-                    sinks[index].takeNull(row: row)
-                }
-            }
-            place?.column = 0
-            if sinks[0].isFull { ReadingFrames.send(sinks, rows: ColumnSink.chunk, writer) }
-        }
+        if dialect.binds { try statement.bind(doubles: isDouble) }
+        let row = try rows(of: statement, sinks, isDouble)
         statement.close()
         let rest = row % ColumnSink.chunk
         if rest > 0 { ReadingFrames.send(sinks, rows: rest, writer) }
         try ReadingFrames.finish(table, sinks, rows: row, counted: counted, began: began, writer)
+    }
+
+    /// Takes every value of every row and gives the number of rows.
+    private func rows(
+        of statement: ODBCStatement,
+        _ sinks: [ColumnSink],
+        _ isDouble: [Bool]
+    ) throws(ExtractionFault) -> Int {
+        // Held by the array for as long as this runs: not counted anew for each value.
+        let takers = sinks.map { Unmanaged.passUnretained($0) }
+        defer { withExtendedLifetime(sinks) {} }
+        var row = 0
+        while try statement.fetch() {
+            row += 1
+            place?.row = row
+            for index in takers.indices {
+                place?.column = index + 1
+                if isDouble[index] {
+                    let value = try statement.double(index + 1)
+                    takers[index]._withUnsafeGuaranteedRef { sink in
+                        if let value { sink.take(value, row: row) } else { sink.takeNull(row: row) }
+                    }
+                } else {
+                    let text = try statement.bytes(index + 1)
+                    takers[index]._withUnsafeGuaranteedRef { sink in
+                        if let text { sink.take(text, row: row) } else { sink.takeNull(row: row) }
+                    }
+                }
+            }
+            place?.column = 0
+            if row % ColumnSink.chunk == 0 { ReadingFrames.send(sinks, rows: ColumnSink.chunk, writer) }
+        }
+        return row
     }
 }
 

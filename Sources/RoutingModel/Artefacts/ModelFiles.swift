@@ -28,15 +28,24 @@ package enum ModelFiles {
         return Array(try encoder.encode(value)) + [0x0a]
     }
 
-    static func value<Value: Decodable>(_ type: Value.Type, in folder: String, _ name: String) throws -> Value {
-        let path = "\(folder)/\(name)"
-        let bytes = try read(path)
+    private static var decoder: JSONDecoder {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf",
             negativeInfinity: "-inf",
             nan: "nan"
         )
+        return decoder
+    }
+
+    /// The value of bytes that ``json(_:)`` gave; nil for others.
+    package static func value<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) -> Value? {
+        try? decoder.decode(type, from: Data(bytes))
+    }
+
+    static func value<Value: Decodable>(_ type: Value.Type, in folder: String, _ name: String) throws -> Value {
+        let path = "\(folder)/\(name)"
+        let bytes = try read(path)
         do {
             return try decoder.decode(type, from: Data(bytes))
         } catch {

@@ -65,4 +65,9 @@ enum RoutingFile {
 extension RoutingColumns {
     /// The bytes of the file of these routings.
     package var bytes: [UInt8] { RoutingFile.bytes(of: self) }
+
+    /// The routings of a file's bytes, checked; `operations` is the number of operations that they may name, `path` is for messages.
+    package init(bytes: [UInt8], operations: Int, path: String) throws(RoutingModelFault) {
+        self = try RoutingFile.routings(bytes, operations: operations, path: path)
+    }
 }

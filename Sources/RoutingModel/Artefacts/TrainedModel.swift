@@ -16,7 +16,11 @@ package struct TrainedModel: Sendable {
     package let index: NeighbourIndex
     /// Neighbours whose routings are merged, unless asked otherwise.
     package let neighbours: Int
+    /// What differs between what made it and this program, in words for people; empty where nothing does.
+    package let warnings: [String]
     private let places: [String: Int]
+    /// Whether every part has a routing: then each neighbour is evidence, and a search needs no filter.
+    let isRoutedThroughout: Bool
 
     /// A model of its parts; the index has a label for each part.
     package init(_ fitted: FittedModel, _ set: TrainingSet, index: NeighbourIndex, neighbours: Int) {
@@ -44,53 +48,21 @@ package struct TrainedModel: Sendable {
         times: TimeModel,
         confidence: ConfidenceModel,
         index: NeighbourIndex,
-        neighbours: Int
+        neighbours: Int,
+        warnings: [String] = []
     ) {
+        self.warnings = warnings
         (self.encoder, self.learning, self.items, self.operations) = (encoder, learning, items, operations)
         (self.routings, self.parts, self.times, self.confidence) = (routings, parts, times, confidence)
         (self.index, self.neighbours) = (index, neighbours)
+        isRoutedThroughout = !routings.firsts.indices.dropFirst().contains {
+            routings.firsts[$0] == routings.firsts[$0 - 1]
+        }
         places = Dictionary(items.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The place of a part by the plant's code; nil for one that the model has not.
     package func place(of item: String) -> Int? { places[item] }
-
-    // MARK: - Asking
-
-    /// Proposals for the rows of a table of attributes, in order.
-    ///
-    /// `except` names for each row a part that may not be its own evidence, by place. Attributes that are absent count as missing.
-    package func proposals(
-        for asked: PlantTable,
-        ef: Int,
-        neighbours wanted: Int? = nil,
-        gates: ConfidenceGates = ConfidenceGates(),
-        expansions: Int = 5,
-        except: [Int?] = []
-    ) throws(RoutingModelFault) -> [RoutingProposal] {
-        let vectors = encoder.vectors(of: asked)
-        let inputs = times.inputs(encoder, asked)
-        let maker = ProposalMaker(routings, times, confidence)
-        let count = min(wanted ?? neighbours, items.count)
-        var proposals: [RoutingProposal] = []
-        for row in 0..<asked.rowCount {
-            let vector = Array(vectors[(row * encoder.dimension)..<((row + 1) * encoder.dimension)])
-            let barred = row < except.count ? except[row] : nil
-            // Parts without a routing are no evidence, and the part itself is none.
-            let found = try index.search(vector, k: count, ef: max(ef, count)) { part in
-                part != barred && routings.firsts[part] < routings.firsts[part + 1]
-            }
-            proposals.append(
-                maker.proposal(
-                    found.map { ($0.label, Double($0.distance)) },
-                    inputs[row],
-                    gates: gates,
-                    expansions: expansions
-                )
-            )
-        }
-        return proposals
-    }
 
     // MARK: - Files
 
@@ -123,16 +95,17 @@ package struct TrainedModel: Sendable {
     ///
     /// That they are the registered ones is for the caller to have checked against the manifest.
     package static func read(_ folder: String) throws -> TrainedModel {
+        guard !ImportedModel.isImported(folder) else {
+            throw RoutingModelFault(
+                .unsupported,
+                "\(folder) was imported from a Python plant: it finds parts that are alike and has no routings",
+                hint: "ask it for similar parts, or train a version for proposals"
+            )
+        }
+        let warnings = try LoaderRule.admit(folder)
         let encoder = try ModelFiles.value(PartEncoder.self, in: folder, ModelFiles.encoder)
         let document = try ModelFiles.value(ModelDocument.self, in: folder, ModelFiles.model)
         let items = try ModelFiles.value([String].self, in: folder, ModelFiles.ids)
-        guard encoder.schema == PartEncoder.schema, document.schema == ModelDocument.schema else {
-            throw RoutingModelFault(
-                .unsupported,
-                "\(folder) has a model of shape \(document.schema), this program reads \(ModelDocument.schema)",
-                hint: "use the program that trained it, or train again"
-            )
-        }
         let routings = try RoutingFile.routings(
             try ModelFiles.read("\(folder)/\(ModelFiles.routings)"),
             operations: document.operations.codes.count,
@@ -168,7 +141,8 @@ package struct TrainedModel: Sendable {
             times: document.times,
             confidence: document.confidence,
             index: index,
-            neighbours: document.neighbours
+            neighbours: document.neighbours,
+            warnings: warnings
         )
     }
 }

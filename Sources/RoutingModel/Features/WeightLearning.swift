@@ -1,3 +1,4 @@
+internal import CHNSW
 package import PlantTables
 
 /// Finds weights of features under which similar parts have similar routings.
@@ -16,14 +17,17 @@ package struct WeightLearning: Sendable {
     private static let rounds = 3
     private static let neighbours = 10
 
+    /// Routings of the parts among which neighbours are looked for.
     private let routings: [[UInt16]]
+    /// Places in ``routings`` that are asked for.
     private let queries: [Int]
-    private let base: [Int]
-    /// For each block the squared distances of all queries to all of the base, unweighted.
-    private let distances: [[Float]]
+    /// For each block its slots, unweighted, one after the other: each a number for every part of ``routings``.
+    private let columns: [[[Float]]]
+    /// Queries that are worked on together.
+    private static let together = 16
 
     /// How the weights came about.
-    package struct Outcome: Sendable, Equatable {
+    package struct Outcome: Sendable, Equatable, Codable {
         package let weights: [Double]
         /// The mean similarity at the start and at the end.
         package let before: Double
@@ -35,44 +39,20 @@ package struct WeightLearning: Sendable {
         var random = SeededRandom(seed)
         let usable = routings.indices.filter { !routings[$0].isEmpty }
         let base = random.sample(usable, Self.mostNeighbours)
-        let queries = random.sample(base, Self.mostQueries)
-        let plain = encoder.weighted([Double](repeating: 1, count: encoder.blocks.count)).vectors(of: parts)
-        var distances: [[Float]] = []
+        queries = random.sample(Array(base.indices), Self.mostQueries)
+        self.routings = base.map { routings[$0] }
+        let plain = encoder.weighted([Double](repeating: 1, count: encoder.blocks.count)).vectors(of: parts.rows(base))
+        var columns: [[[Float]]] = []
         var first = 0
         for block in encoder.blocks {
-            distances.append(
-                Self.distances(plain, dimension: encoder.dimension, slots: first..<(first + block.width), queries, base)
+            columns.append(
+                (first..<(first + block.width)).map { slot in
+                    base.indices.map { plain[$0 * encoder.dimension + slot] }
+                }
             )
             first += block.width
         }
-        (self.routings, self.queries, self.base, self.distances) = (routings, queries, base, distances)
-    }
-
-    private static func distances(
-        _ vectors: [Float],
-        dimension: Int,
-        slots: Range<Int>,
-        _ queries: [Int],
-        _ base: [Int]
-    ) -> [Float] {
-        var distances = [Float](repeating: 0, count: queries.count * base.count)
-        vectors.withUnsafeBufferPointer { vectors in
-            distances.withUnsafeMutableBufferPointer { distances in
-                var place = 0
-                for query in queries {
-                    for other in base {
-                        var sum: Float = 0
-                        for slot in slots {
-                            let away = vectors[query * dimension + slot] - vectors[other * dimension + slot]
-                            sum += away * away
-                        }
-                        distances[place] = sum
-                        place += 1
-                    }
-                }
-            }
-        }
-        return distances
+        self.columns = columns
     }
 
     /// Learns, beginning at these weights; those that are `fixed` stay.
@@ -84,9 +64,11 @@ package struct WeightLearning: Sendable {
         goesOn: () -> Bool
     ) throws(RoutingModelFault) -> Outcome {
         var weights = start.map { Float($0) }
-        var sums = [Float](repeating: 0, count: queries.count * base.count)
-        for (block, weight) in weights.enumerated() { Self.add(distances[block], weight * weight, to: &sums) }
-        let before = score(sums)
+        let parts = InParallel.parts(queries.count, of: Self.together)
+        // The weighted squared distances of each query to all others.
+        var sums = parts.map { [Float](repeating: 0, count: $0.count * routings.count) }
+        for (block, weight) in weights.enumerated() { add(block, weight * weight, to: &sums, parts) }
+        let before = scores(sums, parts, block: 0, changes: [0])[0]
         var best = before
         for _ in 0..<Self.rounds {
             var isBetter = false
@@ -95,18 +77,15 @@ package struct WeightLearning: Sendable {
                     throw RoutingModelFault(.cancelled, "the learning of weights was cancelled", hint: "start it again")
                 }
                 let old = weights[block]
+                // A weight of 0 has no multiples: it may come back as 1.
+                let tried = Self.factors.map { old == 0 ? ($0 == 0 ? 0 : $0 / 2) : old * $0 }.filter { $0 != old }
+                let reached = scores(sums, parts, block: block, changes: tried.map { $0 * $0 - old * old })
                 var kept = old
-                for factor in Self.factors {
-                    // A weight of 0 has no multiples: it may come back as 1.
-                    let weight = old == 0 ? (factor == 0 ? 0 : factor / 2) : old * factor
-                    guard weight != old else { continue }
-                    var changed = sums
-                    Self.add(distances[block], weight * weight - old * old, to: &changed)
-                    let reached = score(changed)
-                    if reached > best + Self.leastGain { (best, kept) = (reached, weight) }
+                for (weight, reached) in zip(tried, reached) where reached > best + Self.leastGain {
+                    (best, kept) = (reached, weight)
                 }
                 guard kept != old else { continue }
-                Self.add(distances[block], kept * kept - old * old, to: &sums)
+                add(block, kept * kept - old * old, to: &sums, parts)
                 weights[block] = kept
                 isBetter = true
             }
@@ -115,69 +94,66 @@ package struct WeightLearning: Sendable {
         return Outcome(weights: weights.map { Double($0) }, before: before, after: best)
     }
 
-    private static func add(_ distances: [Float], _ factor: Float, to sums: inout [Float]) {
+    /// The squared distances of a query to all others by one block.
+    private func distances(_ block: Int, _ query: Int, into distances: inout [Float]) {
+        for place in distances.indices { distances[place] = 0 }
+        for column in columns[block] { chnsw_add_squares(&distances, column, column[query], column.count) }
+    }
+
+    private func add(_ block: Int, _ factor: Float, to sums: inout [[Float]], _ parts: [Range<Int>]) {
         guard factor != 0 else { return }
-        distances.withUnsafeBufferPointer { distances in
-            sums.withUnsafeMutableBufferPointer { sums in
-                for index in sums.indices { sums[index] += distances[index] * factor }
-            }
-        }
-    }
-
-    /// The mean similarity between each query's routing and the medoid of its nearest.
-    private func score(_ sums: [Float]) -> Double {
-        var total = 0.0
-        var nearest = NearestFew(Self.neighbours)
-        sums.withUnsafeBufferPointer { sums in
-            for (row, query) in queries.enumerated() {
-                nearest.removeAll()
-                for (column, other) in base.enumerated() where other != query {
-                    nearest.consider(sums[row * base.count + column], other)
+        let old = sums
+        sums = []
+        let count = routings.count
+        sums = InParallel.map(parts.count) { part in
+            var changed = old[part]
+            var distances = [Float](repeating: 0, count: count)
+            changed.withUnsafeMutableBufferPointer { changed in
+                for (row, query) in parts[part].enumerated() {
+                    self.distances(block, queries[query], into: &distances)
+                    guard let sums = changed.baseAddress else { return }
+                    chnsw_add_scaled(sums + row * count, distances, factor, count)
                 }
-                let found = nearest.sorted
-                let weights = NeighbourWeights.of(found.map { Double($0.distance) })
-                let near = found.map { routings[$0.item] }
-                guard let medoid = RoutingMerge.medoid(of: near, weights: weights) else { continue }
-                total += EditDistance.similarity(routings[query], near[medoid])
+            }
+            return changed
+        }
+    }
+
+    /// For each change of a block's squared weight the mean similarity between each query's routing and the medoid of its nearest.
+    private func scores(_ sums: [[Float]], _ parts: [Range<Int>], block: Int, changes: [Float]) -> [Double] {
+        let similarities = InParallel.map(parts.count) { part in
+            var distances = [Float](repeating: 0, count: routings.count)
+            var few = [chnsw_neighbour](repeating: chnsw_neighbour(), count: Self.neighbours)
+            return parts[part].enumerated().flatMap { row, query -> [Double] in
+                self.distances(block, queries[query], into: &distances)
+                return sums[part].withUnsafeBufferPointer { sums in
+                    changes.map { change -> Double in
+                        guard let sums = sums.baseAddress else { return 0 }
+                        let count = chnsw_nearest_sums(
+                            sums + row * routings.count,
+                            distances,
+                            change,
+                            routings.count,
+                            queries[query],
+                            few.count,
+                            &few
+                        )
+                        return similarity(of: queries[query], few.prefix(count))
+                    }
+                }
             }
         }
-        return queries.isEmpty ? 0 : total / Double(queries.count)
-    }
-}
-
-/// The nearest few of many, without sorting all.
-struct NearestFew {
-    private let limit: Int
-    private var kept: [(distance: Float, item: Int)] = []
-    private var bound = Float.infinity
-
-    init(_ limit: Int) {
-        self.limit = limit
-        kept.reserveCapacity(limit + 1)
+        var totals = [Double](repeating: 0, count: changes.count)
+        for part in similarities { for (place, value) in part.enumerated() { totals[place % changes.count] += value } }
+        return totals.map { queries.isEmpty ? 0 : $0 / Double(queries.count) }
     }
 
-    mutating func removeAll() {
-        kept.removeAll(keepingCapacity: true)
-        bound = .infinity
+    private func similarity(of query: Int, _ found: ArraySlice<chnsw_neighbour>) -> Double {
+        let weights = NeighbourWeights.of(found.map { Double($0.distance) })
+        let near = found.map { routings[Int($0.label)] }
+        guard let medoid = RoutingMerge.medoid(of: near, weights: weights) else { return 0 }
+        return EditDistance.similarity(routings[query], near[medoid])
     }
-
-    /// Keeps an item if it is among the nearest so far; of equally near ones the first.
-    @inline(__always)
-    mutating func consider(_ distance: Float, _ item: Int) {
-        guard distance < bound else { return }
-        insert(distance, item)
-    }
-
-    private mutating func insert(_ distance: Float, _ item: Int) {
-        var place = kept.count
-        while place > 0, kept[place - 1].distance > distance { place -= 1 }
-        kept.insert((distance, item), at: place)
-        if kept.count > limit { kept.removeLast() }
-        if kept.count == limit { bound = kept[limit - 1].distance }
-    }
-
-    /// In ascending order.
-    var sorted: [(distance: Float, item: Int)] { kept }
 }
 
 /// How much each neighbour counts.

@@ -110,6 +110,18 @@ package final class NeighbourIndex: @unchecked Sendable {
         try nearestOfAll(try checked(query, k: k, ef: 1), k: min(k, count), admit)
     }
 
+    /// The vector of each label, in the order of labels asked for; an empty one where the index has no such label.
+    package func vectors(ofLabels labels: [Int]) -> [[Float]] {
+        var places: [Int: Int] = [:]
+        // Labels are places, unless somebody else built the index.
+        let isPlain = labels.allSatisfy { 0..<count ~= $0 && Int(chnsw_label(graph, $0)) == $0 }
+        if !isPlain { for place in 0..<count { places[Int(chnsw_label(graph, place))] = place } }
+        return labels.map { label in
+            guard let place = isPlain ? label : places[label], let start = chnsw_vector(graph, place) else { return [] }
+            return Array(UnsafeBufferPointer(start: start, count: parameters.dimension))
+        }
+    }
+
     private func found(_ query: [Float], k: Int, ef: Int) throws(RoutingModelFault) -> [Neighbour] {
         try neighbours(k) { room, failure in chnsw_search(graph, query, k, ef, room, &failure) }
     }

@@ -152,27 +152,19 @@ package struct Preparation: Sendable {
     private mutating func clean(_ routings: inout RoutingColumns, _ operations: OperationList) {
         (report.zLimit, report.trimPercent) = (settings.zLimit ?? 0, settings.trimPercent)
         let grouping = Grouping(routings.operations.map { Int32($0) }, count: operations.codes.count)
-        var lost = 0
-        for operation in 0..<grouping.count {
-            var known: [Double] = []
-            for row in grouping[operation] where !routings.run[Int(row)].isNaN { known.append(routings.run[Int(row)]) }
-            lost += grouping[operation].count - known.count
-            guard let before = GroupStatistics(&known) else { continue }
-            report.before[operations.codes[operation]] = before
-            let (mean, deviation) = Kernels.meanAndDeviation(known.map { log($0) })
-            var kept = known
-            if let limit = settings.zLimit, deviation > 0, known.count >= 5 {
-                for row in grouping[operation] where !routings.run[Int(row)].isNaN {
-                    guard abs(log(routings.run[Int(row)]) - mean) > limit * deviation else { continue }
-                    routings.forgetRun(at: Int(row))
-                    report.count(.outlier)
-                }
-                kept = known.filter { abs(log($0) - mean) <= limit * deviation }
-            }
-            let trimmed = Int(Double(kept.count) * settings.trimPercent / 100)
-            kept = Array(kept.dropFirst(trimmed).dropLast(trimmed))
-            report.after[operations.codes[operation]] = GroupStatistics(&kept)
+        let cleaning = TimeCleaning(
+            routings.run,
+            grouping,
+            zLimit: settings.zLimit,
+            trimPercent: settings.trimPercent
+        )
+        let lost = routings.run.count { $0.isNaN }
+        for (operation, code) in operations.codes.enumerated() {
+            report.before[code] = cleaning.before[operation]
+            report.after[code] = cleaning.after[operation]
         }
+        for row in cleaning.outliers { routings.forgetRun(at: Int(row)) }
+        report.count(.outlier, cleaning.outliers.count)
         // Outsourced operations are counted as such.
         report.count(.noTime, lost - (report.findings[.outsourced] ?? 0))
     }

@@ -29,15 +29,20 @@ package struct Evaluation: Sendable, Equatable, Codable {
 
     /// Evaluates one split; nil where the data do not allow it.
     ///
-    /// Throws `cancelled`.
+    /// `fitted` is the model of all parts, where there is one: it tells each part by the others without being fitted again. Throws
+    /// `cancelled`.
     package static func of(
         _ split: Split,
         _ set: TrainingSet,
         _ settings: ModelSettings,
+        fitted: FittedModel? = nil,
         goesOn: () -> Bool = { true }
     ) throws(RoutingModelFault) -> Evaluation? {
         let usable = (0..<set.items.count).filter { set.routings.firsts[$0] < set.routings.firsts[$0 + 1] }
-        if split == .leaveOneOut { return try leaveOneOut(set.only(usable), settings, goesOn) }
+        if split == .leaveOneOut {
+            let whole = usable.count == set.items.count
+            return try leaveOneOut(whole ? set : set.only(usable), settings, fitted: fitted, goesOn)
+        }
         guard let held = held(split, set, usable, settings.seed), !held.isEmpty, held.count < usable.count else {
             return nil
         }
@@ -64,47 +69,52 @@ package struct Evaluation: Sendable, Equatable, Codable {
             among: Array(0..<train.items.count)
         )
         let inputs = model.times.inputs(model.encoder, test.parts)
+        let found = search.nearest(to: vectors, settings.neighbours)
+        let proposals = InParallel.map(test.items.count) { part in
+            maker.proposal(found[part], inputs[part], gates: ConfidenceGates(), expansions: 0)
+        }
         var sheets = Sheets(train, settings)
-        let dimension = model.encoder.dimension
-        for part in test.items.indices {
-            let vector = Array(vectors[(part * dimension)..<((part + 1) * dimension)])
-            let found = search.nearest(to: vector, settings.neighbours)
-            let truth = test.routings.steps(of: part)
-            sheets.add(maker, found, inputs[part], truth, except: nil) { model.times.runMinutes($0, inputs[part]) }
+        for (part, proposal) in proposals.enumerated() {
+            sheets.add(proposal, test.routings.steps(of: part), except: nil) {
+                model.times.runMinutes($0, inputs[part])
+            }
         }
         return sheets.evaluation(split, trainedOn: train.items.count)
     }
 
     /// Each part compared with what the others tell; weights of features and the confidence are those of all parts.
     ///
-    /// Times are told by models that have not seen the part: one for each part of a small plant, else one for each twentieth.
+    /// Times are told by models that have not seen the part: one for each part of a small plant, else one for each twentieth. `fitted`
+    /// is the model of these parts or of more, where there is one.
     package static func leaveOneOut(
         _ set: TrainingSet,
         _ settings: ModelSettings,
+        fitted: FittedModel? = nil,
         _ goesOn: () -> Bool = { true }
     ) throws(RoutingModelFault) -> Evaluation {
-        let model = try FittedModel.fit(set, settings, goesOn: goesOn)
+        let model = if let fitted { fitted } else { try FittedModel.fit(set, settings, goesOn: goesOn) }
         var random = SeededRandom(settings.seed &+ 1)
         let parts = random.sample(Array(set.items.indices), mostParts)
-        let vectors = model.encoder.vectors(of: set.parts)
-        let all = Array(set.items.indices)
-        let search = ExactSearch(vectors, dimension: model.encoder.dimension, among: all)
-        let folds = set.items.count <= 200 ? set.items.count : 20
-        var sheets = Sheets(set, settings)
-        let inputs = model.times.inputs(model.encoder, set.parts)
+        let search = ExactSearch(
+            model.encoder.vectors(of: set.parts),
+            dimension: model.encoder.dimension,
+            among: Array(set.items.indices)
+        )
+        let found = search.nearest(toRows: parts, settings.neighbours)
+        let inputs = model.times.inputs(model.encoder, set.parts.rows(parts))
         let maker = ProposalMaker(set.routings, model.times, model.confidence)
-        for fold in 0..<folds {
-            let tested = parts.filter { $0 % folds == fold }
-            guard !tested.isEmpty else { continue }
-            let times = try TimeModel(
-                model.encoder,
-                fittedTo: set.only(all.filter { $0 % folds != fold }),
-                goesOn: goesOn
-            )
-            for part in tested {
-                let found = search.nearest(to: part, settings.neighbours)
-                let truth = set.routings.steps(of: part)
-                sheets.add(maker, found, inputs[part], truth, except: part) { times.runMinutes($0, inputs[part]) }
+        let proposals = InParallel.map(parts.count) { place in
+            maker.proposal(found[place], inputs[place], gates: ConfidenceGates(), expansions: 0)
+        }
+        guard goesOn() else {
+            throw RoutingModelFault(.cancelled, "the evaluation was cancelled", hint: "start it again")
+        }
+        let folds = set.items.count <= 200 ? set.items.count : 20
+        let times = TimeModel.HeldOut(model.encoder, set, folds: folds)
+        var sheets = Sheets(set, settings)
+        for (place, part) in parts.enumerated() {
+            sheets.add(proposals[place], set.routings.steps(of: part), except: part) {
+                times.runMinutes($0, fold: part % folds, inputs[place])
             }
         }
         return sheets.evaluation(.leaveOneOut, trainedOn: set.items.count)
@@ -171,14 +181,11 @@ private struct Sheets {
     }
 
     mutating func add(
-        _ maker: ProposalMaker,
-        _ found: [(part: Int, distance: Double)],
-        _ inputs: TimeModel.PartInputs,
+        _ proposal: RoutingProposal,
         _ truth: [RoutingStep],
         except part: Int?,
         minutes: (UInt16) -> MinutesRange?
     ) {
-        let proposal = maker.proposal(found, inputs, gates: ConfidenceGates(), expansions: 0)
         model.add(
             proposal.operations,
             alternatives: proposal.alternatives.map(\.operations),

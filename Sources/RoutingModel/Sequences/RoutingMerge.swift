@@ -6,11 +6,23 @@ package enum RoutingMerge {
     package static func medoid(of routings: [[UInt16]], weights: [Double]) -> Int? {
         guard routings.count > 1 else { return routings.isEmpty ? nil : 0 }
         var costs = [Double](repeating: 0, count: routings.count)
-        for first in routings.indices {
-            for second in (first + 1)..<max(routings.count, first + 1) {
-                let distance = Double(EditDistance.between(routings[first], routings[second]))
-                costs[first] += distance * weights[second]
-                costs[second] += distance * weights[first]
+        func add(_ distance: Int, _ first: Int, _ second: Int) {
+            costs[first] += Double(distance) * weights[second]
+            costs[second] += Double(distance) * weights[first]
+        }
+        EditPattern.with(codes: routings.lazy.joined()) { pattern in
+            for first in routings.indices.dropLast() {
+                let routing = routings[first]
+                let isShort = 1...EditPattern.longest ~= routing.count
+                if isShort { pattern.take(routing) }
+                for second in (first + 1)..<routings.count {
+                    let distance =
+                        isShort
+                        ? pattern.distance(length: routing.count, to: routings[second])
+                        : EditDistance.between(routing, routings[second])
+                    add(distance, first, second)
+                }
+                if isShort { pattern.forget(routing) }
             }
         }
         return costs.indices.min { costs[$0] < costs[$1] }

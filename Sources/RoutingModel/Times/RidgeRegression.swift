@@ -16,21 +16,18 @@ struct RidgeSums: Sendable {
         products = [Double](repeating: 0, count: width)
     }
 
-    mutating func add(_ inputs: ArraySlice<Double>, _ output: Double) {
-        inputs.withUnsafeBufferPointer { add($0, output) }
-    }
-
-    private mutating func add(_ inputs: UnsafeBufferPointer<Double>, _ output: Double) {
+    /// Adds one output and its inputs.
+    mutating func add(_ inputs: borrowing SparseRow, _ output: Double) {
         count += 1
+        let inputCount = inputs.count
         squares.withUnsafeMutableBufferPointer { squares in
-            var place = 0
-            for row in 0..<inputs.count {
-                let value = inputs[row]
-                if value != 0 { for column in 0...row { squares[place + column] += value * inputs[column] } }
-                place += row + 1
+            for row in 0..<inputCount {
+                let (slot, value) = (inputs.slots[row], inputs.values[row])
+                let first = slot * (slot + 1) / 2
+                for column in 0...row { squares[first + inputs.slots[column]] += value * inputs.values[column] }
             }
         }
-        for (column, value) in inputs.enumerated() where value != 0 { products[column] += value * output }
+        for place in 0..<inputCount { products[inputs.slots[place]] += inputs.values[place] * output }
     }
 
     static func - (whole: RidgeSums, part: RidgeSums) -> RidgeSums {
@@ -50,13 +47,24 @@ struct RidgeSums: Sendable {
     /// The coefficients under a penalty above zero, by Cholesky's decomposition.
     func solved(penalty: Double) -> [Double] {
         var lower = squares
-        func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
+        var solution = products
+        lower.withUnsafeMutableBufferPointer { lower in
+            Self.decompose(lower, width: width, penalty: penalty)
+            solution.withUnsafeMutableBufferPointer { Self.substitute(lower, $0) }
+        }
+        return solution
+    }
+
+    private static func at(_ row: Int, _ column: Int) -> Int { row * (row + 1) / 2 + column }
+
+    private static func decompose(_ lower: UnsafeMutableBufferPointer<Double>, width: Int, penalty: Double) {
         for row in 0..<width {
             // A trace of a penalty keeps the constant solvable where there is hardly any data.
             lower[at(row, row)] += row == width - 1 ? 1e-9 : penalty
             for column in 0...row {
                 var sum = lower[at(row, column)]
-                for inner in 0..<column { sum -= lower[at(row, inner)] * lower[at(column, inner)] }
+                let (one, other) = (at(row, 0), at(column, 0))
+                for inner in 0..<column { sum -= lower[one + inner] * lower[other + inner] }
                 if row == column {
                     lower[at(row, row)] = max(sum, 1e-12).squareRoot()
                 } else {
@@ -64,7 +72,13 @@ struct RidgeSums: Sendable {
                 }
             }
         }
-        var solution = products
+    }
+
+    private static func substitute(
+        _ lower: UnsafeMutableBufferPointer<Double>,
+        _ solution: UnsafeMutableBufferPointer<Double>
+    ) {
+        let width = solution.count
         for row in 0..<width {
             for column in 0..<row { solution[row] -= lower[at(row, column)] * solution[column] }
             solution[row] /= lower[at(row, row)]
@@ -73,6 +87,79 @@ struct RidgeSums: Sendable {
             for below in (row + 1)..<max(width, row + 1) { solution[row] -= lower[at(below, row)] * solution[below] }
             solution[row] /= lower[at(row, row)]
         }
-        return solution
+    }
+}
+
+/// The inputs of one part that are not 0: most slots of a category are.
+struct SparseRow: ~Copyable {
+    private(set) var count = 0
+    /// In ascending order.
+    let slots: UnsafeMutablePointer<Int>
+    let values: UnsafeMutablePointer<Double>
+
+    init(width: Int) {
+        slots = .allocate(capacity: width)
+        values = .allocate(capacity: width)
+    }
+
+    deinit {
+        slots.deallocate()
+        values.deallocate()
+    }
+
+    mutating func removeAll() { count = 0 }
+
+    mutating func append(_ slot: Int, _ value: Double) {
+        guard value != 0 else { return }
+        slots[count] = slot
+        values[count] = value
+        count += 1
+    }
+
+    /// The sum of the products with coefficients, one for each input.
+    func times(_ coefficients: [Double]) -> Double {
+        var sum = 0.0
+        for place in 0..<count { sum += coefficients[slots[place]] * values[place] }
+        return sum
+    }
+}
+
+/// A ridge regression whose penalty is the one under which parts that it has not seen are told best.
+struct CrossValidation {
+    /// The sums of each fold, and of all.
+    let folds: [RidgeSums]
+    let whole: RidgeSums
+    let penalty: Double
+    /// Of each output, told by a regression that has not seen its fold.
+    let residuals: [Double]
+
+    /// Of outputs by the parts whose they are; a part is in the fold that its number leaves as remainder.
+    ///
+    /// Nil where no penalty gives a finite error.
+    init?(_ outputs: [Double], _ parts: [Int], _ inputs: TimeInputs, folds count: Int, penalties: [Double]) {
+        var folds = [RidgeSums](repeating: RidgeSums(width: inputs.width), count: count)
+        var row = SparseRow(width: inputs.width)
+        for (place, part) in parts.enumerated() {
+            inputs.read(part, into: &row)
+            folds[part % count].add(row, outputs[place])
+        }
+        var whole = RidgeSums(width: inputs.width)
+        for fold in folds { whole += fold }
+        let left = penalties.map { penalty in folds.map { $0.count == 0 ? [] : (whole - $0).solved(penalty: penalty) } }
+        var residuals = penalties.map { _ in [Double](repeating: 0, count: parts.count) }
+        for (place, part) in parts.enumerated() {
+            inputs.read(part, into: &row)
+            for index in penalties.indices {
+                residuals[index][place] = outputs[place] - row.times(left[index][part % count])
+            }
+        }
+        var best: (index: Int, error: Double)?
+        for index in penalties.indices {
+            let error = Quantiles.median(residuals[index].map { abs($0) })
+            if error < best?.error ?? .infinity { best = (index, error) }
+        }
+        guard let best else { return nil }
+        (self.folds, self.whole, penalty) = (folds, whole, penalties[best.index])
+        self.residuals = residuals[best.index]
     }
 }

@@ -49,58 +49,30 @@ package struct TimeModel: Sendable, Equatable, Codable {
         fittedTo set: TrainingSet,
         goesOn: () -> Bool
     ) throws(RoutingModelFault) {
-        let slots = Self.numberSlots(encoder)
-        let inputs = Inputs(encoder, set.parts, squared: slots)
-        let routings = set.routings
-        let grouping = Grouping(routings.operations.map { Int32($0) }, count: set.operations.codes.count)
-        var partOfRow = [Int32](repeating: 0, count: routings.operations.count)
-        for part in 0..<routings.count {
-            for row in routings.firsts[part]..<routings.firsts[part + 1] { partOfRow[row] = Int32(part) }
+        let inputs = TimeInputs(encoder, set.parts)
+        let rows = OperationRows(set)
+        guard goesOn() else {
+            throw RoutingModelFault(.cancelled, "the model of times was cancelled", hint: "start it again")
         }
-        var (run, setup): ([Line?], [Line?]) = ([], [])
-        for operation in 0..<grouping.count {
-            guard goesOn() else {
-                throw RoutingModelFault(.cancelled, "the model of times was cancelled", hint: "start it again")
-            }
-            let rows = grouping[operation].map { Int($0) }
-            run.append(
-                Self.line(rows, routings.run, partOfRow, inputs) {
-                    log($0)
-                } back: {
-                    exp($0)
-                }
-            )
-            setup.append(
-                Self.line(rows, routings.setup, partOfRow, inputs) {
-                    log($0 + 1)
-                } back: {
-                    exp($0) - 1
-                }
-            )
+        // Run and set-up of each operation are lines of their own.
+        let lines = InParallel.map(rows.count * 2) { line -> Line? in
+            let isRun = line % 2 == 0
+            return TimeRows(rows, line / 2, isRun ? set.routings.run : set.routings.setup, Scale(isRun: isRun), inputs)
+                .flatMap { Self.line($0) }
         }
-        (self.run, self.setup, squared) = (run, setup, slots)
+        run = stride(from: 0, to: lines.count, by: 2).map { lines[$0] }
+        setup = stride(from: 1, to: lines.count, by: 2).map { lines[$0] }
+        squared = inputs.squared
     }
 
     /// Minutes for each piece of an operation at a part; nil where no time of the operation is known.
     package func runMinutes(_ operation: UInt16, _ part: PartInputs) -> MinutesRange? {
-        run[Int(operation)].map {
-            Self.range($0, part.values) {
-                exp($0)
-            } forward: {
-                log($0)
-            }
-        }
+        run[Int(operation)].map { Scale.run.range($0, part.values) }
     }
 
     /// Minutes to set up an operation at a part; nil where no set-up of the operation is known.
     package func setupMinutes(_ operation: UInt16, _ part: PartInputs) -> MinutesRange? {
-        setup[Int(operation)].map {
-            Self.range($0, part.values) {
-                max(exp($0) - 1, 0)
-            } forward: {
-                log($0 + 1)
-            }
-        }
+        setup[Int(operation)].map { Scale.setup.range($0, part.values) }
     }
 
     /// The inputs of a part, for all operations.
@@ -110,74 +82,49 @@ package struct TimeModel: Sendable, Equatable, Codable {
 
     /// The inputs of each row of a table of parts.
     package func inputs(_ encoder: PartEncoder, _ parts: PlantTable) -> [PartInputs] {
-        let inputs = Inputs(encoder, parts, squared: squared)
+        let inputs = TimeInputs(encoder, parts, squared: squared)
         return (0..<parts.rowCount).map { PartInputs(values: inputs.row($0)) }
     }
 
     // MARK: - Fitting
 
-    private static func numberSlots(_ encoder: PartEncoder) -> [Int] {
-        var slots: [Int] = []
-        var first = 0
-        for block in encoder.blocks {
-            if block.feature.kind == .number { slots.append(first) }
-            first += block.width
+    /// The scale on which minutes are told: their logarithm, that of a set-up shifted by one minute, as it may be none.
+    enum Scale: Sendable {
+        case run
+        case setup
+
+        init(isRun: Bool) { self = isRun ? .run : .setup }
+
+        func forward(_ minutes: Double) -> Double { self == .run ? log(minutes) : log(minutes + 1) }
+
+        func back(_ value: Double) -> Double { self == .run ? exp(value) : exp(value) - 1 }
+
+        func range(_ line: Line, _ inputs: [Double]) -> MinutesRange {
+            let centre =
+                line.coefficients.isEmpty
+                ? forward(line.median) : zip(line.coefficients, inputs).reduce(0) { $0 + $1.0 * $1.1 }
+            func told(_ value: Double) -> Double { self == .run ? back(value) : max(back(value), 0) }
+            return MinutesRange(expected: told(centre), low: told(centre + line.low), high: told(centre + line.high))
         }
-        return slots
     }
 
-    private static func line(
-        _ rows: [Int],
-        _ minutes: [Double],
-        _ partOfRow: [Int32],
-        _ inputs: Inputs,
-        forward: (Double) -> Double,
-        back: (Double) -> Double
-    ) -> Line? {
-        var random = SeededRandom(1)
-        let rows = random.sample(rows.filter { !minutes[$0].isNaN }, mostTimes)
-        guard !rows.isEmpty else { return nil }
-        let known = rows.map { minutes[$0] }
-        let median = Quantiles.median(known)
-        let outputs = known.map(forward)
-        let centre = forward(median)
-        guard rows.count >= leastTimes else {
-            let away = outputs.map { $0 - centre }.sorted()
-            // Of few times the range is no more than what was seen.
-            return Line(
-                count: rows.count,
-                median: median,
-                coefficients: [],
-                low: away.first ?? 0,
-                high: away.last ?? 0,
-                medianError: Quantiles.median(known.filter { $0 > 0 }.map { abs(median - $0) / $0 * 100 })
-            )
+    private static func line(_ rows: TimeRows) -> Line? {
+        guard rows.known.count >= leastTimes else { return rows.few(except: []) }
+        guard
+            let fitted = CrossValidation(rows.outputs, rows.parts, rows.inputs, folds: folds, penalties: penalties)
+        else { return nil }
+        var coefficients = fitted.whole.solved(penalty: fitted.penalty)
+        coefficients[coefficients.count - 1] += rows.centre
+        let errors = rows.known.indices.compactMap { place -> Double? in
+            let minutes = rows.known[place]
+            guard minutes > 0 else { return nil }
+            let told = rows.scale.back(rows.outputs[place] + rows.centre - fitted.residuals[place])
+            return abs(told - minutes) / minutes * 100
         }
-        let parts = rows.map { Int(partOfRow[$0]) }
-        // Folds by part, so that no part is on both sides.
-        var sums = [RidgeSums](repeating: RidgeSums(width: inputs.width), count: folds)
-        for (place, part) in parts.enumerated() { sums[part % folds].add(inputs[part], outputs[place] - centre) }
-        var whole = RidgeSums(width: inputs.width)
-        for part in sums { whole += part }
-        var best: (penalty: Double, residuals: [Double], error: Double)?
-        for penalty in penalties {
-            let left = sums.map { (whole - $0).solved(penalty: penalty) }
-            let residuals = parts.indices.map { place in
-                outputs[place] - centre - dot(left[parts[place] % folds], inputs[parts[place]])
-            }
-            let error = Quantiles.median(residuals.map { abs($0) })
-            if error < best?.error ?? .infinity { best = (penalty, residuals, error) }
-        }
-        guard let best else { return nil }
-        var coefficients = whole.solved(penalty: best.penalty)
-        coefficients[coefficients.count - 1] += centre
-        let errors = zip(known, zip(outputs, best.residuals)).compactMap { minutes, pair in
-            minutes > 0 ? abs(back(pair.0 - pair.1) - minutes) / minutes * 100 : nil
-        }
-        let ordered = best.residuals.sorted()
+        let ordered = fitted.residuals.sorted()
         return Line(
-            count: rows.count,
-            median: median,
+            count: rows.known.count,
+            median: rows.median,
             coefficients: coefficients,
             low: Quantiles.of(sorted: ordered, 0.1),
             high: Quantiles.of(sorted: ordered, 0.9),
@@ -185,45 +132,60 @@ package struct TimeModel: Sendable, Equatable, Codable {
         )
     }
 
-    private static func range(
-        _ line: Line,
-        _ inputs: [Double],
-        back: (Double) -> Double,
-        forward: (Double) -> Double
-    ) -> MinutesRange {
-        let centre =
-            line.coefficients.isEmpty ? forward(line.median) : dot(line.coefficients, inputs[...])
-        return MinutesRange(expected: back(centre), low: back(centre + line.low), high: back(centre + line.high))
-    }
+    /// Lines of run minutes that have not seen a fold of the parts, for each operation and fold; a part is in the fold that its number
+    /// leaves as remainder.
+    ///
+    /// Coefficients and intervals are those of the other parts; the penalty is chosen once for all.
+    struct HeldOut: Sendable {
+        private let lines: [[Line?]]
 
-    private static func dot(_ coefficients: [Double], _ inputs: ArraySlice<Double>) -> Double {
-        zip(coefficients, inputs).reduce(0) { $0 + $1.0 * $1.1 }
-    }
-}
-
-/// The inputs of the regressions, part by part: slots, squares of the scaled numbers, the constant 1.
-private struct Inputs: Sendable {
-    let width: Int
-    private let values: [Double]
-
-    init(_ encoder: PartEncoder, _ parts: PlantTable, squared: [Int]) {
-        let plain = encoder.weighted([Double](repeating: 1, count: encoder.blocks.count))
-        let vectors = plain.vectors(of: parts)
-        let dimension = encoder.dimension
-        width = dimension + squared.count + 1
-        var values = [Double](repeating: 0, count: parts.rowCount * width)
-        for row in 0..<parts.rowCount {
-            let (from, to) = (row * dimension, row * width)
-            for slot in 0..<dimension { values[to + slot] = Double(vectors[from + slot]) }
-            for (place, slot) in squared.enumerated() {
-                values[to + dimension + place] = values[to + slot] * values[to + slot]
+        init(_ encoder: PartEncoder, _ set: TrainingSet, folds: Int) {
+            let inputs = TimeInputs(encoder, set.parts)
+            let rows = OperationRows(set)
+            lines = InParallel.map(rows.count) { operation in
+                guard let rows = TimeRows(rows, operation, set.routings.run, .run, inputs) else {
+                    return [Line?](repeating: nil, count: folds)
+                }
+                return TimeModel.lines(rows, folds: folds)
             }
-            values[to + width - 1] = 1
         }
-        self.values = values
+
+        /// Minutes for each piece at a part, told without any part of its fold.
+        func runMinutes(_ operation: UInt16, fold: Int, _ part: PartInputs) -> MinutesRange? {
+            lines[Int(operation)][fold].map { Scale.run.range($0, part.values) }
+        }
     }
 
-    subscript(part: Int) -> ArraySlice<Double> { values[(part * width)..<((part + 1) * width)] }
+    private static func lines(_ rows: TimeRows, folds: Int) -> [Line?] {
+        let fitted = CrossValidation(rows.outputs, rows.parts, rows.inputs, folds: folds, penalties: penalties)
+        var members = [[Int]](repeating: [], count: folds)
+        for (place, part) in rows.parts.enumerated() { members[part % folds].append(place) }
+        // In order once, so that each fold only leaves its own out.
+        let ordered = fitted.map { fitted in
+            fitted.residuals.indices.sorted { fitted.residuals[$0] < fitted.residuals[$1] }
+        }
+        return (0..<folds).map { fold in
+            guard rows.known.count - members[fold].count >= leastTimes, let fitted, let ordered else {
+                return rows.few(except: members[fold])
+            }
+            var coefficients = (fitted.whole - fitted.folds[fold]).solved(penalty: fitted.penalty)
+            coefficients[coefficients.count - 1] += rows.centre
+            let others = ordered.lazy.filter { rows.parts[$0] % folds != fold }.map { fitted.residuals[$0] }
+            let residuals = Array(others)
+            return Line(
+                count: residuals.count,
+                median: rows.median,
+                coefficients: coefficients,
+                low: Quantiles.of(sorted: residuals, 0.1),
+                high: Quantiles.of(sorted: residuals, 0.9),
+                medianError: .nan
+            )
+        }
+    }
 
-    func row(_ part: Int) -> [Double] { Array(self[part]) }
+    /// The times that teach of all that are known.
+    static func sample(_ rows: [Int]) -> [Int] {
+        var random = SeededRandom(1)
+        return random.sample(rows, mostTimes)
+    }
 }
