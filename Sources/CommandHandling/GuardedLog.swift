@@ -136,6 +136,13 @@ extension GuardedLog {
         return try await log.append(request)
     }
 
+    package func attest(
+        payloadType: String,
+        payload: [UInt8]
+    ) throws(EventStoreError) -> (keyID: String, signature: [UInt8]) {
+        try log.attest(payloadType: payloadType, payload: payload)
+    }
+
     package func acceptClock(
         reason: String,
         actor: UUID,

@@ -101,6 +101,11 @@ public protocol EventLog: AnyObject, Sendable {
     /// Throws ``EventStoreError/Code/idempotencyConflict`` if that command had another digest.
     func outcome(of key: IdempotencyKey, actor: UUID) throws(EventStoreError) -> AppendResult?
 
+    /// Signs a payload of a named type with the log's key, as a DSSE envelope holds it; returns the key id in hexadecimal and 64 bytes.
+    ///
+    /// What is signed can never be taken for a tree head. Throws ``EventStoreError/Code/keyUnavailable``. Blocks.
+    func attest(payloadType: String, payload: [UInt8]) throws(EventStoreError) -> (keyID: String, signature: [UInt8])
+
     /// Signals without content, one or more after each growth, whoever appended; the first comes at once.
     ///
     /// Signals that arrive while nobody waits are folded into one. The stream ends when the log is closed.
@@ -118,6 +123,13 @@ extension EventLog {
         metadata: EventMetadata
     ) async throws(EventStoreError) -> AppendResult {
         throw .invalid("this log judges no clock, there is nothing to accept")
+    }
+
+    /// The log's keys in the order in which they came into force, each with the position of the event that names it.
+    public func verifierKeys() throws(EventStoreError) -> [(position: Position, key: VerifierKey)] {
+        try events(in: LogEvents.stream).compactMap { event in
+            LogEvents.verifierKey(from: event).map { (event.position, $0) }
+        }
     }
 
     /// All events of one stream, oldest first.

@@ -13,11 +13,17 @@ extension LMDBEventLog {
         payloadType: String,
         payload: [UInt8]
     ) throws(EventStoreError) -> (keyID: String, signature: [UInt8]) {
-        let key = try keys.key(of: identity.verifierKey)
-        let message = Self.attestedMessage(payloadType: payloadType, payload: payload)
-        guard let signature = try? key.signature(over: message) else {
+        try keys.key(of: identity.verifierKey).attestation(payloadType: payloadType, payload: payload)
+    }
+}
+
+extension LogKey {
+    /// The key id in hexadecimal and the signature under a payload of a named type.
+    package func attestation(payloadType: String, payload: [UInt8]) -> (keyID: String, signature: [UInt8]) {
+        let message = LMDBEventLog.attestedMessage(payloadType: payloadType, payload: payload)
+        guard let signature = try? signature(over: message) else {
             preconditionFailure("Ed25519 signs any message")
         }
-        return (key.verifier.keyID.hexadecimal, signature)
+        return (verifier.keyID.hexadecimal, signature)
     }
 }

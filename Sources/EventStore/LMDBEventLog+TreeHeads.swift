@@ -54,13 +54,6 @@ extension LMDBEventLog: TileReading {
         try environment.read { transaction throws(EventStoreError) in try transaction.record(at: position) }
     }
 
-    /// The log's keys in the order in which they came into force, each with the position of the event that names it.
-    public func verifierKeys() throws(EventStoreError) -> [(position: Position, key: VerifierKey)] {
-        try events(in: LogEvents.stream).compactMap { event in
-            LogEvents.verifierKey(from: event).map { (event.position, $0) }
-        }
-    }
-
     /// Why nothing can be appended for want of the signing key; nil when it is at hand.
     public func keyProblem() -> EventStoreError? {
         do throws(EventStoreError) {

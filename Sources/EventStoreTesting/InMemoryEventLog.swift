@@ -6,10 +6,11 @@ internal import Synchronization
 ///
 /// For specifications that need a log and no durability; it keeps everything until it is released.
 public final class InMemoryEventLog: EventLog {
-    /// Who this log is; made with a real key, which is thrown away.
+    /// Who this log is; made with a real key, which is kept in memory.
     public let identity: LogIdentity
     private let clock: any LogClock
     private let signals = GrowthSignals()
+    private let key: LogKey
     private let state: Mutex<State>
 
     private struct State {
@@ -32,6 +33,7 @@ public final class InMemoryEventLog: EventLog {
             timeZone: timeZone
         )
         self.clock = clock
+        self.key = key
         var planner = AppendPlanner(tail: LogTail(), reading: clock.reading())
         var state = State()
         try planner.create(identity, in: &state.book)
@@ -74,6 +76,14 @@ public final class InMemoryEventLog: EventLog {
         }
         signals.signal()
         return try result.get()
+    }
+
+    /// Signs with the key in memory; see ``EventLog/attest(payloadType:payload:)``.
+    public func attest(
+        payloadType: String,
+        payload: [UInt8]
+    ) throws(EventStoreError) -> (keyID: String, signature: [UInt8]) {
+        key.attestation(payloadType: payloadType, payload: payload)
     }
 
     /// The size, root and last time of the log now.

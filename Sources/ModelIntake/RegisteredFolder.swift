@@ -1,4 +1,5 @@
 package import CommandHandling
+internal import EventStore
 package import ModelFolders
 package import RoutingDomain
 
@@ -9,6 +10,7 @@ package struct RegisteredFolder: Sendable {
     /// The folder's name beneath the home's `models/`.
     package let name: String
     private let home: String
+    private let keys: [VerifierKey]
 
     /// The folder by the log as it is now; throws ``RoutingDomain/Rejection`` for what is no registered version.
     package init(_ version: String, home: String, commands: CommandHandler) throws {
@@ -19,6 +21,7 @@ package struct RegisteredFolder: Sendable {
         let parts = event.manifestPath.split(separator: "/")
         self.event = event
         self.home = home
+        keys = try commands.log.verifierKeys().map(\.key)
         name = parts.count == 3 ? String(parts[1]) : version
     }
 
@@ -27,7 +30,24 @@ package struct RegisteredFolder: Sendable {
 
     /// Reads every file and returns everything that is not as registered; blocks for about a second per gigabyte.
     package func problems(progress: (Int) -> Void = { _ in }) -> [VerificationProblem] {
-        ModelFolder.verify(home: home, folder: name, manifestDigest: event.manifestSha256, progress: progress)
+        ModelFolder.verify(
+            home: home,
+            folder: name,
+            manifestDigest: event.manifestSha256,
+            signatureDigest: event.signatureSha256,
+            keys: keys,
+            progress: progress
+        )
+    }
+
+    /// The key of the log's that signed the version; nil for a version that was registered before there were signatures.
+    ///
+    /// One that is missing or false is among the ``problems(progress:)``.
+    package var signer: String? {
+        guard event.signatureSha256 != nil, case .signed(let key) = ModelFolder.signature(of: path, keys: keys) else {
+            return nil
+        }
+        return key.text
     }
 
     /// The manifest, as the log knows its digest.
@@ -48,11 +68,14 @@ package struct RegisteredFolder: Sendable {
         return try Manifest(bytes: bytes, path: path)
     }
 
-    /// Opens a file that the manifest lists, or the manifest itself; nil for any other name.
+    /// Opens a file that the manifest lists, the manifest itself or its signature; nil for any other name.
     ///
     /// Its bytes are not read yet: ``ModelFolders/ListedFile/isAsListed()`` says whether they are the registered ones.
     package func file(_ file: String) throws -> ListedFile? {
         if file == SafeName.manifest { return try open(file, size: nil, sha256: event.manifestSha256) }
+        if file == SafeName.signature {
+            return try event.signatureSha256.map { try open(file, size: nil, sha256: $0) }
+        }
         guard let listed = try manifest().files.first(where: { $0.name == file }) else { return nil }
         return try open(file, size: listed.size, sha256: listed.sha256)
     }

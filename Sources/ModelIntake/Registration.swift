@@ -3,6 +3,7 @@ package import CommandHandling
 internal import DurableFiles
 internal import EventStore
 internal import Foundation
+internal import LegacyArtefacts
 package import ModelFolders
 package import RoutingDomain
 
@@ -45,6 +46,7 @@ package struct Registration: Sendable {
     private let commands: CommandHandler
     private let lock: FileLock
     private let scanned: ModelFolder
+    private let servability: Servability
     private let now: Int
     /// The version that it will have.
     package let version: ModelVersion
@@ -78,6 +80,7 @@ package struct Registration: Sendable {
             now: now,
             progress: progress
         )
+        servability = LegacyModel.examine(scanned.path)
         version = try Self.version(request.version, of: scanned, commands, now)
     }
 
@@ -85,9 +88,8 @@ package struct Registration: Sendable {
     package var asked: RegisterModel {
         var asked = Self.blank(version)
         asked.sourceName = scanned.name
-        let files = scanned.files.filter { $0.name != SafeName.manifest }
         asked.facts = .object(
-            Dictionary(files.map { ($0.name, .string($0.sha256)) }, uniquingKeysWith: { first, _ in first })
+            Dictionary(scanned.files.map { ($0.name, .string($0.sha256)) }, uniquingKeysWith: { first, _ in first })
         )
         asked.changeScopes = request.scopes
         asked.notes = request.notes
@@ -131,9 +133,9 @@ package struct Registration: Sendable {
         return Decision(command: command, manifest: manifest)
     }
 
-    /// Puts the files and `manifest.json` in place, on disk, and returns the command to append.
+    /// Puts the files, `manifest.json` and its signature in place, on disk, and returns the command to append.
     ///
-    /// Blocks as the look at it did; throws ``ModelFolders/ModelFolderFault``.
+    /// Blocks as the look at it did; throws ``ModelFolders/ModelFolderFault``, and ``EventStore/EventStoreError`` without the log's key.
     package func takeIn(_ decision: Decision, progress: (Int) -> Void = { _ in }) throws -> RegisterModel {
         let place = try scanned.takeIn(
             home: home,
@@ -142,7 +144,14 @@ package struct Registration: Sendable {
             progress: progress
         )
         var command = decision.command
-        command.manifestSha256 = try ModelFolder.writeManifest(decision.manifest, home: home, folder: place)
+        let statement = ModelStatement(decision.manifest, origin: commands.log.identity.origin)
+        let written = try ModelFolder.writeManifest(
+            decision.manifest,
+            signature: try statement.signed(by: commands.log),
+            home: home,
+            folder: place
+        )
+        (command.manifestSha256, command.signatureSha256) = (written.manifest, written.signature)
         return command
     }
 
@@ -175,7 +184,9 @@ package struct Registration: Sendable {
             changeScopes: [],
             notes: nil,
             unknownFields: [],
-            facts: [:]
+            facts: [:],
+            servable: .unknown,
+            servableReason: nil
         )
     }
 
@@ -194,7 +205,9 @@ package struct Registration: Sendable {
             unknownFields: scanned.metadata.unknownFields,
             facts: .object(
                 ["embedding", "index", "runtime"].reduce(into: [:]) { $0[$1] = document[$1] }
-            )
+            ),
+            servable: Servable(rawValue: servability.kind.rawValue) ?? .unknown,
+            servableReason: servability.reason
         )
     }
 }

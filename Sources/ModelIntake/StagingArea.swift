@@ -68,14 +68,15 @@ package final class StagingArea: Sendable {
         at offset: Int,
         expecting count: Int
     ) throws -> StagedPart {
-        guard SafeName.isAllowed(name), name != SafeName.manifest, !name.hasSuffix(".part"), !name.hasSuffix(".tmp")
+        guard SafeName.isAllowed(name), !SafeName.reserved.contains(name), !name.hasSuffix(".part"),
+            !name.hasSuffix(".tmp")
         else {
             throw Rejection(
                 "upload.name",
                 .invalid,
                 "\(SafeName.printable(name.utf8)) cannot be the name of an artefact",
                 hint:
-                    "use 1 to 100 letters, digits, '.', '_' and '-', no dot in front; not manifest.json, *.part, *.tmp",
+                    "use 1 to 100 letters, digits, '.', '_' and '-', no dot in front; not manifest.json, manifest.dsse.json, *.part, *.tmp",
                 field: "name"
             )
         }

@@ -34,7 +34,29 @@ package struct TableFile: Sendable, Equatable {
     }
 
     /// Writes the file so that it is there whole or not at all.
-    package func write(to path: String) throws(FileFault) { try DurableFile.write(encoded, to: path, mode: 0o600) }
+    package func write(to path: String) throws(FileFault) {
+        try DurableFile.write(to: path, mode: 0o600) { file throws(FileFault) in
+            var fault: FileFault?
+            put { part in
+                // In parts, so that no column lies in memory twice.
+                for start in stride(from: 0, to: part.count, by: 1 << 20) where fault == nil {
+                    do throws(FileFault) {
+                        try file.write(part[start..<min(start + 1 << 20, part.count)])
+                    } catch {
+                        fault = error
+                    }
+                }
+            }
+            if let fault { throw fault }
+        }
+    }
+
+    /// The SHA-256 of the file's bytes, which are not put together for it.
+    package var digest: SHA256.Digest {
+        var hash = SHA256()
+        put { hash.update(bufferPointer: $0) }
+        return hash.finalize()
+    }
 
     /// Reads a file and checks it before anything of it is used.
     ///
@@ -45,16 +67,29 @@ package struct TableFile: Sendable, Equatable {
 
     /// The bytes of the file.
     package var encoded: [UInt8] {
-        var bytes = TableBytes()
-        bytes.raw(Self.magic)
-        bytes.counted(note)
-        bytes.count(tables.count)
-        for (name, table) in tables.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
-            bytes.counted(Array(name.utf8))
-            bytes.table(table)
+        var bytes: [UInt8] = []
+        put { bytes += $0 }
+        return bytes
+    }
+
+    /// Hands on the bytes of the file in their order.
+    private func put(_ take: (UnsafeRawBufferPointer) -> Void) {
+        var hash = SHA256()
+        withoutActuallyEscaping(take) { take in
+            var bytes = TableBytes { part in
+                hash.update(bufferPointer: part)
+                take(part)
+            }
+            bytes.raw(Self.magic)
+            bytes.counted(note)
+            bytes.count(tables.count)
+            for (name, table) in tables.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+                bytes.counted(name.utf8)
+                bytes.table(table)
+            }
+            bytes.finish()
         }
-        bytes.raw(Array(SHA256.hash(data: bytes.bytes)))
-        return bytes.bytes
+        Array(hash.finalize()).withUnsafeBytes { take($0) }
     }
 
     /// The tables of a file's bytes.
@@ -79,10 +114,12 @@ package struct TableFile: Sendable, Equatable {
 extension PlantTable {
     /// The SHA-256 of the table's values and names: equal tables, equal digests.
     package var digest: SHA256.Digest {
-        var bytes = TableBytes()
-        bytes.counted(Array(name.utf8))
+        var hash = SHA256()
+        var bytes = TableBytes { hash.update(bufferPointer: $0) }
+        bytes.counted(name.utf8)
         bytes.table(self)
-        return SHA256.hash(data: bytes.bytes)
+        bytes.finish()
+        return hash.finalize()
     }
 }
 
@@ -94,31 +131,52 @@ private enum ColumnMark {
     static let truths: UInt8 = 4
 }
 
-/// Bytes that grow.
+/// Hands on bytes in their order: small parts put together, columns as they lie in memory.
 private struct TableBytes {
-    var bytes: [UInt8] = []
+    private let take: (UnsafeRawBufferPointer) -> Void
+    private var small: [UInt8] = []
+    private static let most = 1 << 16
 
-    mutating func raw(_ part: [UInt8]) { bytes += part }
-
-    mutating func count(_ value: Int) { values([UInt64(value)]) }
-
-    mutating func counted(_ part: [UInt8]) {
-        count(part.count)
-        bytes += part
+    init(_ take: @escaping (UnsafeRawBufferPointer) -> Void) {
+        self.take = take
+        small.reserveCapacity(Self.most)
     }
 
-    mutating func values(_ values: [some BitwiseCopyable]) { values.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+    mutating func raw(_ part: some Collection<UInt8>) {
+        small += part
+        if small.count >= Self.most { finish() }
+    }
+
+    mutating func count(_ value: Int) {
+        withUnsafeBytes(of: UInt64(value).littleEndian) { small += $0 }
+    }
+
+    mutating func counted(_ part: some Collection<UInt8>) {
+        count(part.count)
+        raw(part)
+    }
+
+    mutating func values(_ values: [some BitwiseCopyable]) {
+        finish()
+        values.withUnsafeBytes { take($0) }
+    }
+
+    /// Hands on what was put together last.
+    mutating func finish() {
+        small.withUnsafeBytes { take($0) }
+        small.removeAll(keepingCapacity: true)
+    }
 
     mutating func table(_ table: PlantTable) {
         count(table.rowCount)
         count(table.columns.count)
         for (name, column) in table.columns.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
-            counted(Array(name.utf8))
+            counted(name.utf8)
             switch column {
             case .texts(let column):
                 raw([ColumnMark.texts])
                 count(column.words.count)
-                for word in column.words { counted(Array(word.utf8)) }
+                for word in column.words { counted(word.utf8) }
                 values(column.codes)
             case .numbers(let column):
                 raw([ColumnMark.numbers])

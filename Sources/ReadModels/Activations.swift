@@ -11,6 +11,11 @@ package struct ActivationRow: ReadModelRow {
     package let reason: String?
     package let command: String
     package let correlation: String
+    /// 1 where another service answers with it.
+    package let isExternal: Int
+    /// The gates that failed and were overridden, joined by ", ".
+    package let overriddenGates: String?
+    package let overrideReason: String?
 }
 
 /// What was active when, by whom and why.

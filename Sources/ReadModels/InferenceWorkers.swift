@@ -23,10 +23,19 @@ package struct WorkerRow: ReadModelRow {
     package let failedMessage: String?
     package let failedAt: String?
     package let position: Int
+    /// Where its last load stands; nil before its first since it joined.
+    package let loadedPosition: Int?
+    /// Where the failure stands that it has had since.
+    package let failedPosition: Int?
 }
 
 /// Who answers proposals.
 package enum InferenceWorkers {
+    /// The names of the workers that work.
+    package static func joined(_ db: Database) throws -> [String] {
+        try list(db).filter { $0.status == "joined" }.map(\.worker)
+    }
+
     /// Every worker that ever joined, by name.
     package static func list(_ db: Database) throws -> [WorkerRow] {
         try WorkerRow.fetchAll(db, sql: "SELECT * FROM inference_workers ORDER BY worker")

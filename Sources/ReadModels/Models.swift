@@ -13,6 +13,8 @@ package struct ModelListing: ReadModelRow {
     package let sizeBytes: Int
     package let sourceName: String?
     package let activatedAt: String?
+    /// native, imported, python-only, or unknown.
+    package let servable: String
     package let position: Int
 
     /// Whether this is the active version.
@@ -20,7 +22,7 @@ package struct ModelListing: ReadModelRow {
 
     static let columns = """
         version, active_flag, created_at, notes, manifest_path, change_scopes, files, size_bytes, source_name, \
-        activated_at, position
+        activated_at, servable, position
         """
 
     /// Reads the columns by place: a list of 10,000 versions stays within milliseconds.
@@ -35,7 +37,8 @@ package struct ModelListing: ReadModelRow {
         sizeBytes = row[7]
         sourceName = row[8]
         activatedAt = row[9]
-        position = row[10]
+        servable = row[10]
+        position = row[11]
     }
 }
 
@@ -61,6 +64,12 @@ package struct ModelDetail: ReadModelRow {
     package let activatedBy: String?
     package let activationKind: String?
     package let activationReason: String?
+    /// native, imported, python-only, or unknown.
+    package let servable: String
+    /// Why, in one sentence.
+    package let servableReason: String?
+    /// SHA-256 of the log's signature for the manifest; nil for a version that was registered before there was one.
+    package let signatureSha256: String?
     package let position: Int
 
     /// Whether this is the active version.

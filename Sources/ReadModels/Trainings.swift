@@ -17,6 +17,8 @@ package struct TrainingRow: ReadModelRow {
     /// Why it failed.
     package let detail: String?
     package let conditions: JSONValue
+    /// The run that it goes on from.
+    package let resumedFrom: String?
     package let startedPosition: Int
     package let position: Int
 }
@@ -28,6 +30,8 @@ package struct TrainingStepRow: ReadModelRow {
     package let digest: String
     package let facts: JSONValue
     package let durationMs: Int
+    /// The run that made it, where that was another one.
+    package let reusedFrom: String?
     package let completedAt: String
     package let position: Int
 }
@@ -73,5 +77,21 @@ package enum Trainings {
     /// The runs that have not ended.
     package static func open(_ db: Database) throws -> [TrainingRow] {
         try TrainingRow.fetchAll(db, sql: "SELECT * FROM trainings WHERE status = 'running' ORDER BY started_position")
+    }
+
+    /// How many of the newest runs found their tables kept since an earlier reading of the same source, and how many of them read any.
+    ///
+    /// A run that took its tables from the run that it goes on from counts as neither.
+    package static func cacheUse(_ db: Database, newest: Int = 100) throws -> (hits: Int, reads: Int) {
+        let steps = try JSONValue.fetchAll(
+            db,
+            sql: """
+                SELECT facts FROM training_steps WHERE step = 'extract' AND reused_from IS NULL
+                ORDER BY position DESC LIMIT ?
+                """,
+            arguments: [newest]
+        )
+        let told = steps.compactMap { $0["from_cache"]?.truth }
+        return (told.count { $0 }, told.count)
     }
 }

@@ -1,4 +1,6 @@
+import Crypto
 import EventStoreTesting
+import Foundation
 import PlantTables
 import Testing
 
@@ -26,6 +28,22 @@ struct TableFileTests {
         #expect(again == Self.file)
         #expect(again.encoded == Self.file.encoded)
         #expect(again.tables["T"]?.digest == Self.file.tables["T"]?.digest)
+    }
+
+    @Test func `the digest is that of the file's bytes, and so are the bytes that are written part by part`() throws {
+        let folder = try TemporaryFolder()
+        // Columns and words of more than the parts in which both are made.
+        let numbers = (0..<300_000).map { Double($0) }
+        let words = (0..<300_000).map { "a word of some length, number \($0)" }
+        let columns = ["A": PlantColumn.texts(TextColumn(words)), "B": .numbers(numbers)]
+        for file in [
+            Self.file,
+            TableFile(note: [1], tables: ["T": PlantTable("T", rowCount: 300_000, columns: columns)]),
+        ] {
+            try file.write(to: folder.path("y.tables"))
+            let written = Array(try Data(contentsOf: URL(filePath: folder.path("y.tables"))))
+            #expect(written == file.encoded && SHA256.hash(data: written) == file.digest)
+        }
     }
 
     @Test func `no bit can be turned and no byte be lost`() {

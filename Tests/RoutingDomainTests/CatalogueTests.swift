@@ -100,6 +100,14 @@ struct CatalogueTests {
         #expect(event as? ModelActivated == ModelActivated(version: "b", previousVersion: "a", kind: .rollback))
     }
 
+    @Test("What was activated before there were workers is for whoever serves, and nothing of it was overridden")
+    func upcastsActivations() throws {
+        let old: JSONValue = ["version": "b", "previous_version": "a", "kind": "rollback", "is_emergency": true]
+        let event = try EventCatalog.decode(type: "model.activated", version: 3, payload: old)
+        let expected = ModelActivated(version: "b", previousVersion: "a", kind: .rollback, isEmergency: true)
+        #expect(event as? ModelActivated == expected)
+    }
+
     @Test("What had no rule of approval was no emergency, and an approval of then is for no action")
     func upcastsApprovals() throws {
         let activated: JSONValue = ["version": "b", "previous_version": "a", "kind": "rollback"]

@@ -63,7 +63,7 @@ struct PersonalDataSpecs {
             #expect(Redactable.fields(of: type).isEmpty)
         }
         #expect(Redactable.fields(of: "task.opened") == ["meaning", "reason", "title"])
-        #expect(Redactable.fields(of: "model.activated") == ["meaning", "reason"])
+        #expect(Redactable.fields(of: "model.activated") == ["meaning", "override_reason", "reason"])
         #expect(Redactable.fields(of: "unknown.type") == ["meaning", "reason"])
     }
 

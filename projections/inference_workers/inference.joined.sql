@@ -18,4 +18,6 @@ ON CONFLICT (worker) DO UPDATE SET
     failed_problem = NULL,
     failed_message = NULL,
     failed_at = NULL,
+    loaded_position = NULL,
+    failed_position = NULL,
     position = excluded.position;

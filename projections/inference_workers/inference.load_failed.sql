@@ -4,5 +4,6 @@ SET
     failed_problem = :problem,
     failed_message = :message,
     failed_at = :recorded_at,
+    failed_position = :position,
     position = :position
 WHERE worker = :worker;

@@ -9,5 +9,7 @@ SET
     failed_problem = NULL,
     failed_message = NULL,
     failed_at = NULL,
+    loaded_position = :position,
+    failed_position = NULL,
     position = :position
 WHERE worker = :worker;

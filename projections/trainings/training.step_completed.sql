@@ -1,4 +1,4 @@
-INSERT INTO training_steps (run, step, digest, facts, duration_ms, completed_at, position)
-VALUES (:run, :step, :digest, :facts, :duration_ms, :recorded_at, :position);
+INSERT INTO training_steps (run, step, digest, facts, duration_ms, reused_from, completed_at, position)
+VALUES (:run, :step, :digest, :facts, :duration_ms, :reused_from, :recorded_at, :position);
 
 UPDATE trainings SET step = :step, position = :position WHERE run = :run;

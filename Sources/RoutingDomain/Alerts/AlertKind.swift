@@ -118,7 +118,7 @@ package enum AlertKind: String, Choice {
                 AlertLimit(
                     "worker-silence-seconds",
                     5...86_400,
-                    30,
+                    60,
                     "Seconds of silence after which a worker is lost."
                 ),
             ]

@@ -34,6 +34,7 @@ package enum EventCatalog {
         TrainingStarted.self, TrainingStepCompleted.self, TrainingCompleted.self, TrainingFailed.self,
         TrainingCancelled.self,
         ExtractionFailed.self,
+        MappingSaved.self, MappingActivated.self,
     ]
 
     /// The schemas of ``all`` by wire name.
@@ -101,10 +102,21 @@ package enum Upcasting {
         },
         // Before there were rules of approval, nothing waited for one, and no going back was an emergency.
         Step(type: ModelActivated.about.type, from: 2, transform: notUrgent),
+        // Before workers and gates were known, every version was for whoever served, and no gate was overridden.
+        Step(type: ModelActivated.about.type, from: 3) { old in
+            old.merging(["is_external": false]) { stored, _ in stored }
+        },
         Step(type: ConfigPatched.about.type, from: 1, transform: notUrgent),
         Step(type: ConfigRestored.about.type, from: 1, transform: notUrgent),
         // approval.requested 1 was never for an action: what 2 adds is absent.
         Step(type: ApprovalRequested.about.type, from: 1) { $0 },
+        // No run of training.started 1 went on from another, and no step of training.step_completed 1 was another run's.
+        Step(type: TrainingStarted.about.type, from: 1) { $0 },
+        Step(type: TrainingStepCompleted.about.type, from: 1) { $0 },
+        // model.registered 1 did not look at who can answer with the version, and nothing was signed.
+        Step(type: ModelRegistered.about.type, from: 1) { old in
+            old.merging(["servable": .string(Servable.unknown.rawValue)]) { stored, _ in stored }
+        },
     ]
 
     @Sendable

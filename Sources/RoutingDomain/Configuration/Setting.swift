@@ -1,5 +1,27 @@
 package import CanonicalJSON
 
+/// When a changed setting takes effect.
+package enum SettingEffect: String, Choice {
+    /// With the next answer; nothing is loaded again.
+    case live
+    /// After the model was loaded beside the running one and changed over; no request fails.
+    case reload
+    /// At the next start of the service.
+    case restart
+    /// With the next training.
+    case nextRun = "next_run"
+
+    /// What that means, one sentence for lists.
+    package var meaning: String {
+        switch self {
+        case .live: "with the next answer, nothing is loaded again"
+        case .reload: "after the model was loaded anew beside the running one; no request fails"
+        case .restart: "at the next start of the inference service"
+        case .nextRun: "with the next training"
+        }
+    }
+}
+
 /// One setting of a configuration: its name, what it may be, and what it is when nobody said.
 package struct Setting: Sendable {
     /// What a setting may hold.
@@ -24,6 +46,8 @@ package struct Setting: Sendable {
     package let kind: Kind
     /// The value in stored form: decimals are strings with exactly their digits.
     package let initial: JSONValue
+    /// When a change of it takes effect.
+    package let effect: SettingEffect
     /// What it is for, with its unit.
     package let note: String
 

@@ -120,7 +120,12 @@ package struct RestoreMoment: GatedCommand, RequestedCommand {
         var decided: [Decided] = []
         let active = state.activation.active
         if let past = state.activation.active(before: moment), past != active {
-            let event = ModelActivated(version: past, previousVersion: active, kind: .restoration)
+            let event = ModelActivated(
+                version: past,
+                previousVersion: active,
+                kind: .restoration,
+                isExternal: state.activation.wasExternal(past)
+            )
             decided.append(Decided(event, on: ActivationState.stream))
         }
         for config in ConfigName.allCases where state.configs[config].changes.contains(where: { $0.position < moment })

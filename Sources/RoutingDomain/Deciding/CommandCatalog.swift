@@ -6,6 +6,7 @@ package enum CommandCatalog {
     package static let all: [any RequestedCommand.Type] = [
         RegisterModel.self, ActivateModel.self, RollBackModel.self,
         PatchConfig.self, UndoConfigChange.self, KeepConfigChange.self, RestoreConfig.self,
+        SaveMapping.self, ActivateMapping.self,
         CreateSnapshot.self, RestoreMoment.self,
         OpenTask.self, LogTask.self, CloseTask.self, OpenSprint.self, CloseSprint.self,
         RequestApproval.self, AnswerApproval.self, SetApprovalRule.self, ReviewChange.self,

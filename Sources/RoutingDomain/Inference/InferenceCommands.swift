@@ -10,14 +10,20 @@ package struct WorkerState: CommandState {
     /// The run that joined last; nil before the first.
     package private(set) var instance: String?
     package private(set) var status: WorkerStatus?
+    /// The version that it answers with since it joined; nil before the first load.
+    package private(set) var loaded: String?
+    /// What it could not load since it last loaded something, and where that stands; nil where nothing failed.
+    package private(set) var failure: (event: InferenceLoadFailed, position: UInt64)?
 
     package init() {}
 
     package mutating func apply(_ past: HistoricEvent) {
         switch past.event {
-        case let event as InferenceJoined: (instance, status) = (event.instance, .joined)
+        case let event as InferenceJoined: (instance, status, loaded, failure) = (event.instance, .joined, nil, nil)
         case is InferenceLeft: status = .left
         case is InferenceLost: status = .lost
+        case let event as InferenceLoaded: (loaded, failure) = (event.version, nil)
+        case let event as InferenceLoadFailed: failure = (event, past.position)
         default: break
         }
     }

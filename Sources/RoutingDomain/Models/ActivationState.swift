@@ -7,6 +7,8 @@ package struct ActivationState: CommandState {
         package let kind: ActivationKind
         package let at: Timestamp
         package let actor: String
+        /// Whether another service answers with it.
+        package let isExternal: Bool
     }
 
     /// Every activation, oldest first.
@@ -29,7 +31,8 @@ package struct ActivationState: CommandState {
                 version: event.version,
                 kind: event.kind,
                 at: past.recordedAt,
-                actor: past.actor
+                actor: past.actor,
+                isExternal: event.isExternal
             )
         )
         switch event.kind {
@@ -43,6 +46,9 @@ package struct ActivationState: CommandState {
 
     /// The active version, nil before the first activation.
     package var active: String? { stack.last }
+
+    /// Whether another service answered with a version when it was active last.
+    package func wasExternal(_ version: String) -> Bool { entries.last { $0.version == version }?.isExternal ?? false }
 
     /// The version that was active just before a position.
     package func active(before checkpoint: UInt64) -> String? {

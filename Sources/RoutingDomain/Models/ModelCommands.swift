@@ -15,6 +15,9 @@ package struct RegisterModel: RequestedCommand {
     package var notes: String?
     package var unknownFields: [String]
     package var facts: JSONValue
+    package var servable: Servable
+    package var servableReason: String?
+    package var signatureSha256: String?
 
     package init(
         version: String,
@@ -26,8 +29,14 @@ package struct RegisterModel: RequestedCommand {
         changeScopes: [String],
         notes: String?,
         unknownFields: [String],
-        facts: JSONValue
+        facts: JSONValue,
+        servable: Servable = .unknown,
+        servableReason: String? = nil,
+        signatureSha256: String? = nil
     ) {
+        self.servable = servable
+        self.servableReason = servableReason
+        self.signatureSha256 = signatureSha256
         self.version = version
         self.sourceName = sourceName
         self.manifestPath = manifestPath
@@ -70,7 +79,10 @@ package struct RegisterModel: RequestedCommand {
             changeScopes: changeScopes.joined(separator: ", "),
             notes: checkedNotes,
             unknownFields: unknownFields.isEmpty ? nil : unknownFields.joined(separator: ", "),
-            facts: facts
+            facts: facts,
+            servable: servable,
+            servableReason: servableReason,
+            signatureSha256: signatureSha256
         )
         return [Decided(event, on: ModelState.stream(version))]
     }
@@ -109,17 +121,21 @@ extension ModelVersion {
 }
 
 /// Makes a registered version the active one.
+///
+/// Whoever sends it has had the version's gates looked at (``GateReport``); what it tells of them is believed.
 package struct ActivateModel: GatedCommand, RequestedCommand {
-    /// The activation stack, the registration of the version in question, and the gate.
+    /// The activation stack, the registration of the version in question, who may override, and the gate of four eyes.
     package struct State: CommandState {
         package var activation = ActivationState()
         package var models = ModelState()
         package var approvals = ApprovalState()
+        package var access = AccessState()
         package init() {}
         package mutating func apply(_ past: HistoricEvent) {
             activation.apply(past)
             models.apply(past)
             approvals.apply(past)
+            access.apply(past)
         }
     }
 
@@ -129,17 +145,37 @@ package struct ActivateModel: GatedCommand, RequestedCommand {
     package static let isSigned = true
     package var version: String
     package var approval: String?
+    /// Whether another service answers with it, so that no inference worker of this home has to load it.
+    package var isExternal: Bool?
+    /// The gates that failed and are overridden, joined by ", "; nil for none.
+    package var overriddenGates: String?
+    /// Why they are.
+    package var overrideReason: String?
 
-    package init(version: String, approval: String? = nil) {
+    package init(
+        version: String,
+        approval: String? = nil,
+        isExternal: Bool = false,
+        overriddenGates: [String] = [],
+        overrideReason: String? = nil
+    ) {
         self.version = version
         self.approval = approval
+        self.isExternal = isExternal ? true : nil
+        self.overriddenGates = overriddenGates.isEmpty ? nil : overriddenGates.joined(separator: ", ")
+        self.overrideReason = overrideReason
     }
 
     package func streams(_ known: State) -> [String] {
-        [ActivationState.stream, ModelState.stream(version)] + gateStreams()
+        let people = overriddenGates == nil ? [] : [AccessStreams.directory, AccessStreams.services]
+        return [ActivationState.stream, ModelState.stream(version)] + gateStreams() + people
     }
 
-    package func deed(_ state: State) -> GatedDeed { GatedDeed(.activation, target: version) }
+    package func deed(_ state: State) -> GatedDeed {
+        let external = isExternal == true ? " for another service" : ""
+        let overriding = overriddenGates.map { " overriding \($0)" } ?? ""
+        return GatedDeed(.activation, target: version + external + overriding)
+    }
 
     package func decide(_ state: State, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try ModelVersion.checked(version)
@@ -155,13 +191,58 @@ package struct ActivateModel: GatedCommand, RequestedCommand {
                 actual: version
             )
         }
+        let used = try state.approvals.admit(deed(state), under: approval, in: context)
+        let override = try overridden(state, isApproved: !used.isEmpty, context)
         let event = ModelActivated(
             version: version,
             previousVersion: state.activation.active,
-            kind: .activation
+            kind: .activation,
+            isExternal: isExternal ?? false,
+            overriddenGates: override?.gates,
+            overrideReason: override?.reason
         )
-        let used = try state.approvals.admit(deed(state), under: approval, in: context)
         return [Decided(event, on: ActivationState.stream)] + used
+    }
+
+    /// What is overridden and why; nil where nothing is.
+    ///
+    /// Only gates of quality can be, with a reason, and by somebody who may approve: the actor, or who granted the approval.
+    private func overridden(
+        _ state: State,
+        isApproved: Bool,
+        _ context: CommandContext
+    ) throws(Rejection) -> (gates: String, reason: String)? {
+        guard let overriddenGates else { return nil }
+        for name in overriddenGates.split(separator: ", ").map(String.init) {
+            guard ActivationGate(rawValue: name)?.isQuality == true else {
+                throw Rejection(
+                    "gate.not-overridable",
+                    .notAllowed,
+                    "the gate \(name.prefix(60)) cannot be overridden",
+                    hint: "only gates of quality can; a version that is altered or does not load serves nobody",
+                    field: "override_gates",
+                    limit: ActivationGate.allCases.filter(\.isQuality).map(\.rawValue).joined(separator: ", "),
+                    actual: String(name.prefix(60))
+                )
+            }
+        }
+        let words = try FreeText.checked(overrideReason ?? "", field: "override_reason", maximumBytes: 2000)
+        let user = state.access.users[context.actor]
+        let mayApprove = user.map { $0.status == .active && $0.role?.permissions.contains(.approve) == true }
+        // Who has no account here works on the home's own machine and owns it; a program never approves.
+        guard isApproved || context.isDryRun || mayApprove ?? (state.access.accounts[context.actor] == nil) else {
+            throw Rejection(
+                "gate.override",
+                .notAllowed,
+                "overriding a gate is for somebody who may approve",
+                hint:
+                    "send it with --request-approval, let an approver grant it, then send it again with --approval ID",
+                field: "override_gates",
+                limit: Permission.approve.rawValue,
+                actual: user?.role?.rawValue
+            )
+        }
+        return (overriddenGates, words)
     }
 
     /// The rejection for a version that was never registered.

@@ -12,6 +12,18 @@ package enum ChangeScope: String, Choice {
     case other
 }
 
+/// Who can answer with a version.
+package enum Servable: String, Choice {
+    /// Made by this program, which can answer with it.
+    case native
+    /// Made by Python, and read in full.
+    case imported
+    /// Made by Python, with something in it that only Python can compute: kept and listed, not served.
+    case pythonOnly = "python-only"
+    /// Registered before this was looked at.
+    case unknown
+}
+
 /// A model version stands complete in its folder and may be activated.
 package struct ModelRegistered: DomainEvent {
     package var version: String
@@ -26,6 +38,9 @@ package struct ModelRegistered: DomainEvent {
     package var notes: String?
     package var unknownFields: String?
     package var facts: JSONValue
+    package var servable: Servable
+    package var servableReason: String?
+    package var signatureSha256: String?
 
     package init(
         version: String,
@@ -39,7 +54,10 @@ package struct ModelRegistered: DomainEvent {
         changeScopes: String,
         notes: String? = nil,
         unknownFields: String? = nil,
-        facts: JSONValue
+        facts: JSONValue,
+        servable: Servable = .unknown,
+        servableReason: String? = nil,
+        signatureSha256: String? = nil
     ) {
         self.version = version
         self.buildDate = buildDate
@@ -53,10 +71,14 @@ package struct ModelRegistered: DomainEvent {
         self.notes = notes
         self.unknownFields = unknownFields
         self.facts = facts
+        self.servable = servable
+        self.servableReason = servableReason
+        self.signatureSha256 = signatureSha256
     }
 
     package static let about = EventAbout(
         "model.registered",
+        version: 2,
         summary: "model {version} was registered ({files} files, {size_bytes} bytes; scopes: {change_scopes})",
         object: "version",
         freeText: ["notes"],
@@ -73,6 +95,11 @@ package struct ModelRegistered: DomainEvent {
             "notes": "the registrar's words",
             "unknown_fields": "manifest fields that a legacy folder did not tell, joined by \", \"",
             "facts": "embedding, index and runtime as the manifest has them",
+            "servable":
+                "who can answer with it: native, imported, python-only; unknown of versions registered before this was told",
+            "servable_reason": "why, in one sentence",
+            "signature_sha256":
+                "digest of manifest.dsse.json, the log's signature; absent of versions registered before there was one",
         ]
     )
 }
@@ -93,24 +120,42 @@ package struct ModelActivated: DomainEvent {
     package var previousVersion: String?
     package var kind: ActivationKind
     package var isEmergency: Bool
+    package var isExternal: Bool
+    package var overriddenGates: String?
+    package var overrideReason: String?
 
-    package init(version: String, previousVersion: String? = nil, kind: ActivationKind, isEmergency: Bool = false) {
+    package init(
+        version: String,
+        previousVersion: String? = nil,
+        kind: ActivationKind,
+        isEmergency: Bool = false,
+        isExternal: Bool = false,
+        overriddenGates: String? = nil,
+        overrideReason: String? = nil
+    ) {
         self.version = version
         self.previousVersion = previousVersion
         self.kind = kind
         self.isEmergency = isEmergency
+        self.isExternal = isExternal
+        self.overriddenGates = overriddenGates
+        self.overrideReason = overrideReason
     }
 
     package static let about = EventAbout(
         "model.activated",
-        version: 3,
+        version: 4,
         summary: "model {version} became active by {kind} (before: {previous_version|none})",
         object: "version",
+        freeText: ["override_reason"],
         notes: [
             "version": "version that became active",
             "previous_version": "version that was active before, absent the first time",
             "kind": "activation, rollback or restoration",
             "is_emergency": "a rollback that waited for no approval: open until another person reviewed it",
+            "is_external": "another service answers with it: no inference worker of this home loads it",
+            "overridden_gates": "gates that failed and were overridden, joined by \", \"; absent where none was",
+            "override_reason": "why they were overridden",
         ]
     )
 }

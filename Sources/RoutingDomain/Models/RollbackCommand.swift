@@ -59,7 +59,8 @@ package struct RollBackModel: GatedCommand, RequestedCommand {
             version: target,
             previousVersion: state.activation.active,
             kind: .rollback,
-            isEmergency: isUrgent && used.isEmpty
+            isEmergency: isUrgent && used.isEmpty,
+            isExternal: state.activation.wasExternal(target)
         )
         var decided = [Decided(event, on: ActivationState.stream)]
         if var restored = try restoration(for: target, state) {

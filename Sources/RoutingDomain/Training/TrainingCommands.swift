@@ -6,6 +6,8 @@ package struct TrainingState: CommandState {
     package private(set) var steps: [TrainingStepCompleted] = []
     /// Whether the run has ended, one way or another.
     package private(set) var hasEnded = false
+    /// The version that it made; nil while it runs, and for a run that did not come through.
+    package private(set) var version: String?
 
     package init() {}
 
@@ -13,7 +15,8 @@ package struct TrainingState: CommandState {
         switch past.event {
         case let event as TrainingStarted: start = event
         case let event as TrainingStepCompleted: steps.append(event)
-        case is TrainingCompleted, is TrainingFailed, is TrainingCancelled: hasEnded = true
+        case let event as TrainingCompleted: (hasEnded, version) = (true, event.version)
+        case is TrainingFailed, is TrainingCancelled: hasEnded = true
         default: break
         }
     }

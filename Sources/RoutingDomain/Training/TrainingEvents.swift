@@ -24,8 +24,16 @@ package struct TrainingStarted: DomainEvent {
     package var sourceKind: String
     package var sourceName: String
     package var conditions: JSONValue
+    package var resumedFrom: String?
 
-    package init(run: String, sourceKind: String, sourceName: String, conditions: JSONValue) {
+    package init(
+        run: String,
+        sourceKind: String,
+        sourceName: String,
+        conditions: JSONValue,
+        resumedFrom: String? = nil
+    ) {
+        self.resumedFrom = resumedFrom
         self.run = run
         self.sourceKind = sourceKind
         self.sourceName = sourceName
@@ -34,6 +42,7 @@ package struct TrainingStarted: DomainEvent {
 
     package static let about = EventAbout(
         "training.started",
+        version: 2,
         summary: "training {run} began on {source_name} ({source_kind})",
         object: "run",
         notes: [
@@ -41,7 +50,8 @@ package struct TrainingStarted: DomainEvent {
             "source_kind": "access, sqlite, postgresql or csv",
             "source_name": "name of the file or database, without its folder and without credentials",
             "conditions":
-                "every setting of the trainer in force, and the versions of program, Swift, platform and libraries",
+                "every setting of the trainer in force, the input mapping, and the versions of program, Swift, platform and libraries",
+            "resumed_from": "the run whose steps it goes on from, absent where it began anew",
         ]
     )
 }
@@ -53,8 +63,17 @@ package struct TrainingStepCompleted: DomainEvent {
     package var digest: String
     package var facts: JSONValue
     package var durationMs: Int
+    package var reusedFrom: String?
 
-    package init(run: String, step: TrainingStep, digest: String, facts: JSONValue, durationMs: Int) {
+    package init(
+        run: String,
+        step: TrainingStep,
+        digest: String,
+        facts: JSONValue,
+        durationMs: Int,
+        reusedFrom: String? = nil
+    ) {
+        self.reusedFrom = reusedFrom
         self.run = run
         self.step = step
         self.digest = digest
@@ -64,6 +83,7 @@ package struct TrainingStepCompleted: DomainEvent {
 
     package static let about = EventAbout(
         "training.step_completed",
+        version: 2,
         summary: "training {run}: {step} done in {duration_ms} ms",
         object: "run",
         notes: [
@@ -72,6 +92,7 @@ package struct TrainingStepCompleted: DomainEvent {
             "digest": "SHA-256 of what the step made: the same data, settings and software give the same",
             "facts": "what the step counted and decided",
             "duration_ms": "milliseconds it took",
+            "reused_from": "the run that made it, absent where this one did",
         ]
     )
 }
