@@ -1,6 +1,7 @@
 package import Accounts
 package import CommandHandling
 package import EventStore
+package import Metering
 package import ModelIntake
 package import Projecting
 internal import RoutingDomain
@@ -40,6 +41,10 @@ package struct ControlHome: Sendable {
     package let health: HealthBoard
     /// What the inference workers say of themselves.
     package let workers: WorkerReports
+    /// What an activation is held to.
+    package let activation: ActivationPolicy
+    /// Passes requests on to workers; nil where nobody can.
+    package let calling: WorkerCalling?
     /// What the service says of itself: lines, numbers.
     package let observation: Observation
     /// What is done by the clock.
@@ -68,6 +73,8 @@ package struct ControlHome: Sendable {
         events: Feed,
         health: HealthBoard = HealthBoard(),
         workers: WorkerReports = WorkerReports(),
+        activation: ActivationPolicy = ActivationPolicy(),
+        calling: WorkerCalling? = nil,
         observation: Observation,
         plan: SchedulePlan,
         name: @escaping @Sendable (String) -> String,
@@ -88,6 +95,8 @@ package struct ControlHome: Sendable {
         self.events = events
         self.health = health
         self.workers = workers
+        self.activation = activation
+        self.calling = calling
         self.observation = observation
         self.plan = plan
         self.name = name

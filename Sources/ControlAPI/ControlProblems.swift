@@ -17,6 +17,7 @@ package enum ControlProblems {
     package static let kinds: [ProblemKind] = [
         invalid, unknown, conflict, notAllowed, precondition, preconditionMissing, login, throttled, password, storage,
         damaged, gone, full, altered, range, queueFull, feedFull, feedCaller, notReady,
+        gate, noWorker,
     ]
 
     static let invalid = ProblemKind(
@@ -86,6 +87,18 @@ package enum ControlProblems {
         "A model's files are not as they were registered",
         hint: "restore the folder from a backup; a changed model is a new version"
     )
+    static let gate = ProblemKind(
+        "model.gate",
+        422,
+        "The version did not pass a gate",
+        hint: "`gates` tells every measure and its limit; train anew, or have somebody who may approve override it"
+    )
+    static let noWorker = ProblemKind(
+        "inference.unavailable",
+        503,
+        "No inference worker answers",
+        hint: "start `daybook infer`; /health says which workers are known"
+    )
     static let range = ProblemKind(
         "range",
         416,
@@ -154,6 +167,7 @@ package enum ControlProblems {
         let kind: ProblemKind =
             switch rejection.kind {
             case .conflict where rejection.rule == "version.expected": precondition
+            case .invalid where rejection.rule == "model.gate": gate
             case .invalid: invalid
             case .notFound: unknown
             case .conflict: conflict

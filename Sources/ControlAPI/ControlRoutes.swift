@@ -28,9 +28,11 @@ package enum ControlRoutes {
             HealthRoutes(home: home).all,
             AlertRoutes(home: home).all,
             InferenceRoutes(home: home).all,
+            ForwardRoutes(home: home).all,
             MetricRoutes(home: home).all,
             ScheduleRoutes(home: home).all,
             TrainingRoutes(home: home).all,
+            MappingRoutes(home: home).all,
         ]
         return groups.flatMap(\.self)
     }

@@ -87,6 +87,12 @@ struct Writing: Sendable {
             "Where to read the result, after it is in the rows.",
             isOptional: true
         ),
+        Schema.Member(
+            "gates",
+            .array(GateFindings.shape, max: 100),
+            "What a version's gates found, where the write looked at them.",
+            isOptional: true
+        ),
     ]
 
     /// The answer of a write.
@@ -113,7 +119,7 @@ struct Writing: Sendable {
     ///
     /// `read` is where the result can be read. With `isSigned` a session must send its password in `password`. `asAsked` identifies
     /// the request where the command carries more than was asked for. `check` may refuse what takes long to find out: it runs after
-    /// the decision and the password, and neither for a repetition nor for a dry run.
+    /// the decision and the password, and neither for a repetition nor for a dry run; `adding` is what it has to tell besides.
     ///
     /// A command that another person may have to approve takes the approval that the query names, or with `request_approval` is not
     /// sent: exactly this one is laid before another person.
@@ -127,7 +133,8 @@ struct Writing: Sendable {
         asAsked: [UInt8]? = nil,
         read: String? = nil,
         status: Int = 200,
-        check: (() async throws -> Void)? = nil
+        check: (() async throws -> Void)? = nil,
+        adding: (() -> [String: JSONValue])? = nil
     ) async throws -> Answer {
         let sender = try sender(
             call,
@@ -148,7 +155,8 @@ struct Writing: Sendable {
             asAsked: asAsked,
             read: read,
             status: status,
-            check: check
+            check: check,
+            adding: adding
         )
         return try await deliver(sent, call, delivery)
     }
@@ -162,6 +170,7 @@ struct Writing: Sendable {
         let read: String?
         let status: Int
         let check: (() async throws -> Void)?
+        let adding: (() -> [String: JSONValue])?
     }
 
     private func deliver<Sent: Command>(_ command: Sent, _ call: Call, _ delivery: Delivery) async throws -> Answer {
@@ -184,7 +193,9 @@ struct Writing: Sendable {
             asAsked: delivery.asAsked,
             givesOutTreeHead: Self.wantsProof(call)
         )
-        return .json(try await json(outcome, call, read: read), status: status)
+        let told = try await json(outcome, call, read: read)
+        guard let adding = delivery.adding, let members = told.members else { return .json(told, status: status) }
+        return .json(.object(members.merging(adding()) { $1 }), status: status)
     }
 
     /// What a command would record, also where another person's approval is still missing.

@@ -266,7 +266,7 @@ struct AlertTests {
         try await worker.join()
         worker.report()
         try await home.expect("worker_missing.line-3", part: "workers") {
-            home.clock.advance(by: 29_000_000)
+            home.clock.advance(by: 59_000_000)
             await home.turn()
             #expect(try await home.open().isEmpty, "the control: it may be silent for so long")
             home.clock.advance(by: 1_000_000)
@@ -282,7 +282,7 @@ struct AlertTests {
         let second = TestWorker(gone)
         try await second.join()
         try await gone.expect("worker_missing.line-3", part: "workers") {
-            await gone.turn(after: 31)
+            await gone.turn(after: 61)
         } unmake: {
             try await gone.send(LeaveInference(worker: second.name, instance: second.instance))
         }
@@ -331,7 +331,7 @@ final class TestWorker {
 
     func load(_ version: String) async throws {
         try await home.send(
-            ReportLoad(worker: name, version: version, manifestSha256: "aa", indexHandle: "i", loadMs: 5)
+            ReportLoad(worker: name, version: version, manifestSha256: "00", indexHandle: "i", loadMs: 5)
         )
     }
 

@@ -4,6 +4,7 @@ import CommandHandling
 import EventStore
 import EventStoreTesting
 import Foundation
+import Metering
 import Observing
 import Projecting
 import RoutingDomain

@@ -192,7 +192,7 @@ struct HealthTests {
         worker.report(source: "no route to host", caches: [.init(name: "embedding", entries: 30, limit: 40)])
         home.change { $0.connections = 90 }
         await home.turn()
-        #expect(try home.part("workers").what.contains("2025.09.15_1 is active"))
+        #expect(try home.part("workers").what.contains("2025.09.15_1 is being activated"))
         let source = try home.part("source")
         #expect(source.state == .degraded && source.what.contains("no route"))
         #expect(try home.part("caches").facts["line-3.embedding"]?["percent"] == 75)

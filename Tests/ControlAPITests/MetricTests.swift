@@ -13,6 +13,7 @@ import SignIn
 import Testing
 
 @testable import ControlAPI
+@testable import Metering
 
 @Suite("Numbers and lines of requests", .timeLimit(.minutes(15)))
 struct MetricTests {

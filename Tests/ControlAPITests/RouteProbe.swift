@@ -29,6 +29,7 @@ struct RouteProbe {
         switch route.body {
         case .none: nil
         case .json(let schema, let type, _): (Array(Self.value(schema).prettyText.utf8), type)
+        case .jsonBytes(let schema, _): (Array(Self.value(schema).prettyText.utf8), "application/json")
         case .stream(let type, _): (Array("x".utf8), type)
         }
     }

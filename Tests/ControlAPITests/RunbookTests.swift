@@ -77,4 +77,16 @@ struct RunbookTests {
         let control = Self.unknownCommands("`daybook alerts lst`, `daybook alerts list --nonsense`", reference)
         #expect(control.count == 2, "the control: \(control)")
     }
+
+    @Test("Every setting of the runtime config stands in the table of what a change does, with its effect")
+    func effects() throws {
+        let page = try Self.text("docs/inference-config.md")
+        let table = try #require(page.components(separatedBy: "## What a change of config does").last)
+        let rows = table.components(separatedBy: "\n").filter { $0.hasPrefix("| `") }
+        for setting in SettingsSchema.runtime.settings {
+            let last = setting.name.split(separator: ".").last ?? ""
+            let row = rows.first { $0.contains("`\(setting.name)`") } ?? rows.first { $0.contains("`.\(last)`") }
+            #expect(row?.contains("| `\(setting.effect.rawValue)` |") == true, "\(setting.name): \(row ?? "no row")")
+        }
+    }
 }

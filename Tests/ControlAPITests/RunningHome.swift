@@ -6,6 +6,7 @@ import EventStoreTesting
 import Foundation
 import FoundationNetworking
 import Logging
+import Metering
 import ModelIntake
 import Observing
 import Projecting
@@ -45,6 +46,8 @@ final class RunningHome: Sendable {
         jobLimits: JobLimits = JobLimits(),
         feedLimits: FeedLimits = FeedLimits(),
         limits: Limits = Limits(),
+        activation: ActivationPolicy = ActivationPolicy(),
+        calling: WorkerCalling? = nil,
         _ body: (RunningHome) async throws -> Value
     ) async throws -> Value {
         let folder = try TemporaryFolder("daybook-control")
@@ -55,7 +58,7 @@ final class RunningHome: Sendable {
                 lines.value.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) }
             }
         }
-        let control = try await control(folder, log, works, jobLimits, feedLimits, logger)
+        let control = try await control(folder, log, works, jobLimits, feedLimits, activation, calling, logger)
         let parts = ServiceParts(
             table: RouteTable(routes(control)),
             catalogue: ControlRoutes.catalogue,
@@ -103,20 +106,13 @@ final class RunningHome: Sendable {
         _ works: Works,
         _ jobLimits: JobLimits,
         _ feedLimits: FeedLimits,
+        _ activation: ActivationPolicy,
+        _ calling: WorkerCalling?,
         _ logger: Logger
     ) async throws -> ControlHome {
         let clock = SystemClock()
         let people = try People(path: folder.path("state.db"), keys: folder.path("keys"))
-        let requests = RotatingFile(
-            folder: folder.path("logs"),
-            name: "requests",
-            ending: "jsonl",
-            rule: RotationRule(fileBytes: 64 << 10)
-        )
-        let observation = Observation(
-            store: people,
-            requestLog: BufferedLines(requests, today: { RotatingFile.day(of: ProcessNumbers.now() / 1_000_000) })
-        )
+        let observation = observation(folder, people)
         let commands = CommandHandler(log: log, clock: clock, appending: observation.appending(to: log))
         for config in ConfigName.allCases {
             _ = try await commands.handle(InitialiseConfig(config: config), by: .system(reason: "defaults"))
@@ -154,6 +150,8 @@ final class RunningHome: Sendable {
                 limits: jobLimits
             ),
             events: try Feed(log: log, limits: feedLimits, name: name, logger: logger),
+            activation: activation,
+            calling: calling,
             observation: observation,
             plan: try SchedulePlan(
                 try Settings(
@@ -165,6 +163,21 @@ final class RunningHome: Sendable {
             ),
             name: name,
             version: "0.0.0"
+        )
+    }
+}
+
+extension RunningHome {
+    private static func observation(_ folder: TemporaryFolder, _ people: People) -> Observation {
+        let requests = RotatingFile(
+            folder: folder.path("logs"),
+            name: "requests",
+            ending: "jsonl",
+            rule: RotationRule(fileBytes: 64 << 10)
+        )
+        return Observation(
+            store: people,
+            requestLog: BufferedLines(requests, today: { RotatingFile.day(of: ProcessNumbers.now() / 1_000_000) })
         )
     }
 }

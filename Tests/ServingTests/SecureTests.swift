@@ -3,6 +3,7 @@ import EventStoreTesting
 import Foundation
 import Glibc
 import SwiftASN1
+import NIOCore
 import Testing
 import X509
 
@@ -117,6 +118,24 @@ struct SecureTests {
             let type = ["-H", "Content-Type: application/octet-stream", "-T", large, "-w", "\nstatus %{http_code}"]
             let refused = try await curl(["--http2", "--cacert", ca] + type + ["https://127.0.0.1:\(port)/upload"])
             #expect(refused.text.contains("status 413"), "\(refused.text.suffix(300))")
+        }
+    }
+
+    @Test("A client has as many answers as it asks for over one connection, with a body, without one, and for HEAD")
+    func manyRequests() async throws {
+        let folder = try TemporaryFolder()
+        let authority = try LocalAuthority(folder: folder.path("tls"), now: Date())
+        let identity = try ServerIdentity(authority: authority, names: Self.names, now: Date())
+        let ca = folder.path("ca.crt")
+        try authority.certificatePEM.write(toFile: ca, atomically: true, encoding: .utf8)
+        try await withService(.test(), identity: identity) { port, _, _ in
+            let words = ["--http2", "--cacert", ca, "-o", "/dev/null", "-w", "%{num_connects}\n"]
+            for further in [[], ["-I"], ["-X", "DELETE"]] {
+                let answers = try await curl(words + further + ["https://localhost:\(port)/health#[1-500]"])
+                let lines = answers.text.split(separator: "\n")
+                let isWhole = lines.count == 500 && lines.first == "1" && lines.dropFirst().allSatisfy { $0 == "0" }
+                #expect(isWhole, "\(further): \(answers.text.prefix(300))")
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 package import CommandHandling
 internal import EventStore
+internal import GRDB
 package import Logging
+internal import ReadModels
 internal import RoutingDomain
 
 /// Opens and closes alerts by what the probes find: each a fact in the log, and none twice.
@@ -48,6 +50,7 @@ package actor AlertWatch {
     package func turn() async {
         await recall()
         await workers?.lose(registry, commands)
+        if workers != nil { await revert() }
         await board.look(probes, open: Set(recorded?.keys.map(\.self) ?? []).union(waiting.keys))
         let now = commands.clock.reading().sinceBoot
         var found: [AlertName: AlertFinding] = [:]
@@ -65,6 +68,22 @@ package actor AlertWatch {
             if let words = watched[name.kind] { await drop(name, now, words) }
         }
         publish()
+    }
+
+    /// Goes back from a version that every known worker could not load.
+    ///
+    /// The rows only say when to ask: the decider looks at the workers' own streams, and lets nothing happen that somebody has decided since.
+    private func revert() async {
+        let now = Timestamp(microseconds: commands.clock.wall)
+        guard
+            let barrier = try? await registry.read({ try ActivationBarrier.fetch($0, now: now, waitSeconds: 0) }),
+            barrier.isHopeless, let version = barrier.version, let position = barrier.position
+        else { return }
+        let failures = barrier.failed.sorted { $0.worker < $1.worker }
+        let command = RevertActivation(version: version, position: position, workers: failures.map(\.worker))
+        let reason = RevertActivation.reason(version, failures.map { ($0.worker, $0.reason) })
+        guard (try? await commands.handle(command, by: .system(reason: reason))) != nil else { return }
+        logger.error("activation reverted", metadata: ["event": "\(version)", "error": "\(reason)"])
     }
 
     /// Reads which alerts are open, once.

@@ -9,34 +9,55 @@ internal import Synchronization
 extension HomeHealth {
     var workersProbe: Probe {
         Probe("workers", watches: [.workerMissing, .loadFailed]) { [self] _ in
-            let rows = try registry.readBlocking { try InferenceWorkers.list($0) }
-            let active = try registry.readBlocking { try Models.active($0)?.version }
+            let (rows, barrier, activation) = try registry.readBlocking { db in
+                (
+                    try InferenceWorkers.list(db),
+                    try ActivationBarrier.fetch(db, now: now, waitSeconds: waitSeconds),
+                    try Activations.inForce(db, at: Int.max)
+                )
+            }
             let working = rows.filter { $0.status == WorkerStatus.joined.rawValue }
             var findings = rows.filter { $0.status == WorkerStatus.lost.rawValue }.map(Self.lost)
-            findings += working.compactMap(Self.failed)
+            findings += [activation.flatMap(Self.reverted)].compactMap(\.self) + working.compactMap(Self.failed)
             let expected = limits["workers"]
             if working.count < expected {
                 let words = "\(working.count) of \(expected) inference workers run"
                 findings.append(AlertFinding(AlertName(.workerMissing), words))
             }
-            let facts = ["workers": JSONValue.array(rows.filter { $0.status != "left" }.map(facts))]
+            let facts: [String: JSONValue] = [
+                "workers": .array(rows.filter { $0.status != "left" }.map(facts)), "activation": barrier.json,
+            ]
             guard !working.isEmpty else {
                 return Look("no inference worker has joined", facts: facts, findings: findings)
             }
-            let behind = working.filter { $0.version != active && active != nil && $0.version != nil }
-            guard behind.isEmpty else {
-                let names = behind.map { "\($0.worker) with \($0.version ?? "-")" }.joined(separator: ", ")
+            switch barrier.state {
+            case .partial:
                 return Look(
-                    "\(active ?? "-") is active, and \(names) answers",
+                    "\(barrier.version ?? "-") is active in part: \(barrier.words)",
                     state: .degraded,
-                    remedy: "wait for its reload; if it stays so, look at the worker's log",
+                    remedy: "look at the worker's log; `daybook model active` shows how far each has come",
                     facts: facts,
                     findings: findings
                 )
+            case .activating:
+                let words = "\(barrier.version ?? "-") is being activated: \(barrier.words)"
+                return Look(words, facts: facts, findings: findings)
+            case .active:
+                let words = working.map { "\($0.worker): \($0.version ?? "nothing loaded yet")" }
+                return Look(words.joined(separator: ", "), facts: facts, findings: findings)
             }
-            let words = working.map { "\($0.worker): \($0.version ?? "nothing loaded yet")" }.joined(separator: ", ")
-            return Look(words, facts: facts, findings: findings)
         }
+    }
+
+    /// That Daybook itself went back from a version, until somebody activates another.
+    private static func reverted(_ row: ActivationRow) -> AlertFinding? {
+        guard row.kind == ActivationKind.rollback.rawValue, row.actor == CommandContext.system else { return nil }
+        return AlertFinding(
+            AlertName(.loadFailed),
+            "\(row.previousVersion ?? "-") was activated and gone back from, to \(row.version): \(row.reason ?? "-")",
+            advice:
+                "`daybook model check \(row.previousVersion ?? "VERSION")`; activate it again once the workers can load it"
+        )
     }
 
     private static func lost(_ row: WorkerRow) -> AlertFinding {

@@ -62,6 +62,8 @@ package struct HomeHealth: Sendable {
     let running: Running?
     /// Whether a catch-up just before found the rows behind the log; nil where a projector runs in this process.
     let isStale: Bool?
+    /// Seconds that a worker may take to load an activated version.
+    let waitSeconds: Int
 
     /// The health of an open home; `running` where this process serves it.
     package init(
@@ -73,7 +75,8 @@ package struct HomeHealth: Sendable {
         clock: any LogClock = SystemClock(),
         limits: AlertLimits = AlertLimits(),
         running: Running? = nil,
-        isStale: Bool? = nil
+        isStale: Bool? = nil,
+        waitSeconds: Int = 10
     ) {
         self.log = log
         self.people = people
@@ -84,6 +87,7 @@ package struct HomeHealth: Sendable {
         self.limits = limits
         self.running = running
         self.isStale = isStale
+        self.waitSeconds = waitSeconds
     }
 
     /// Everything that is looked at, in the order in which people read it.

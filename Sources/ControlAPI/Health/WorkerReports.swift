@@ -35,9 +35,12 @@ package final class WorkerReports: Sendable {
     private let began: Int64
     private let silenceSeconds: Int
     private let reports = Mutex<[String: Report]>([:])
+    /// Where runs of workers can be asked.
+    private let places = Mutex<[String: (instance: String, url: String)]>([:])
+    private let turns = Mutex<Int>(0)
 
     /// No reports yet; a worker that says nothing for `silenceSeconds` is lost.
-    package init(clock: any LogClock = SystemClock(), silenceSeconds: Int = 30) {
+    package init(clock: any LogClock = SystemClock(), silenceSeconds: Int = 60) {
         self.clock = clock
         self.silenceSeconds = silenceSeconds
         began = clock.reading().sinceBoot
@@ -61,6 +64,24 @@ package final class WorkerReports: Sendable {
             heard: clock.reading().sinceBoot
         )
         reports.withLock { $0[worker] = report }
+    }
+
+    /// Notes where a run of a worker can be asked.
+    package func place(_ worker: String, instance: String, url: String) {
+        places.withLock { $0[worker] = (instance, url) }
+    }
+
+    /// Where the run of a worker that joined last can be asked; nil where it has not said.
+    func url(of row: WorkerRow) -> String? {
+        places.withLock { $0[row.worker] }.flatMap { $0.instance == row.instance ? $0.url : nil }
+    }
+
+    /// Whose turn it is among so many.
+    func turn(of count: Int) -> Int {
+        turns.withLock { turns in
+            turns = (turns + 1) % max(count, 1)
+            return turns
+        }
     }
 
     /// The newest report of each worker.

@@ -1,5 +1,6 @@
 internal import CoreMetrics
 package import EventStore
+package import Metering
 internal import Observing
 
 extension Observation {

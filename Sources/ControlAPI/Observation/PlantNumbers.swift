@@ -1,5 +1,6 @@
 internal import Accounts
 internal import EventStore
+internal import Metering
 internal import Observing
 internal import Projecting
 internal import RoutingDomain

@@ -122,6 +122,11 @@ struct ConfigRoutes: Sendable {
                                     Schema.Member("field", .string(max: 100), "Its name."),
                                     Schema.Member("limit", .string(max: 1_000), "What it may be."),
                                     Schema.Member("initial", .any, "Its default."),
+                                    Schema.Member(
+                                        "effect",
+                                        .choice(SettingEffect.texts),
+                                        "When a change takes effect: live, after a reload, at a restart, with the next training."
+                                    ),
                                     Schema.Member("note", .string(max: 1_000), "What it means."),
                                 ]),
                                 max: 1_000
@@ -155,7 +160,8 @@ struct ConfigRoutes: Sendable {
                     schema.settings.map { setting in
                         [
                             "field": .string(setting.name), "limit": .string(setting.limit),
-                            "initial": setting.rendered(setting.initial), "note": .string(setting.note),
+                            "initial": setting.rendered(setting.initial), "effect": .string(setting.effect.rawValue),
+                            "note": .string(setting.note),
                         ]
                     }
                 ),

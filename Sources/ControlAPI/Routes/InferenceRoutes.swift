@@ -15,14 +15,23 @@ struct InferenceRoutes: Sendable {
     private static let instance = Schema.Member("instance", .uuid, "This run of it: another run has another one.")
     private static let version = Schema.Member("version", .string(min: 1, max: 40), "The model version.")
     private static let workers = "/api/v1/inference/workers"
+    private static let url = Schema.Member(
+        "url",
+        .string(min: 8, max: 300, pattern: "https?://[A-Za-z0-9._:\\[\\]-]+"),
+        "Where it answers proposals, for example https://host:7444; kept in memory.",
+        isOptional: true
+    )
 
-    var all: [Route] { [list, join, leave, report, loaded, loadFailed, accuracy] }
+    var all: [Route] {
+        [list, join, leave, report, loaded, loadFailed, accuracy]
+    }
 
     private var list: Route {
         Listing<WorkerRow>.route(
             Self.workers,
             "The inference workers, and what each has loaded",
-            details: "What they report every few seconds stands in /health.",
+            details:
+                "What they report every few seconds stands in /health; how far they have followed an activation, in /api/v1/activation.",
             home,
             after: .string(max: 100),
             takesMoment: true
@@ -53,21 +62,31 @@ struct InferenceRoutes: Sendable {
     }
 
     private var join: Route {
-        telling(
-            "join",
+        Route.write(
+            .post,
+            "\(Self.workers)/{worker}/join",
             "A worker begins to work",
             details: "From then on it reports, at least every few seconds; one that falls silent is recorded as lost.",
+            access: .requires(.report),
+            path: [Self.worker],
             body: [
                 Self.instance, Schema.Member("host", .string(min: 1, max: 253), "Its machine."),
-                Schema.Member("program", .string(min: 1, max: 100), "Its program and version."),
+                Schema.Member("program", .string(min: 1, max: 100), "Its program and version."), Self.url,
+                Writing.optionalReason,
             ]
-        ) { worker, call in
-            JoinInference(
+        ) { call in
+            let (worker, instance) = (call.path["worker"] ?? "", call.text("instance"))
+            let command = JoinInference(
                 worker: worker,
-                instance: call.text("instance"),
+                instance: instance,
                 host: call.text("host"),
                 program: call.text("program")
             )
+            let answer = try await writing.send(command, call, read: Self.workers)
+            if let url = call.json["url"]?.text, call.query["dry_run"] != "true" {
+                home.workers.place(worker, instance: instance, url: url)
+            }
+            return answer
         }
     }
 
@@ -174,6 +193,7 @@ struct InferenceRoutes: Sendable {
                         isOptional: true
                     ),
                     Schema.Member("caches", .array(Self.cache, max: 20), "How full its caches are.", isOptional: true),
+                    Self.url,
                 ])
             ),
             answers: [
@@ -217,6 +237,7 @@ struct InferenceRoutes: Sendable {
             source: call.json["source"]?.text,
             caches: caches
         )
+        if let url = call.json["url"]?.text { home.workers.place(worker, instance: instance, url: url) }
         let active = try await home.registry.read { try Models.active($0)?.version }
         return .json(.object(active.map { ["active_version": .string($0)] } ?? [:]))
     }

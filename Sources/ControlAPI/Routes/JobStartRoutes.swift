@@ -173,6 +173,12 @@ struct JobStartRoutes: Sendable {
                     isOptional: true
                 ),
                 Schema.Member("notes", .string(min: 1, max: 1_000), "Notes for the registry.", isOptional: true),
+                Schema.Member(
+                    "resume",
+                    .uuid,
+                    "The run to go on from: one that failed, was killed or called off.",
+                    isOptional: true
+                ),
             ]
         )
     }

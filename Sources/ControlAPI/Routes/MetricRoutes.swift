@@ -3,6 +3,7 @@ internal import CanonicalJSON
 internal import CommandHandling
 internal import EventStore
 internal import Foundation
+internal import Metering
 internal import Observing
 internal import RoutingDomain
 internal import Serving

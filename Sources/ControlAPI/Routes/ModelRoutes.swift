@@ -7,6 +7,7 @@ internal import ModelIntake
 internal import ReadModels
 internal import RoutingDomain
 internal import Serving
+internal import Synchronization
 
 /// Model versions: look at, compare, register what was staged, activate.
 struct ModelRoutes: Sendable {
@@ -169,26 +170,86 @@ struct ModelRoutes: Sendable {
             "/api/v1/models/{version}/activate",
             "Make a registered version the active one",
             details:
-                "This is signed. Every file of the version is read and compared with what was registered before the event is "
-                + "appended: about a second per gigabyte.",
+                "This is signed. Before the event is appended the version passes its gates in a process of its own: every file is read "
+                + "and compared with what was registered, the model is loaded, asked, and held against the floors of the runtime config; "
+                + "`gates` in the answer tells each. A gate of quality that failed can be overridden by somebody who may approve, or under "
+                + "an approval; checksums and load never. How the workers follow stands in /api/v1/activation.",
             access: .requires(.operate),
             path: [Self.version],
             headers: [StreamTag.ifMatch],
-            body: [Writing.reason, Writing.password],
+            body: [
+                Schema.Member(
+                    "external",
+                    .boolean,
+                    "Another service answers with it: no inference worker of this home has to be able to.",
+                    isOptional: true
+                ),
+                Schema.Member(
+                    "override_gates",
+                    .array(.choice(ActivationGate.texts), max: ActivationGate.texts.count),
+                    "The gates that failed and are overridden.",
+                    isOptional: true
+                ),
+                Schema.Member(
+                    "override_reason",
+                    .string(min: 1, max: 2_000),
+                    "Why they are; it stays in the audit trail.",
+                    isOptional: true
+                ),
+                Writing.reason, Writing.password,
+            ],
             isGated: true,
-            problems: ["precondition.stale", "auth.password", "auth.throttled", "busy", "model.altered"]
+            problems: [
+                "precondition.stale", "auth.password", "auth.throttled", "busy", "model.altered", "model.gate",
+            ]
         ) { call in
             let version = call.path["version"] ?? ""
+            let overriding = (call.json["override_gates"]?.elements ?? []).compactMap(\.text)
+            let isExternal = call.json["external"] == .bool(true)
+            let found = GateFindings()
             return try await writing.send(
-                ActivateModel(version: version),
+                ActivateModel(
+                    version: version,
+                    isExternal: isExternal,
+                    overriddenGates: overriding,
+                    overrideReason: call.json["override_reason"]?.text
+                ),
                 call,
                 expecting: try StreamTag.expectation(ActivationState.stream, call),
                 isSigned: true,
                 read: "/api/v1/activation",
-                check: { try await home.requireIntact(version) }
+                check: {
+                    let report = try await home.requireGates(version, overriding: overriding, isExternal: isExternal)
+                    found.keep(report)
+                },
+                adding: { found.members }
             )
         }
     }
+}
+
+/// What the gates found, on its way from the check to the answer.
+final class GateFindings: Sendable {
+    private let report = Mutex<GateReport?>(nil)
+
+    func keep(_ found: GateReport) { report.withLock { $0 = found } }
+
+    var members: [String: JSONValue] {
+        guard let report = report.withLock(\.self) else { return [:] }
+        return ["gates": .array(report.findings.map(\.json))]
+    }
+
+    /// The shape of one.
+    static let shape = Schema.named(
+        "GateFinding",
+        .object([
+            Schema.Member("gate", .choice(ActivationGate.texts), "The gate."),
+            Schema.Member("state", .choice(GateFinding.State.texts), "What came of it."),
+            Schema.Member("actual", .string(max: 1_000), "What was found, in the gate's own unit.", isOptional: true),
+            Schema.Member("limit", .string(max: 1_000), "What it is held against.", isOptional: true),
+            Schema.Member("reason", .string(max: 100_000), "One sentence."),
+        ])
+    )
 }
 
 /// How differing values look in answers.

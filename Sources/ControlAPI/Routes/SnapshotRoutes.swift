@@ -187,7 +187,7 @@ struct SnapshotRoutes: Sendable {
             access: .requires(.operate),
             body: [Schema.Member("to", Self.moment, "Position, time or snapshot."), Writing.reason, Writing.password],
             isGated: true,
-            problems: ["auth.password", "auth.throttled", "busy", "model.altered"]
+            problems: ["auth.password", "auth.throttled", "busy", "model.altered", "model.gate"]
         ) { call in
             let command = RestoreMoment(checkpoint: Int(try await home.checkpoint(call.text("to"))))
             let sender = try writing.sender(call, reason: call.json["reason"]?.text)
@@ -199,7 +199,11 @@ struct SnapshotRoutes: Sendable {
                 check: {
                     for case let event as ModelActivated in try home.commands.preview(command, by: sender).map(\.event)
                     {
-                        try await home.requireIntact(event.version)
+                        _ = try await home.requireGates(
+                            event.version,
+                            isExternal: event.isExternal,
+                            withQuality: false
+                        )
                     }
                 }
             )

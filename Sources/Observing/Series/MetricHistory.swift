@@ -6,7 +6,7 @@ internal import Synchronization
 /// A request costs one lock and no file. ``turn()`` is called about once a minute, and ``close()`` at the end; what was counted
 /// since is lost with a process that is killed: at most the running minute, and what a full disk did not take.
 package final class MetricHistory: MetricWindows, BucketReading {
-    /// The name of this service among those that have buckets.
+    /// The name of the control service among those that have buckets.
     package static let ownService = "control"
     /// How many minutes wait for a disk that does not take them; the oldest goes for the next.
     package static let patience = 120
@@ -39,14 +39,20 @@ package final class MetricHistory: MetricWindows, BucketReading {
     }
 
     private let store: any BucketStoring
+    private let service: String
     private let now: @Sendable () -> Int64
     private let counting: Mutex<Counting>
     /// Held while buckets are on their way to the disk, so that a reader counts them once.
     private let writing = Mutex(())
 
-    /// A history over a store; `now` gives microseconds since 1970.
-    package init(store: any BucketStoring, now: @escaping @Sendable () -> Int64) {
+    /// A history of a service over a store; `now` gives microseconds since 1970.
+    package init(
+        store: any BucketStoring,
+        service: String = MetricHistory.ownService,
+        now: @escaping @Sendable () -> Int64
+    ) {
         self.store = store
+        self.service = service
         self.now = now
         counting = Mutex(Counting(minute: BucketResolution.minute.start(of: now() / 1_000_000)))
     }
@@ -113,7 +119,7 @@ package final class MetricHistory: MetricWindows, BucketReading {
     /// What was counted of the running minute.
     private func running(_ counting: Counting) -> MetricBucket {
         var bucket = MetricBucket(
-            MetricBucket.Key(start: counting.minute, service: Self.ownService, version: counting.version),
+            MetricBucket.Key(start: counting.minute, service: service, version: counting.version),
             coldStart: counting.coldStart
         )
         for (name, tally) in zip(counting.groups, counting.tallies) where tally.requests > 0 {
@@ -169,7 +175,7 @@ package final class MetricHistory: MetricWindows, BucketReading {
     ) throws -> [MetricBucket] {
         try writing.withLock { _ in
             var all = try store.buckets(resolution, of: service, from: from, to: to)
-            guard service == nil || service == Self.ownService else { return all }
+            guard service == nil || service == self.service else { return all }
             let waiting = counting.withLock { counting in
                 counting.ended + [running(counting)]
             }
@@ -194,6 +200,6 @@ package final class MetricHistory: MetricWindows, BucketReading {
 
     /// The services that have buckets, this one among them, by name; blocks.
     package func services() throws -> [String] {
-        Set(try store.services()).union([Self.ownService]).sorted()
+        Set(try store.services()).union([service]).sorted()
     }
 }

@@ -21,12 +21,18 @@ package struct Call: Sendable {
     package let headers: [String: String]
     /// The body of a JSON route; null otherwise.
     package let json: JSONValue
+    /// The body of a route that reads its JSON by itself; empty otherwise.
+    package let bytes: [UInt8]
     /// The body of a streaming route, as it comes; ends with a problem when it grows beyond the route's limit.
     package let stream: BodyStream
     /// Returns while the caller may still call the route, and throws the problem once it may not.
     ///
     /// For answers that go on: asking counts as no use of the session.
     package let admission: @Sendable () async throws -> Void
+    /// The caller's own session or key as it came, for a request that is passed on to another service of the home; nil at the local socket.
+    ///
+    /// It is a secret: it goes nowhere else.
+    package let token: @Sendable () -> String?
 
     /// The same call with other values in its query.
     package func with(query values: [String: String]) -> Call {

@@ -32,6 +32,14 @@ package enum Credential: Sendable, Equatable {
     case bearer(String)
     /// The kernel's word on the other end of the local socket.
     case peer(PeerCredentials)
+
+    /// The session or key itself; nil for the kernel's word.
+    var token: String? {
+        switch self {
+        case .cookie(let token), .bearer(let token): token
+        case .peer: nil
+        }
+    }
 }
 
 /// Says who calls.

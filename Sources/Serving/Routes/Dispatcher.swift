@@ -98,6 +98,7 @@ struct Dispatcher: HTTPResponder {
         let pathValues = try reader.path(values)
         let query = try reader.query(path.query)
         let headers = try reader.headers { name in HTTPField.Name(name).flatMap { fields[$0] } }
+        let body = try await BodyReader(route: route, limits: limits).body(request)
         let call = Call(
             requestID: id,
             caller: caller,
@@ -106,9 +107,11 @@ struct Dispatcher: HTTPResponder {
             path: pathValues,
             query: query,
             headers: headers,
-            json: try await BodyReader(route: route, limits: limits).json(request),
+            json: body.json,
+            bytes: body.bytes,
             stream: BodyStream(body: request.body, limit: route.streamLimit),
-            admission: admission(request, to: route, connection: connection)
+            admission: admission(request, to: route, connection: connection),
+            token: { try? credential(request, connection: connection)?.token }
         )
         return try await route.handler(call)
     }

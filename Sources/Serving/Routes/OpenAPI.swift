@@ -84,6 +84,11 @@ package struct OpenAPI: Sendable {
         }
         switch route.body {
         case .none: break
+        case .jsonBytes(let schema, let limit):
+            members["requestBody"] = [
+                "required": true, "content": .object(["application/json": ["schema": schema.reference]]),
+            ]
+            if let limit { members["x-daybook-body-limit"] = .integer(limit) }
         case .json(let schema, let type, let limit):
             members["requestBody"] = ["required": true, "content": .object([type: ["schema": schema.reference]])]
             if let limit { members["x-daybook-body-limit"] = .integer(limit) }
@@ -161,7 +166,7 @@ extension Route {
         if method.isUnsafe || access != .public { codes.append("auth.cross-site") }
         switch body {
         case .none: break
-        case .json: codes += ["body.json", "body.invalid", "media-type"]
+        case .json, .jsonBytes: codes += ["body.json", "body.invalid", "media-type"]
         case .stream: codes.append("media-type")
         }
         return codes
@@ -169,7 +174,10 @@ extension Route {
 
     var schemas: [Schema] {
         var all = answers.compactMap(\.schema) + (pathParameters + query + headers).map(\.schema)
-        if case .json(let schema, _, _) = body { all.append(schema) }
+        switch body {
+        case .json(let schema, _, _), .jsonBytes(let schema, _): all.append(schema)
+        case .none, .stream: break
+        }
         return all
     }
 }

@@ -84,20 +84,23 @@ struct BodyReader {
     let route: Route
     let limits: Limits
 
-    func json(_ request: Request) async throws -> JSONValue {
+    func body(_ request: Request) async throws -> (json: JSONValue, bytes: [UInt8]) {
         switch route.body {
         case .none:
             guard try await bytes(request, limit: 0).isEmpty else { throw Problem.tooLarge(limit: 0) }
-            return .null
+            return (.null, [])
         case .stream(let type, let limit):
             try checkType(request, type)
             try checkLength(request, limit: limit)
-            return .null
+            return (.null, [])
+        case .jsonBytes(_, let limit):
+            try checkType(request, "application/json")
+            return (.null, try await bytes(request, limit: limit ?? limits.bodyBytes))
         case .json(let schema, let type, let limit):
             try checkType(request, type)
             let value = try parse(try await bytes(request, limit: limit ?? limits.bodyBytes))
             let violations = schema.violations(of: value)
-            guard let first = violations.first else { return value }
+            guard let first = violations.first else { return (value, []) }
             throw Problem(
                 ProblemCatalogue.body,
                 "\(first.pointer.isEmpty ? "The body" : first.pointer) \(first.message).",

@@ -61,6 +61,8 @@ package enum RequestBodyRule: Sendable, Equatable {
     case none
     /// A JSON document of this shape, read whole.
     case json(Schema, mediaType: String = "application/json", limit: Int? = nil)
+    /// A JSON document of this shape, handed on as bytes: the handler has a reader of its own, which checks it.
+    case jsonBytes(Schema, limit: Int? = nil)
     /// Bytes that the handler reads as they come, up to its own limit.
     case stream(mediaType: String, limit: Int)
 }

@@ -83,21 +83,27 @@ package final class HTTPService: Service {
     private let parts: ServiceParts
     private let listeners: [Listener]
     private let identity: ServerIdentity?
+    private let worksOnLoops: Bool
     private let onReady: @Sendable ([Int]) async -> Void
     private let gate: ConnectionGate
     private let requests = RunningRequests()
 
     /// A service that tells `onReady` the ports of its TCP listeners, in their order, once all of them listen.
+    ///
+    /// With `worksOnLoops` each connection's requests are answered on its event loop, one loop a core: for handlers that compute and
+    /// never block.
     package init(
         parts: ServiceParts,
         listeners: [Listener],
         identity: ServerIdentity? = nil,
+        worksOnLoops: Bool = false,
         onReady: @escaping @Sendable ([Int]) async -> Void = { _ in }
     ) {
         precondition(identity != nil || listeners.allSatisfy { !$0.isSecure }, "a TLS listener needs an identity")
         self.parts = parts
         self.listeners = listeners
         self.identity = identity
+        self.worksOnLoops = worksOnLoops
         self.onReady = onReady
         gate = ConnectionGate(limits: parts.limits)
     }
@@ -153,6 +159,7 @@ package final class HTTPService: Service {
             case .unix(let path): .unixDomainSocket(path: path)
             }
         let (parts, gate, identity) = (parts, gate, listener.isSecure ? identity : nil)
+        let worksOnLoops = worksOnLoops
         let refusals = Refusals(
             catalogue: parts.catalogue,
             identifiers: parts.identifiers,
@@ -171,6 +178,7 @@ package final class HTTPService: Service {
                     refusals: refusals,
                     identity: identity,
                     rule: rule,
+                    worksOnLoops: worksOnLoops,
                     responder: responder
                 )
             },

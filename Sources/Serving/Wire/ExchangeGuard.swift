@@ -51,6 +51,8 @@ final class ExchangeGuard: ChannelDuplexHandler, RemovableChannelHandler {
         // Its own connection's guard; there is none in a test of this handler alone.
         streams = try? connection.pipeline.syncOperations.handler(type: StreamsGuard.self)
         streams?.streamBegan()
+        // Below what turns answers into frames.
+        try? context.pipeline.syncOperations.addHandler(StreamEnding(), position: .first)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

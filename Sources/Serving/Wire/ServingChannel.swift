@@ -33,6 +33,7 @@ struct ServingChannel: ServerChildChannel {
     private let refusals: Refusals
     private let identity: ServerIdentity?
     private let rule: @Sendable (HTTPRequest) -> BodyRule
+    private let worksOnLoops: Bool
     private let http1: HTTP1Channel
     private let http2: HTTP2Channel
 
@@ -42,6 +43,7 @@ struct ServingChannel: ServerChildChannel {
         refusals: Refusals,
         identity: ServerIdentity?,
         rule: @escaping @Sendable (HTTPRequest) -> BodyRule,
+        worksOnLoops: Bool = false,
         responder: @escaping HTTPChannelHandler.Responder
     ) {
         self.limits = limits
@@ -49,6 +51,7 @@ struct ServingChannel: ServerChildChannel {
         self.refusals = refusals
         self.identity = identity
         self.rule = rule
+        self.worksOnLoops = worksOnLoops
         // The guard before it has already refused whatever is larger.
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.headBytes + limits.targetBytes,
@@ -144,6 +147,11 @@ struct ServingChannel: ServerChildChannel {
     }
 
     func handle(value: Value, logger: Logger) async {
+        guard worksOnLoops else { return await converse(value, logger) }
+        await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) { await converse(value, logger) }
+    }
+
+    private func converse(_ value: Value, _ logger: Logger) async {
         let peer: PeerCredentials?
         do { peer = try await value.peer.get() } catch { return await close(value.channel) }
         let connection = Connection(address: value.address, peer: peer, isSecure: identity != nil)

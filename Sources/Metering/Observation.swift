@@ -1,6 +1,5 @@
 internal import CoreMetrics
 package import Observing
-internal import RoutingDomain
 package import Serving
 internal import Synchronization
 
@@ -26,13 +25,14 @@ package final class Observation: RequestObserving {
     /// Without a `requestLog` each request is told to `otherwise`; `isCounting` false counts nothing and keeps the scrape. `now` gives microseconds since 1970.
     package init(
         store: any BucketStoring,
+        service: String = MetricHistory.ownService,
         requestLog: BufferedLines? = nil,
         otherwise: (any RequestObserving)? = nil,
         isCounting: Bool = true,
         now: @escaping @Sendable () -> Int64 = ProcessNumbers.now
     ) {
         metrics = PrometheusMetrics()
-        history = MetricHistory(store: store, now: now)
+        history = MetricHistory(store: store, service: service, now: now)
         self.requestLog = requestLog
         self.otherwise = otherwise
         self.isCounting = isCounting
@@ -54,18 +54,6 @@ package final class Observation: RequestObserving {
         metrics.sample(.connections) { [([], Double(service.state.connections))] }
         metrics.sample(.refusedConnections) { [([], Double(service.state.refused))] }
         metrics.sample(.requestsInFlight) { [([], Double(service.state.requests))] }
-    }
-
-    /// Tells a scrape of the feed's subscribers and of open alerts.
-    package func watch(_ feed: Feed, _ board: HealthBoard) {
-        metrics.sample(.feedSubscribers) { [([], Double(feed.figures.subscribers))] }
-        metrics.sample(.feedDropped) { [([], Double(feed.figures.slow))] }
-        metrics.sample(.alertsOpen) {
-            let open = board.alerts
-            return AlertSeverity.allCases.map { severity in
-                ([severity.rawValue], Double(open.count { $0.name.kind.severity == severity }))
-            }
-        }
     }
 
     /// The version of the model that requests are noted with; empty before the first activation.

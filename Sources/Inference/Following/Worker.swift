@@ -1,0 +1,292 @@
+internal import CommandHandling
+package import Logging
+internal import RoutingDomain
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// One inference worker: follows the log, loads what it says, serves it, and tells of it.
+///
+/// Whatever fails, the version that serves goes on serving. A later activation goes before an earlier one that is still being loaded.
+package final class Worker: Service {
+    /// How a worker stands, for /health.
+    package struct Condition: Sendable {
+        /// What the log says is to be served; nil while it says nothing.
+        package var order: ServingOrder?
+        /// Why that is not what serves; nil while it does, or is being loaded.
+        package var fault: LoadFault?
+        package var isLoading = false
+        /// How often the order was tried.
+        package var attempts = 0
+        package var checkpoint: UInt64 = 0
+        /// Why reports do not reach the control service; nil while they do.
+        package var unheard: String?
+        package var hasJoined = false
+    }
+
+    package let name: WorkerName
+    package let active: ActiveModel
+    private let follower: any LogFollowing
+    private let reporter: any WorkerReporting
+    private let fetcher: any ModelFetching
+    private let loader: ModelLoader
+    private let interval: Duration
+    private let retry: Duration
+    private let address: @Sendable () -> String?
+    private let onThread: @Sendable (@Sendable @escaping () throws -> ServedModel) async throws -> ServedModel
+    private let logger: Logger
+    private let known = Mutex(FollowedState())
+    private let state = Mutex(Condition())
+    private let orders = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+
+    /// A worker over its log, its reports and its files.
+    ///
+    /// `interval` is the time between two reports, `retry` the time after which a version that could not be loaded is tried again;
+    /// `address` says where requests reach the worker; `onThread` does blocking work.
+    package init(
+        _ name: WorkerName,
+        active: ActiveModel,
+        follower: any LogFollowing,
+        reporter: any WorkerReporting,
+        fetcher: any ModelFetching,
+        loader: ModelLoader,
+        interval: Duration = .seconds(10),
+        retry: Duration = .seconds(30),
+        address: @escaping @Sendable () -> String? = { nil },
+        onThread: @escaping @Sendable (@Sendable @escaping () throws -> ServedModel) async throws -> ServedModel,
+        logger: Logger
+    ) {
+        (self.name, self.active, self.follower) = (name, active, follower)
+        (self.reporter, self.fetcher, self.loader) = (reporter, fetcher, loader)
+        (self.interval, self.retry, self.address) = (interval, retry, address)
+        (self.onThread, self.logger) = (onThread, logger)
+    }
+
+    /// How it stands now.
+    package var condition: Condition { state.withLock { $0 } }
+
+    /// Why the log cannot be followed now; nil while it is.
+    package var trouble: String? { follower.trouble }
+
+    /// Follows, loads and reports until the group that runs it ends.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.following() }
+                group.addTask { await self.loading() }
+                group.addTask { await self.retrying() }
+                group.addTask { await self.reporting() }
+                await group.waitForAll()
+            }
+        }
+        try? await reporter.leave(name)
+    }
+
+    // MARK: - Following
+
+    private func following() async {
+        defer { orders.continuation.finish() }
+        while !Task.isCancelled {
+            do {
+                try await follower.follow { [self] events, checkpoint in take(events, checkpoint) }
+            } catch {
+                guard !Task.isCancelled else { return }
+                logger.error("the log cannot be followed", metadata: ["error": "\(error)"])
+            }
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
+        }
+    }
+
+    private func take(_ events: [HistoricEvent], _ checkpoint: UInt64) {
+        let (order, settings) = known.withLock { known in
+            for event in events { known.apply(event) }
+            return (known.order, known.settings)
+        }
+        active.take(settings)
+        let isNew = state.withLock { state in
+            defer { (state.order, state.checkpoint) = (order, checkpoint) }
+            guard state.order != order else { return false }
+            (state.attempts, state.fault) = (0, nil)
+            return true
+        }
+        if isNew { orders.continuation.yield() }
+    }
+
+    // MARK: - Loading
+
+    private func loading() async {
+        for await _ in orders.stream {
+            // Orders that came while one was loaded are one: the newest.
+            while let order = due() { await load(order) }
+            if Task.isCancelled { return }
+        }
+    }
+
+    /// The order that is to be loaded; nil while what serves is what is ordered, or that was tried.
+    private func due() -> ServingOrder? {
+        let serving = active.served?.order
+        return state.withLock { state in
+            guard let order = state.order, order != tried.withLock({ $0 }), !Task.isCancelled else { return nil }
+            if let serving, serving.position == order.position { return nil }
+            state.isLoading = true
+            state.attempts += 1
+            return order
+        }
+    }
+
+    private let tried = Mutex<ServingOrder?>(nil)
+
+    private func load(_ order: ServingOrder) async {
+        let began = ContinuousClock.now
+        tried.withLock { $0 = order }
+        do {
+            try await follower.requireContinuity(of: order)
+            let served = try await served(order, since: began)
+            active.swap(served)
+            state.withLock { state in
+                state.isLoading = false
+                state.fault = nil
+            }
+            logger.notice(
+                "serving",
+                metadata: [
+                    "active_version": "\(order.version)", "latency_ms": "\(served.loadMs)",
+                    "position": "\(order.position)",
+                ]
+            )
+            await tell { try await self.reporter.loaded(self.name, served) }
+        } catch {
+            let fault = error as? LoadFault ?? LoadFault(.unreachable, "\(error)", hint: "see the diagnostics")
+            let isNew = state.withLock { state in
+                defer { (state.isLoading, state.fault) = (false, fault) }
+                return state.fault != fault
+            }
+            if isNew {
+                logger.error(
+                    "not loaded; what served before serves on",
+                    metadata: ["active_version": "\(order.version)", "error": "\(fault)"]
+                )
+            }
+            // What could not be reached is no fault of the version.
+            guard isNew, fault.code != .unreachable else { return }
+            await tell { try await self.reporter.failed(self.name, order, fault) }
+        }
+    }
+
+    private func served(_ order: ServingOrder, since began: ContinuousClock.Instant) async throws -> ServedModel {
+        // The very files that serve: nothing is read anew, only the caches begin empty.
+        if let serving = active.served, serving.order.hasSameFiles(as: order) {
+            return serving.reordered(order, settings: known.withLock { $0.settings }, since: began)
+        }
+        let home = try await fetcher.home(of: order)
+        let (loader, settings, keys) = (loader, known.withLock { $0.settings }, try follower.verifierKeys())
+        return try await onThread { try loader.load(order, home: home, keys: keys, settings: settings, since: began) }
+    }
+
+    /// Tries again what could not be loaded: a folder may have been restored, memory be free, a control service be back.
+    private func retrying() async {
+        while true {
+            let isUnreachable = condition.fault?.code == .unreachable
+            guard (try? await Task.sleep(for: isUnreachable ? min(retry, .seconds(2)) : retry)) != nil else { return }
+            guard condition.fault != nil, !condition.isLoading else { continue }
+            tried.withLock { $0 = nil }
+            orders.continuation.yield()
+        }
+    }
+
+    // MARK: - Reporting
+
+    /// What could not be told at once, oldest first; what it tells of stands in memory until somebody hears it.
+    private let untold = Mutex(Untold())
+
+    private struct Untold {
+        var deeds: [@Sendable () async throws -> Void] = []
+        /// Whether somebody tells them now: each is told once.
+        var isTelling = false
+    }
+
+    private func tell(_ deed: @escaping @Sendable () async throws -> Void) async {
+        untold.withLock { $0.deeds.append(deed) }
+        if condition.hasJoined { await tellAll() }
+    }
+
+    private func tellAll() async {
+        let isFirst = untold.withLock { untold in
+            defer { untold.isTelling = true }
+            return !untold.isTelling
+        }
+        guard isFirst else { return }
+        while let next = nextUntold() {
+            do {
+                try await next()
+                heard()
+            } catch let rejection as Rejection {
+                // It was heard and refused: saying it again changes nothing.
+                logger.warning("a report was refused", metadata: ["error": "\(rejection)"])
+            } catch {
+                untold.withLock { untold in
+                    untold.deeds.insert(next, at: 0)
+                    untold.isTelling = false
+                }
+                return unheard(error)
+            }
+        }
+    }
+
+    /// The oldest deed, which whoever asks for it tells; nil ends the telling.
+    private func nextUntold() -> (@Sendable () async throws -> Void)? {
+        untold.withLock { untold in
+            guard !untold.deeds.isEmpty else {
+                untold.isTelling = false
+                return nil
+            }
+            return untold.deeds.removeFirst()
+        }
+    }
+
+    private func reporting() async {
+        while !Task.isCancelled {
+            do {
+                if !condition.hasJoined {
+                    try await reporter.join(name)
+                    state.withLock { $0.hasJoined = true }
+                }
+                await tellAll()
+                try await reporter.report(name, report)
+                heard()
+            } catch is NotJoined {
+                state.withLock { $0.hasJoined = false }
+                // What it serves is news to whoever took it for lost.
+                if let served = active.served {
+                    untold.withLock { $0.deeds.append { try await self.reporter.loaded(self.name, served) } }
+                }
+                continue
+            } catch {
+                unheard(error)
+            }
+            let wait = condition.unheard == nil ? interval : min(interval, .seconds(2))
+            guard (try? await Task.sleep(for: wait)) != nil else { return }
+        }
+    }
+
+    private var report: WorkerReport {
+        let served = active.served
+        return WorkerReport(
+            version: served?.order.version,
+            indexHandle: served?.handle,
+            caches: served?.caches.map { cache in
+                WorkerReport.Cache(name: cache.name, entries: cache.figures.entries, limit: cache.figures.limit)
+            } ?? [],
+            address: address()
+        )
+    }
+
+    private func heard() { state.withLock { $0.unheard = nil } }
+
+    private func unheard(_ error: any Error) {
+        let isNew = state.withLock { state in
+            defer { state.unheard = "\(error)" }
+            return state.unheard == nil
+        }
+        if isNew { logger.warning("reports do not reach the control service", metadata: ["error": "\(error)"]) }
+    }
+}
