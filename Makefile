@@ -37,14 +37,18 @@ reference: setup ## Write the generated reference, help and golden files anew
 
 bench: ## Measure beside the peers, as ratios
 	@scripts/setup.sh build bench
-	@for part in append scan verify subscribe rebuild proof bundle backup index extract; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
+	@for part in append scan verify subscribe rebuild proof bundle backup index aggregate; do swift run -c release daybook-bench $$part $(BENCH) || exit; done
+	@scripts/bench-extract.sh
 	@scripts/bench-http.sh
 	@scripts/bench-feed.sh
+	@scripts/bench-inference.sh
 
-bench-peers: ## The same append beside PostgreSQL, Redis and Python eventsourcing; a line where one is absent
+bench-peers: ## The same work beside PostgreSQL, Redis, FastAPI, MLflow, Polars and scikit-learn; a line where one is absent
 	@scripts/setup.sh build bench peers
 	@scripts/bench-peers.sh $(BENCH)
+	@scripts/bench-learning.sh
 	@scripts/bench-http.sh peers
+	@scripts/bench-inference.sh peers
 
 fuzz: ## Schemathesis against a server of its own, a minute for each of four roles; FOR=600 gives each longer
 	@scripts/setup.sh build peers

@@ -36,6 +36,8 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -75,7 +77,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics.git", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
-        // Named only to hold its version: Hummingbird brings it in.
         .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -139,7 +140,9 @@ let package = Package(
         // Compiled with optimisation even for tests: they train on whole plants.
         .target(
             name: "RoutingModel",
-            dependencies: ["CHNSW", "IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles"],
+            dependencies: [
+                "CHNSW", "IndexFiles", "LegacyArtefacts", "PlantTables", "CanonicalJSON", "DurableFiles",
+            ],
             swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
 
@@ -149,8 +152,16 @@ let package = Package(
         library(
             "Training",
             [
-                "CanonicalJSON", "CommandHandling", "DurableFiles", "ModelFolders", "ModelIntake", "PlantTables",
-                "RoutingDomain", "RoutingModel", crypto,
+                "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "IndexFiles", "LegacyArtefacts",
+                "ModelFolders", "ModelIntake", "PlantTables", "RoutingDomain", "RoutingModel", crypto,
+            ]
+        ),
+
+        // What a version must pass before it becomes active, looked at in a process of its own.
+        library(
+            "ModelGates",
+            [
+                "CPOSIX", "CanonicalJSON", "DurableFiles", "LegacyArtefacts", "RoutingDomain", "RoutingModel", crypto,
             ]
         ),
 
@@ -161,13 +172,16 @@ let package = Package(
         library("Extraction", ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", crypto]),
 
         // Model folders on disk, and the people who act.
-        library("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]),
+        library(
+            "ModelFolders",
+            ["EventStore", "IndexFiles", "Proofs", "RoutingDomain", "CanonicalJSON", "DurableFiles", crypto]
+        ),
         // Models on their way in: what needs the log and the home's models/ together, and in which order.
         library(
             "ModelIntake",
             [
-                "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles",
-                crypto,
+                "CommandHandling", "EventStore", "LegacyArtefacts", "ModelFolders", "RoutingDomain", "CanonicalJSON",
+                "DurableFiles", crypto,
             ]
         ),
         library(
@@ -186,20 +200,33 @@ let package = Package(
             "Serving",
             [
                 "CPOSIX", "CanonicalJSON", "DurableFiles", asn1, configuration, crypto, httpTypes, hummingbird,
-                hummingbirdCore, hummingbirdHTTP2, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes, nioSSL, nioTLS,
-                x509,
-                yams,
+                hummingbirdCore, hummingbirdHTTP2, lifecycle, logging, nio, nioHPACK, nioHTTP1, nioHTTP2, nioHTTPTypes,
+                nioSSL, nioTLS, x509, yams,
             ],
             resources: [.copy("Resources")]
         ),
+
+        // What becomes of each request that a service answers: a line, and counts.
+        library("Metering", ["CanonicalJSON", "Observing", "RoutingDomain", "Serving", metrics]),
 
         // The HTTP API of one home: its routes over commands and read models.
         library(
             "ControlAPI",
             [
-                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting",
-                "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels", "RoutingDomain",
-                "Serving", "SignIn", grdb, logging, metrics,
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "Extraction",
+                "Metering", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels",
+                "RoutingDomain", "Serving", "SignIn", grdb, logging, metrics,
+            ]
+        ),
+
+        // Proposals by the active version, which changes under load without a failed request.
+        library(
+            "Inference",
+            [
+                "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "LegacyArtefacts",
+                "Metering",
+                "ModelFolders", "Observing", "PlantTables", "Proofs", "RoutingDomain", "RoutingModel", "Serving",
+                crypto, lifecycle, logging,
             ]
         ),
 
@@ -210,8 +237,8 @@ let package = Package(
             name: "daybook",
             dependencies: [
                 "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-                "EventStore", "Exporting", "Extraction", "LegacyArtefacts", "ModelFolders", "ModelIntake", "Observing",
-                "PlantTables",
+                "EventStore", "Exporting", "Extraction", "Inference", "LegacyArtefacts", "Metering", "ModelFolders",
+                "ModelGates", "ModelIntake", "Observing", "PlantTables",
                 "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving",
                 "SignIn",
                 "Training", arguments, crypto, grdb, lifecycle, logging, nio,
@@ -254,13 +281,20 @@ let package = Package(
             ],
             exclude: ["Python"]
         ),
-        tests("PlantTables", ["EventStoreTesting"]),
+        tests("PlantTables", ["EventStoreTesting", crypto]),
+        tests(
+            "ModelGates",
+            [
+                "CanonicalJSON", "DurableFiles", "EventStoreTesting", "MadeTables", "PlantSamples", "PlantTables",
+                "RoutingDomain", "RoutingModel",
+            ]
+        ),
         tests(
             "Training",
             [
                 "daybook", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
                 "Extraction",
-                "MadeTables", "ModelFolders", "PlantTables", "RoutingDomain", "RoutingModel", "PlantSamples",
+                "MadeTables", "ModelIntake", "PlantTables", "RoutingDomain", "RoutingModel", "PlantSamples",
             ]
         ),
         // The child of an extraction is the program itself.
@@ -310,7 +344,11 @@ let package = Package(
                 "CanonicalJSON", "DurableFiles", "Observing", grdb,
             ]
         ),
-        tests("ModelFolders", ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles"], exclude: ["Golden"]),
+        tests(
+            "ModelFolders",
+            ["EventStore", "EventStoreTesting", "IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles"],
+            exclude: ["Golden"]
+        ),
         tests(
             "Accounts",
             [
@@ -336,8 +374,17 @@ let package = Package(
             "ControlAPI",
             [
                 "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting",
-                "ModelIntake", "Observing", "Projecting", "RoutingDomain", "ScrapeReading", "Serving", "SignIn", crypto,
+                "Metering", "ModelIntake", "Observing", "Projecting", "RoutingDomain", "ScrapeReading", "Serving",
+                "SignIn", crypto,
                 lifecycle, logging, metrics,
+            ]
+        ),
+        tests(
+            "Inference",
+            [
+                "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "EventStoreTesting", "MadeTables",
+                "Metering", "ModelFolders", "PlantSamples", "PlantTables", "RoutingDomain", "RoutingModel", "Serving",
+                "Training", lifecycle, logging,
             ]
         ),
         tests("Backups", ["EventStore", "EventStoreTesting", "CanonicalJSON", "DurableFiles"]),

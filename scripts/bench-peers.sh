@@ -4,14 +4,15 @@
 # Usage: scripts/bench-peers.sh [SECONDS of each run, default 5]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/postgres-server.sh
 seconds="${1:-5}"
 folder="$PWD/.build/peers"
 mkdir -p "$folder"
 pids=()
 finish() {
+    postgres_end
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait 2>/dev/null || true
-    [[ -z ${postgres_place:-} ]] || rm -rf "$postgres_place"
 }
 trap finish EXIT
 absent() { printf 'ABSENT: %s: %s\n' "$1" "$2"; }
@@ -35,20 +36,7 @@ has=""
 
 # A table with unique (stream, version), as event stores on PostgreSQL have it; each insert is a transaction of its own.
 start_postgres() {
-    bin="$(ls -d /usr/lib/postgresql/15/bin 2>/dev/null || true)"
-    [[ -n $bin ]] || { absent "PostgreSQL 15" "no /usr/lib/postgresql/15/bin (apt-get install postgresql)"; return; }
-    local run=()
-    # The server refuses to run as root: the package's own user runs it then, in a place that user can reach.
-    if ((EUID == 0)); then run=(setpriv --reuid=postgres --regid=postgres --clear-groups); fi
-    postgres_place="$(mktemp -d /var/tmp/daybook-peers-XXXXXX)"
-    ((EUID != 0)) || chown postgres:postgres "$postgres_place"
-    (cd "$postgres_place" && "${run[@]}" "$bin/initdb" -D "$postgres_place/data" -A trust -U bench >"$folder/postgres.log" 2>&1) ||
-        { absent "PostgreSQL 15" "initdb failed, see .build/peers/postgres.log"; return; }
-    (cd "$postgres_place" && exec "${run[@]}" "$bin/postgres" -D "$postgres_place/data" -k "$postgres_place" -c listen_addresses= \
-        -c max_connections=100 >>"$folder/postgres.log" 2>&1) &
-    pids+=("$!")
-    psql=("$bin/psql" -h "$postgres_place" -U bench -q postgres)
-    for _ in $(seq 200); do "${psql[@]}" -c 'select 1' >/dev/null 2>&1 && break; read -rt 0.1 <> <(:) || true; done
+    postgres_server "$folder/postgres.log" || return 0
     "${psql[@]}" <<'SQL'
 CREATE TABLE events (position bigserial PRIMARY KEY, stream text NOT NULL, version bigint NOT NULL, type text NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now(), payload jsonb NOT NULL, UNIQUE (stream, version));
@@ -68,7 +56,7 @@ SQL
 
 postgres() {
     for callers in 1 16 64; do
-        add "PostgreSQL 15,$callers" "$("$bin/pgbench" -h "$postgres_place" -U bench -n -M prepared -c "$callers" -j 2 -T "$seconds" \
+        add "PostgreSQL 15,$callers" "$("$postgres_bin/pgbench" -h "$postgres_place" -U bench -n -M prepared -c "$callers" -j 2 -T "$seconds" \
             -f "$folder/append.sql" postgres 2>>"$folder/postgres.log" | sed -n 's/^tps = \([0-9]*\).*/\1/p' || true)"
     done
 }

@@ -24,6 +24,17 @@ daybook() {
     "$program" "$@"
 }
 
+# Waits for the first line that a service writes when it listens, and shows it: FILE, process, its name, its diagnostics.
+listening() {
+    for _ in $(seq 300); do
+        if [[ -s $1 ]]; then break; fi
+        kill -0 "$2" 2>/dev/null || fail "the $3 ended" "see $4" 69
+        read -rt 0.1 <> <(:) || true
+    done
+    [[ -s $1 ]] || fail "the $3 does not answer" "see $4" 69
+    cat "$1"
+}
+
 # A folder that was copied or cloned seconds ago is refused with 75, "try again": so try again.
 register() {
     local try
@@ -91,6 +102,40 @@ printf '\n$ cat %s\n' "$home/part.json"
 cat "$home/part.json"
 daybook ask "$home/part.json"
 
+echo; echo "== A worker answers over HTTP, and changes to another version under load"
+daybook sample --out "$home/plant-2.db" --items "$((${ITEMS:-3000} / 3))" --seed 2
+daybook train --source "$home/plant-2.db" --notes "Another plant's parts"
+second_trained="$("$program" training list --json | sed -n 's/.*"version": "\(.*\)".*/\1/p' | head -n 1)"
+printf '\n$ daybook infer --worker demo --port 0 &\n'
+"$program" infer --worker demo --port 0 --json >"$home/infer.json" 2>"$home/logs/infer.jsonl" &
+worker="$!"
+end_worker() { kill "$worker" 2>/dev/null || true; wait "$worker" 2>/dev/null || true; }
+trap end_worker EXIT
+listening "$home/infer.json" "$worker" worker "$home/logs/infer.jsonl"
+if command -v curl >/dev/null; then
+    url="$(sed 's/.*"url":"\([^"]*\)".*/\1/' "$home/infer.json")"
+    daybook service-account create erp
+    daybook service-account issue erp --scope read --days 1 --out "$home/erp.key"
+    ask=(curl -sSk --fail-with-body -H "Authorization: Bearer $(cat "$home/erp.key")" -H 'Content-Type: application/json')
+    printf '{"parts": [{"features": %s}], "neighbours": 5}' "$(cat "$home/part.json")" >"$home/asked.json"
+    for _ in $(seq 100); do curl -sSk -o /dev/null -f "$url/health/ready" 2>/dev/null && break; read -rt 0.1 <> <(:) || true; done
+    printf '\n$ curl -H "Authorization: Bearer $(cat %s)" -d @%s %s/v1/proposals\n' "$home/erp.key" "$home/asked.json" "$url"
+    "${ask[@]}" -d @"$home/asked.json" "$url/v1/proposals" | head -c 1200
+    echo " …"
+    printf '\n$ # 400 requests one after another, while versions change\n'
+    "${ask[@]}" -d @"$home/asked.json" -o /dev/null -w '%{http_code}\n' "$url/v1/proposals#[1-400]" >"$home/answers.txt" &
+    load="$!"
+    for version in "$second_trained" "$trained" "$second_trained" "$trained"; do
+        daybook model activate "$version" --reason "A change under load"
+    done
+    wait "$load" || fail "a request failed while versions changed" "see $home/answers.txt and $home/logs/infer.jsonl" 69
+    printf '\n%s answers, by status:\n' "$(wc -l <"$home/answers.txt")"
+    sort "$home/answers.txt" | uniq -c
+    daybook inference list
+fi
+end_worker
+trap - EXIT
+
 echo; echo "== For an auditor: a card to keep, and a bundle that needs nothing of ours to be checked"
 daybook auditor-card --out "$home/auditor-card.txt"
 daybook audit bundle --from 0 --out "$home/audit.tar"
@@ -128,13 +173,7 @@ printf '\n$ daybook serve --port 0\n'
 "$program" serve --port 0 --json >"$home/serve.json" 2>"$home/logs/serve.jsonl" &
 server="$!"
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
-for _ in $(seq 300); do
-    if [[ -s $home/serve.json ]]; then break; fi
-    kill -0 "$server" 2>/dev/null || fail "the server ended" "see $home/logs/serve.jsonl" 69
-    read -rt 0.1 <> <(:) || true
-done
-[[ -s $home/serve.json ]] || fail "the server does not answer" "see $home/logs/serve.jsonl" 69
-cat "$home/serve.json"
+listening "$home/serve.json" "$server" server "$home/logs/serve.jsonl"
 if command -v curl >/dev/null; then
     url="$(sed 's/.*"url":"\([^"]*\)".*/\1/' "$home/serve.json")"
     printf '\n$ curl -k %s/api/v1/auth/me\n' "$url"

@@ -10,6 +10,9 @@ record="${1:-.build/test.log}"
 served='ServingTests|ControlAPITests|EndToEndTests.(ClientTests|ServedCommandTests|AccountCommandTests|JobTests|SlowCrowdTests|HostileBodyTests|DocumentationPageTests|HealthTests|FeedTests|ObservationTests|TimetableTests)'
 # Suites that train on whole plants or fill a log for seconds: they want both processors, and have limits of time of their own.
 model='TrainingTests|RoutingModelTests|ExtractionTests|LegacyArtefactsTests|CommandHandlingTests'
+workers='InferenceTests|ModelGatesTests|ModelGateTests|ResumptionTests'
+# Of these the ones that watch what happens within seconds: alerts, jobs, the clock. Beside the others they see it too late.
+watched='EndToEndTests.(HealthTests|JobTests|TimetableTests|ObservationTests)|ControlAPITests.(AlertTests|HealthTests|HealthRouteTests|RunbookTests|TimetableTests|JobTests)'
 group() {
     local began=$SECONDS
     printf '\n== swift test %s\n' "$*"
@@ -26,6 +29,8 @@ group() {
 }
 group --filter ServingTests --skip FrameTests
 for alone in FrameTests SlowCrowdTests; do group --filter "$alone"; done
-group --filter "$served" --skip 'ServingTests|SlowCrowdTests'
-group --filter "$model"
-group --skip "$served|$model"
+group --filter "$watched"
+group --filter "$served" --skip "ServingTests|SlowCrowdTests|$watched"
+group --filter "$workers"
+group --filter "$model" --skip "$workers"
+group --skip "$served|$model|$workers"

@@ -19,18 +19,21 @@ struct Daybook: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            InitCommand.self, ServeCommand.self, StatusCommand.self, PersonCommand.self, UserCommand.self,
+            InitCommand.self, ServeCommand.self, InferCommand.self, StatusCommand.self, PersonCommand.self,
+            UserCommand.self,
             ServiceAccountCommand.self, RedactCommand.self,
             RetentionCommand.self, HoldCommand.self, ModelCommand.self, ConfigCommand.self,
             EventsCommand.self, ProjectionsCommand.self, SnapshotCommand.self, ApprovalCommand.self,
             ChangesCommand.self, SprintCommand.self, TaskCommand.self, LogbookCommand.self, ExportCommand.self,
             AuditCommand.self, MetricsCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
-            SampleCommand.self, TrainCommand.self, TrainingCommand.self, AskCommand.self, BackupCommand.self,
+            SampleCommand.self, TrainCommand.self, TrainingCommand.self, MappingCommand.self, AskCommand.self,
+            BackupCommand.self,
             ScheduleCommand.self,
             KeysCommand.self, ImportCommand.self, UpgradeCommand.self,
             ClockCommand.self, AlertsCommand.self, InferenceCommand.self,
             DoctorCommand.self, SourceCommand.self, RemoteCommand.self, ReferenceCommand.self, ExtractCommand.self,
+            CheckModelCommand.self,
         ]
     )
 

@@ -9,7 +9,7 @@ struct JSONTests {
     /// Commands that print nothing of their own.
     private static let silent: Set<[String]> = [["projections", "run"]]
     /// Commands that need a server, and whose JSON other suites read: accounts, serving, remote calls.
-    private static let servedElsewhere: Set<String> = ["user", "service-account", "serve", "remote"]
+    private static let servedElsewhere: Set<String> = ["user", "service-account", "serve", "infer", "remote"]
     /// Commands that print a JSON document on each line.
     private static let streaming: Set<[String]> = [["events", "tail"]]
 
@@ -21,7 +21,7 @@ struct JSONTests {
             (["status"], []), (["person", "add"], ["Kim"]), (["person", "list"], []),
             (["model", "register"], [third, "--notes", "third"]), (["model", "list"], ["--search", "third"]),
             (["model", "show"], ["2026.02.02_2"]), (["model", "verify"], ["2026.02.02_2"]),
-            (["model", "activate"], ["2026.02.02_2", "--reason", "x"]),
+            (["model", "check"], ["2026.02.02_2"]), (["model", "activate"], ["2026.02.02_2", "--reason", "x"]),
             (["model", "rollback"], ["--reason", "x", "--yes", "--with-config"]), (["model", "history"], []),
             (["model", "compare"], [Sample.versions[0], Sample.versions[1]]),
             (["config", "get"], ["runtime"]),
@@ -106,6 +106,8 @@ struct JSONTests {
             (["keys", "restore"], [home.folder.path("k"), "--passphrase-file", try passphrase(home)]),
             (["events", "export"], ["--raw", "--out", home.folder.path("log.raw")]),
             (["import"], [home.folder.path("log.raw"), "--home", home.folder.path("imported")]),
+            (["mapping", "input", "set"], ["ours", try profile(home)]), (["mapping", "input", "list"], []),
+            (["mapping", "input", "activate"], ["ours", "--reason", "x"]), (["mapping", "input", "show"], []),
             (["model", "attest"], [Sample.versions[0], "--out", home.folder.path("statement.json")]),
             (
                 ["model", "verify-attestation"],
@@ -116,6 +118,13 @@ struct JSONTests {
             ),
             (["keys", "rotate"], ["--reason", "x"]), (["upgrade"], ["--check"]),
         ]
+    }
+
+    private static func profile(_ home: TestHome) throws -> String {
+        let path = home.folder.path("profile.json")
+        let table = #"{"name": "ItemMaster", "source": "PARTS", "columns": [{"name": "ITEM_CD", "source": "PART_NO"}]}"#
+        try Data("{\"name\": \"ours\", \"tables\": [\(table)]}".utf8).write(to: URL(filePath: path))
+        return path
     }
 
     private static func part(_ home: TestHome) throws -> String {
@@ -135,7 +144,7 @@ struct JSONTests {
         let home = try await TestHome.withActiveModels()
         let reasoned = try await home.events().first { $0["type"]?.text == "model.activated" }
         let words = "\(try #require(reasoned?["position"]?.number))"
-        var covered: Set<[String]> = [["init"], ["clock", "accept"], ["projections", "skip"]]
+        var covered: Set<[String]> = [["init"], ["clock", "accept"], ["projections", "skip"], ["model", "import"]]
         for (command, rest) in try Self.uses(home, words: words) + Self.carried(home) {
             let outcome = try await home.run(command + rest + ["--json"])
             // doctor and status speak of this machine too: 75 is an answer.

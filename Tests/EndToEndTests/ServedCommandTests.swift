@@ -112,7 +112,8 @@ struct ServedCommandTests {
             var payload = members["payload"]?.members ?? [:]
             // Pseudonyms, positions and moments are each home's own.
             for name in [
-                "at_checkpoint", "subject", "kept_position", "expires_at", "manifest_sha256", "facts",
+                "at_checkpoint", "subject", "kept_position", "expires_at", "manifest_sha256", "signature_sha256",
+                "facts",
                 "restored_checkpoint",
                 "corrects_position", "reverts_position", "changes", "to_position", "claimed_at",
             ] { payload[name] = nil }

@@ -15,9 +15,13 @@ struct ReleasedHomeTests {
     /// Projections whose rules have changed since a release, and why; their rows may differ from what it stored.
     private static let changed = [
         "0.1.0": [
+            "model_registry":
+                "three columns say who can answer with a version, why, and what signature stands under it",
             "documents": "two columns say which names an exported document holds",
             "approvals":
                 "eight columns say what an action's approval is for, that it has served, and how it was answered",
+            "activation_history":
+                "three columns: whether another service answers, which gates were overridden, and why",
             "sprint_logbook": "an emergency change is called one; an answer to an approval says whether it was signed",
         ]
     ]

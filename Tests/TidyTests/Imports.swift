@@ -9,11 +9,16 @@ enum Imports {
         "PlantTables": ["DurableFiles", "Crypto"],
         "IndexFiles": [],
         "LegacyArtefacts": ["CZLIB", "CanonicalJSON", "IndexFiles", "DurableFiles"],
-        "RoutingModel": ["CHNSW", "IndexFiles", "PlantTables", "CanonicalJSON", "DurableFiles"],
+        "RoutingModel": [
+            "CHNSW", "IndexFiles", "LegacyArtefacts", "PlantTables", "CanonicalJSON", "DurableFiles",
+        ],
         "PlantSamples": ["RoutingModel"],
+        "ModelGates": [
+            "CPOSIX", "CanonicalJSON", "DurableFiles", "LegacyArtefacts", "RoutingDomain", "RoutingModel", "Crypto",
+        ],
         "Training": [
-            "CanonicalJSON", "CommandHandling", "DurableFiles", "ModelFolders", "ModelIntake", "PlantTables",
-            "RoutingDomain", "RoutingModel", "Crypto",
+            "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "IndexFiles", "LegacyArtefacts",
+            "ModelFolders", "ModelIntake", "PlantTables", "RoutingDomain", "RoutingModel", "Crypto",
         ],
         "Extraction": ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", "Crypto"],
         "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
@@ -31,9 +36,12 @@ enum Imports {
             "EventStore", "Observing", "Proofs", "ReadModels", "RoutingDomain", "CanonicalJSON", "DurableFiles", "GRDB",
             "Crypto",
         ],
-        "ModelFolders": ["IndexFiles", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto"],
+        "ModelFolders": [
+            "EventStore", "IndexFiles", "Proofs", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
+        ],
         "ModelIntake": [
-            "CommandHandling", "EventStore", "ModelFolders", "RoutingDomain", "CanonicalJSON", "DurableFiles", "Crypto",
+            "CommandHandling", "EventStore", "LegacyArtefacts", "ModelFolders", "RoutingDomain", "CanonicalJSON",
+            "DurableFiles", "Crypto",
         ],
         // For tests: a made plant as tables.
         "MadeTables": ["PlantTables", "PlantSamples"],
@@ -48,14 +56,20 @@ enum Imports {
         "Serving": [
             "CPOSIX", "CanonicalJSON", "DurableFiles", "SwiftASN1", "Configuration", "Crypto", "HTTPTypes",
             "Hummingbird",
-            "HummingbirdCore", "HummingbirdHTTP2", "ServiceLifecycle", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
-            "NIOSSL", "NIOTLS", "X509", "Yams",
+            "HummingbirdCore", "HummingbirdHTTP2", "ServiceLifecycle", "Logging", "NIOCore", "NIOHPACK", "NIOHTTP1",
+            "NIOHTTP2", "NIOHTTPTypes", "NIOSSL", "NIOTLS", "X509", "Yams",
         ],
         "ControlAPI": [
-            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "ModelFolders",
-            "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels", "RoutingDomain", "Serving", "SignIn",
-            "GRDB",
-            "Logging", "CoreMetrics",
+            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "Exporting", "Extraction",
+            "Metering", "ModelFolders", "ModelIntake", "Observing", "Projecting", "Proofs", "ReadModels",
+            "RoutingDomain", "Serving",
+            "SignIn", "GRDB", "Logging", "CoreMetrics",
+        ],
+        "Metering": ["CanonicalJSON", "Observing", "RoutingDomain", "Serving", "CoreMetrics"],
+        "Inference": [
+            "Accounts", "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "LegacyArtefacts", "Metering",
+            "ModelFolders", "Observing", "PlantTables", "Proofs", "RoutingDomain", "RoutingModel", "Serving", "Crypto",
+            "ServiceLifecycle", "Logging",
         ],
         "Backups": ["CArgon2", "EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],
         "EventStoreTestWriter": ["EventStore", "EventStoreTesting", "CLMDB"],
@@ -66,8 +80,8 @@ enum Imports {
         ],
         "daybook": [
             "Accounts", "Backups", "CPOSIX", "CanonicalJSON", "CommandHandling", "ControlAPI", "DurableFiles",
-            "EventStore", "Exporting", "Extraction", "LegacyArtefacts", "ModelFolders", "ModelIntake", "Observing",
-            "PlantTables",
+            "EventStore", "Exporting", "Extraction", "Inference", "LegacyArtefacts", "Metering", "ModelFolders",
+            "ModelGates", "ModelIntake", "Observing", "PlantTables",
             "Projecting", "Proofs", "ReadModels", "RoutingDomain", "RoutingModel", "PlantSamples", "Serving",
             "ServiceLifecycle", "SignIn", "Training", "ArgumentParser", "Crypto", "GRDB", "Logging",
             "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "UnixSignals",

@@ -655,3 +655,43 @@ CREATE TABLE training_steps (
     position INTEGER NOT NULL,
     PRIMARY KEY (run, position)
 ) STRICT;
+
+-- 0033-model_registry.sql
+-- Who can answer with a version, and the signature under its manifest; both unknown for what was registered before.
+ALTER TABLE model_registry ADD COLUMN servable TEXT NOT NULL DEFAULT 'unknown';
+ALTER TABLE model_registry ADD COLUMN servable_reason TEXT;
+ALTER TABLE model_registry ADD COLUMN signature_sha256 TEXT;
+
+-- 0034-trainings.sql
+-- A run may go on from another one: which, and which of its steps that one made.
+ALTER TABLE trainings ADD COLUMN resumed_from TEXT;
+ALTER TABLE training_steps ADD COLUMN reused_from TEXT;
+
+-- 0035-input_mappings.sql
+-- Profiles by which a plant's database is read, and the one in force.
+CREATE TABLE input_mappings (
+    name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    profile_sha256 TEXT NOT NULL,
+    saved_by TEXT NOT NULL,
+    saved_at TEXT NOT NULL,
+    active_flag INTEGER NOT NULL DEFAULT 0 CHECK (active_flag IN (0, 1)),
+    activated_at TEXT,
+    activated_by TEXT,
+    profile TEXT NOT NULL CHECK (json_valid(profile)),
+    position INTEGER NOT NULL,
+    PRIMARY KEY (name, revision)
+) STRICT;
+
+CREATE UNIQUE INDEX input_mappings_one_active ON input_mappings (active_flag) WHERE active_flag = 1;
+
+-- 0040-inference_workers.sql
+-- Where a worker's last load and failure stand: an activation is done with a worker by what came after it.
+ALTER TABLE inference_workers ADD COLUMN loaded_position INTEGER;
+ALTER TABLE inference_workers ADD COLUMN failed_position INTEGER;
+
+-- 0041-activation_history.sql
+-- Versions that another service answers with, and gates that somebody who may approve overrode.
+ALTER TABLE activation_history ADD COLUMN is_external INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE activation_history ADD COLUMN overridden_gates TEXT;
+ALTER TABLE activation_history ADD COLUMN override_reason TEXT;

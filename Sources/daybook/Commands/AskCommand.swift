@@ -3,6 +3,7 @@ import CanonicalJSON
 import CommandHandling
 import DurableFiles
 import Foundation
+import Inference
 import ModelFolders
 import ModelIntake
 import PlantTables
@@ -28,34 +29,47 @@ struct AskCommand: HomeCommand {
     )
     var modelVersion: String?
 
+    @Flag(name: .long, help: "Load the version in this process even where a worker runs.")
+    var here = false
+
     func run(in home: OpenHome) async throws {
-        let version = try version(home)
-        let (root, commands) = (home.folders.root, home.handler)
-        let model = try await onThread {
-            try Self.model(of: RegisteredFolder(version, home: root, commands: commands))
-        }
-        let settings = try home.handler.state(for: InitialiseConfig(config: .runtime))[.runtime].effective
-        let (asked, except) = try asked(model)
-        let proposals = try await onThread {
-            try model.proposals(
-                for: asked,
-                ef: settings["ef_search"]?.number ?? 128,
-                neighbours: settings["top_k"]?.number,
-                gates: Self.gates(settings),
-                expansions: settings["group_expansions"]?.number ?? 5,
-                except: except
-            )
-        }
-        let words = proposals.enumerated().map { row, proposal in
-            ProposalWords(model, asked, row: row, proposal).text
-        }
-        let documents = proposals.enumerated().map { row, proposal in
-            ProposalWords(model, asked, row: row, proposal).json
-        }
+        let (version, proposals) = try await answer(home)
+        let words = proposals.enumerated().map { row, proposal in ProposalWords(proposal, row: row).text }
         home.printer.show(
             "model \(version)\n\n\(words.joined(separator: "\n\n"))",
-            ["version": .string(version), "proposals": .array(documents)]
+            ["version": .string(version), "proposals": .array(proposals)]
         )
+    }
+
+    /// What a worker of this home answers, else what this process does.
+    private func answer(_ home: OpenHome) async throws -> (version: String, proposals: [JSONValue]) {
+        let parts = try parts()
+        if modelVersion == nil, !here, let document = try await LocalWorkers(home.folders).proposals(parts) {
+            return (document["version"]?.text ?? "-", document["proposals"]?.elements ?? [])
+        }
+        let version = try version(home)
+        let (root, commands) = (home.folders.root, home.handler)
+        let settings = ServingSettings(try commands.state(for: InitialiseConfig(config: .runtime))[.runtime].effective)
+        let documents = try await onThread {
+            let model = try Self.model(of: RegisteredFolder(version, home: root, commands: commands))
+            return try parts.map { part in
+                let item = try place(of: part, in: model, version)
+                let asked =
+                    try item.map { model.embedded(at: $0) }
+                    ?? model.embedded(AskedParts.table([part], for: model.encoder))[0]
+                let proposal = try model.proposal(
+                    of: asked,
+                    ef: settings.efSearch,
+                    neighbours: settings.neighbours,
+                    gates: settings.gates,
+                    expansions: settings.expansions,
+                    except: item
+                )
+                let bytes = ProposalText.json(proposal, of: asked, item: item.map { model.items[$0] }, by: model)
+                return try JSONReader.plain(bytes)
+            }
+        }
+        return (version, documents)
     }
 
     /// The model of a version whose files are all as registered.
@@ -93,16 +107,9 @@ struct AskCommand: HomeCommand {
         return active
     }
 
-    private func asked(_ model: TrainedModel) throws -> (PlantTable, [Int?]) {
-        if let place = model.place(of: part) { return (model.parts.rows([place]), [place]) }
-        guard FileManager.default.fileExists(atPath: part) else {
-            throw Failure(
-                "part.unknown",
-                "\(part.prefix(100)) is no part that the model knows, and no file",
-                hint: "give the code of a part, or a JSON file with attributes",
-                status: ExitStatus.badData
-            )
-        }
+    /// What is asked for: a code as text, or objects of attributes.
+    private func parts() throws -> [JSONValue] {
+        guard FileManager.default.fileExists(atPath: part) else { return [.string(part)] }
         let document: JSONValue
         do { document = try JSONReader.plain(DurableFile.read(part, limit: 16 << 20)) } catch let error as JSONError {
             throw Failure(
@@ -112,16 +119,29 @@ struct AskCommand: HomeCommand {
                 status: ExitStatus.badData
             )
         }
-        return (try AskedParts.table(document.elements ?? [document], for: model.encoder), [])
+        let parts = document.elements ?? [document]
+        guard 1...AskedParts.most ~= parts.count, parts.allSatisfy({ $0.members != nil }) else {
+            throw Failure(
+                "part.shape",
+                "\(part) holds no JSON object with attributes, and no array of 1 to \(AskedParts.most) of them",
+                hint: "give each part as {\"attribute\": value}",
+                status: ExitStatus.badData
+            )
+        }
+        return parts
     }
 
-    static func gates(_ settings: [String: JSONValue]) -> ConfidenceGates {
-        func share(_ name: String, _ standard: Double) -> Double {
-            settings[name]?.text.flatMap { Double($0) } ?? standard
+    /// The place of a part that is asked for by its code; nil for one by its attributes.
+    private func place(of part: JSONValue, in model: TrainedModel, _ version: String) throws -> Int? {
+        guard let code = part.text else { return nil }
+        guard let place = model.place(of: code) else {
+            throw Failure(
+                "part.unknown",
+                "\(code.prefix(100)) is no part that \(version) knows, and no file",
+                hint: "give the code of a part, or a JSON file with attributes",
+                status: ExitStatus.badData
+            )
         }
-        return ConfidenceGates(
-            accept: share("confidence_gates.accept", 0.8),
-            review: share("confidence_gates.review", 0.5)
-        )
+        return place
     }
 }

@@ -320,6 +320,14 @@ extension StreamName {
         return name
     }
 
+    /// The stream of the input mappings.
+    static var inputMappings: StreamName {
+        guard let name = StreamName(InputMappings.stream) else {
+            preconditionFailure("\(InputMappings.stream) is a stream name")
+        }
+        return name
+    }
+
     /// The stream of a configuration.
     static func of(_ config: ConfigName) throws -> StreamName {
         guard let name = StreamName(config.stream) else { preconditionFailure("\(config.stream) is a stream name") }

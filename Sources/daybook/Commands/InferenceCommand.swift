@@ -24,20 +24,42 @@ struct InferenceCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let workers = try await home.read(asOf: try home.checkpoint(asOf)) { try InferenceWorkers.list($0) }
+            let state = asOf == nil ? Self.states(try await home.barrier()) : [:]
             let rows = workers.map { row in
                 [
-                    row.worker, row.status, row.host, Words.instant(row.endedAt ?? row.joinedAt), row.version ?? "-",
+                    row.worker, row.status, state[row.worker] ?? "", row.host,
+                    Words.instant(row.endedAt ?? row.joinedAt), row.version ?? "-",
                     row.failedVersion.map { "could not load \($0): \(Words.short(row.failedMessage, 60))" } ?? "",
                 ]
             }
             home.printer.show(
                 TextTable(
-                    header: ["WORKER", "STATUS", "HOST", "SINCE", "VERSION", "WRONG"],
+                    header: ["WORKER", "STATUS", "ACTIVATION", "HOST", "SINCE", "VERSION", "WRONG"],
                     rows: rows,
                     empty: "no worker has joined yet"
                 ).text,
-                .array(workers.map(\.json))
+                .array(
+                    workers.map { row in
+                        guard let told = state[row.worker], case .object(var members) = row.json else {
+                            return row.json
+                        }
+                        members["activation"] = .string(told)
+                        return .object(members)
+                    }
+                )
             )
+        }
+
+        /// How far each worker has followed the activation in force.
+        private static func states(_ barrier: ActivationBarrier) -> [String: String] {
+            var states: [String: String] = [:]
+            for (word, workers) in [
+                ("loaded", barrier.loaded), ("loading", barrier.waiting), ("late", barrier.late),
+                ("failed", barrier.failed.map(\.worker)), ("missing", barrier.missing),
+            ] {
+                for worker in workers { states[worker] = word }
+            }
+            return states
         }
     }
 

@@ -46,13 +46,19 @@ extension ModelCommand {
             let name = home.name(of: active.actor)
             guard case .object(var members) = active.json.named(name) else { return }
             members["checkpoint"] = .position(checkpoint)
+            // Only of now: how workers stood at a past moment depends on the clock of then.
+            let barrier = at == "now" ? try await home.barrier() : nil
+            members["barrier"] = barrier?.json
+            let overridden = active.overriddenGates.map { "\ngates  \($0) overridden: \(active.overrideReason ?? "-")" }
+            let serving = active.isExternal == 1 ? "\nserved by another service" : ""
             home.printer.show(
                 """
                 \(active.version) was active, by \(active.kind) at position \(active.position)
                 since  \(Words.instant(active.recordedAt))
                 by     \(name)
                 why    \(active.reason ?? "-")
-                before \(active.previousVersion ?? "-")
+                before \(active.previousVersion ?? "-")\(overridden ?? "")\(serving)\
+                \(barrier.map { "\nstate  \($0.state.rawValue): \($0.words)" } ?? "")
                 """,
                 .object(members)
             )

@@ -9,27 +9,6 @@ import ModelFolders
 import Proofs
 import RoutingDomain
 
-/// A model's files vouched for outside the home: DSSE around an in-toto statement, signed with the log's key.
-enum ModelStatement {
-    static let payloadType = "application/vnd.in-toto+json"
-    static let statementType = "https://in-toto.io/Statement/v1"
-    static let predicateType = "urn:daybook:model-registered:v1"
-
-    /// The files and digests that a statement names; nil for a payload that is no such statement.
-    static func subjects(_ payload: [UInt8]) -> [String: String]? {
-        guard let json = try? JSONReader.canonical(payload), json["_type"]?.text == statementType,
-            let listed = json["subject"]?.elements
-        else { return nil }
-        var subjects: [String: String] = [:]
-        for subject in listed {
-            guard let name = subject["name"]?.text, let digest = subject["digest"]?["sha256"]?.text,
-                TarMember.isSafe(name), !name.contains("/"), subjects.updateValue(digest, forKey: name) == nil
-            else { return nil }
-        }
-        return subjects.isEmpty ? nil : subjects
-    }
-}
-
 extension ModelCommand {
     struct Attest: HomeCommand {
         static let configuration = CommandConfiguration(
@@ -57,25 +36,9 @@ extension ModelCommand {
                 // Read once more after it was verified: only the manifest of the log is signed for.
                 guard Manifest.digest(bytes) == manifestDigest else { throw ModelCommand.alteredManifest(version) }
                 let manifest = try Manifest(bytes: bytes, path: path)
-                let subjects = [("manifest.json", manifestDigest)] + manifest.files.map { ($0.name, $0.sha256) }
-                let listed = subjects.sorted { $0.0 < $1.0 }.map { name, digest -> JSONValue in
-                    ["name": .string(name), "digest": ["sha256": .string(digest)]]
-                }
-                let statement: JSONValue = [
-                    "_type": .string(ModelStatement.statementType),
-                    "subject": .array(listed),
-                    "predicateType": .string(ModelStatement.predicateType),
-                    "predicate": ["version": .string(version), "origin": .string(log.identity.origin)],
-                ]
-                let payload = try statement.canonicalBytes()
-                let signed = try log.attest(payloadType: ModelStatement.payloadType, payload: payload)
-                let envelope = Envelope(
-                    payloadType: ModelStatement.payloadType,
-                    payload: payload,
-                    signatures: [Envelope.Signature(keyID: signed.keyID, bytes: signed.signature)]
-                )
-                try DurableFile.create(try envelope.bytes(), at: out)
-                return subjects.count
+                let statement = ModelStatement(manifest, origin: log.identity.origin)
+                try DurableFile.create(try statement.signed(by: log), at: out)
+                return statement.digests.count
             }
             home.printer.show(
                 "\(out): \(files) files of \(version), signed by \(home.log.identity.verifierKey)",
@@ -93,7 +56,7 @@ extension ModelCommand {
             abstract: "Check a folder against a signed statement, offline; exit code 65 names what differs."
         )
         @OptionGroup var global: GlobalOptions
-        @Argument(help: "The file of `daybook model attest`.")
+        @Argument(help: "The file of `daybook model attest`, or the manifest.dsse.json of a version's folder.")
         var file: String
         @Option(name: .long, help: ArgumentHelp("The log's public key; your own copy.", valueName: "vkey"))
         var key: String
@@ -101,16 +64,13 @@ extension ModelCommand {
         var dir: String
 
         func run() async throws {
-            try PlainFile.require(file, limit: Manifest.sizeLimit)
+            try PlainFile.require(file, limit: ModelStatement.sizeLimit)
             try PlainFile.requireFolder(dir)
             let pinned = try ProofFiles.keys([key])
             let (file, dir) = (file, dir)
             let (problems, count) = try await onThread {
-                guard let envelope = Envelope(bytes: try DurableFile.read(file, limit: Manifest.sizeLimit)),
-                    envelope.payloadType == ModelStatement.payloadType,
-                    pinned.contains(where: { envelope.isSigned(by: $0) }),
-                    let subjects = ModelStatement.subjects(envelope.payload)
-                else {
+                let envelope = try DurableFile.read(file, limit: ModelStatement.sizeLimit)
+                guard let (statement, _) = ModelStatement.verified(envelope, keys: pinned) else {
                     throw Failure(
                         "attestation.refused",
                         "\(file) is no statement signed by \(pinned.map(\.text).joined(separator: " or "))",
@@ -118,7 +78,16 @@ extension ModelCommand {
                         status: ExitStatus.badData
                     )
                 }
-                let there = Set(try FileManager.default.contentsOfDirectory(atPath: dir))
+                let subjects = statement.digests
+                var there = Set(try FileManager.default.contentsOfDirectory(atPath: dir))
+                // The registry's own signature of the same files is no file of the model.
+                let own = "\(dir)/\(SafeName.signature)"
+                if there.contains(SafeName.signature), PlainFile.isPlain(own),
+                    let other = try? DurableFile.read(own, limit: ModelStatement.sizeLimit),
+                    Envelope(bytes: other)?.payload == (try statement.payload)
+                {
+                    there.remove(SafeName.signature)
+                }
                 var problems = there.subtracting(subjects.keys).map { "\($0) is not in the statement" }
                 for (name, digest) in subjects {
                     let path = "\(dir)/\(name)"

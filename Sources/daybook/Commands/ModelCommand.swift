@@ -13,9 +13,8 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Model versions: register, look at, activate, go back.",
         subcommands: [
-            Register.self, List.self, Show.self, Active.self, Examine.self, Verify.self, Activate.self, Rollback.self,
-            History.self,
-            Compare.self, Attest.self, VerifyAttestation.self,
+            Register.self, List.self, Show.self, Active.self, Examine.self, Verify.self, Check.self, Activate.self,
+            Rollback.self, History.self, Compare.self, Import.self, Attest.self, VerifyAttestation.self,
         ]
     )
 
@@ -36,13 +35,13 @@ struct ModelCommand: AsyncParsableCommand {
             }
             let rows = models.map { model in
                 [
-                    model.isActive ? "*" : "", model.version, Words.instant(model.createdAt), "\(model.files)",
-                    Words.size(model.sizeBytes), Words.short(model.notes, 70),
+                    model.isActive ? "*" : "", model.version, Words.instant(model.createdAt), model.servable,
+                    "\(model.files)", Words.size(model.sizeBytes), Words.short(model.notes, 70),
                 ]
             }
             home.printer.show(
                 TextTable(
-                    header: ["ACTIVE", "VERSION", "REGISTERED", "FILES", "SIZE", "NOTES"],
+                    header: ["ACTIVE", "VERSION", "REGISTERED", "SERVABLE", "FILES", "SIZE", "NOTES"],
                     rows: rows,
                     empty: "no versions registered; `daybook model register DIR` begins"
                 ).text,
@@ -75,7 +74,10 @@ struct ModelCommand: AsyncParsableCommand {
                 ),
                 ("source", model.sourceName ?? "-"), ("notes", model.notes), ("scopes", model.changeScopes),
                 ("files", "\(model.files), \(Words.size(model.sizeBytes))"), ("manifest", model.manifestPath),
-                ("sha256", model.manifestSha256), ("unknown", model.unknownFields ?? "-"),
+                ("sha256", model.manifestSha256),
+                ("signature", model.signatureSha256 ?? "none: registered before versions were signed"),
+                ("servable", model.servable + (model.servableReason.map { ": \($0)" } ?? "")),
+                ("unknown", model.unknownFields ?? "-"),
                 (
                     "activated",
                     model.activatedAt.map {
@@ -95,7 +97,7 @@ struct ModelCommand: AsyncParsableCommand {
 
     struct Verify: HomeCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Compare a version's files with its manifest, and the manifest with the log."
+            abstract: "Compare a version's files with its manifest, and the manifest with the log and its signature."
         )
         @OptionGroup var global: GlobalOptions
         @Argument(help: "The version.")
@@ -103,69 +105,14 @@ struct ModelCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             try await ModelCommand.verify(version, in: home)
-            home.printer.show("\(version): every file is as registered", ["version": .string(version), "problems": []])
-        }
-    }
-
-    struct Activate: HomeCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Make a registered version the active one; its files are verified first."
-        )
-        @OptionGroup var global: GlobalOptions
-        @OptionGroup var write: WriteOptions
-        @OptionGroup var approving: ApprovalOptions
-        @Argument(help: "The version.")
-        var version: String
-
-        func run(in home: OpenHome) async throws {
-            _ = try ModelVersion.checked(version)
-            let command = ActivateModel(version: version, approval: approving.used)
-            if try await home.requests(command, approving, write) { return }
-            if let earlier = try await home.earlier(command, write) {
-                return ModelCommand.showActivation(earlier, home)
-            }
-            _ = try home.handler.preview(command, by: try await home.sender(write))
-            try await ModelCommand.verify(version, in: home)
-            ModelCommand.showActivation(try await home.send(command, write), home)
-        }
-    }
-
-    struct Rollback: HomeCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Go back to the version active before; twice goes two back.",
-            discussion: """
-                Names its target before it acts, and asks when a person types. A rollback is a new event. To a version that was \
-                active within 90 days it waits for nobody's approval; it is then an emergency change, listed by \
-                `daybook changes` until another person reviewed it.
-                """
-        )
-        @OptionGroup var global: GlobalOptions
-        @OptionGroup var write: WriteOptions
-        @OptionGroup var approving: ApprovalOptions
-        @Option(name: .long, help: ArgumentHelp("Go back to this version on the stack.", valueName: "version"))
-        var to: String?
-        @Flag(name: .long, help: "Bring back the runtime config of that version's last active moment too.")
-        var withConfig = false
-        @Flag(name: .long, help: "Do not ask.")
-        var yes = false
-
-        func run(in home: OpenHome) async throws {
-            let command = RollBackModel(to: to, withConfig: withConfig, approval: approving.used)
-            if try await home.requests(command, approving, write) { return }
-            if let earlier = try await home.earlier(command, write) {
-                return ModelCommand.showActivation(earlier, home)
-            }
-            let seen = try home.log.version(of: .activation)
-            _ = try home.handler.preview(command, by: try await home.sender(write))
-            let state = try home.handler.state(for: command)
-            let target = try state.activation.target(of: to)
-            let words = "going back from \(state.activation.active ?? "-") to \(target)"
-            StandardStream.error.write("\(words)\n")
-            try Confirmation.ask(words, skip: yes)
-            try await ModelCommand.verify(target, in: home)
-            // The stack as it was shown: whoever activates in between makes this a "try again", not another target.
-            let outcome = try await home.send(command, write, expecting: [ActivationState.stream: seen])
-            ModelCommand.showActivation(outcome, home)
+            let (root, commands, version) = (home.folders.root, home.handler, version)
+            let signer = try await onThread { try RegisteredFolder(version, home: root, commands: commands).signer }
+            let words = signer.map { "signed by \($0)" } ?? "not signed: registered before versions were"
+            var members: [String: JSONValue] = [
+                "version": .string(version), "problems": [], "signed": .bool(signer != nil),
+            ]
+            members["signed_by"] = signer.map { .string($0) }
+            home.printer.show("\(version): every file is as registered; \(words)", .object(members))
         }
     }
 
@@ -180,7 +127,9 @@ struct ModelCommand: AsyncParsableCommand {
             let rows = entries.map { entry in
                 [
                     String(entry.position), Words.instant(entry.recordedAt), entry.version, entry.kind,
-                    entry.previousVersion ?? "-", home.name(of: entry.actor), Words.short(entry.reason),
+                    entry.previousVersion ?? "-", home.name(of: entry.actor),
+                    Words.short(entry.reason) + (entry.overriddenGates.map { " (overridden: \($0))" } ?? "")
+                        + (entry.isExternal == 1 ? " (served by another service)" : ""),
                 ]
             }
             home.printer.show(
@@ -243,45 +192,5 @@ struct ModelCommand: AsyncParsableCommand {
         }
     }
 
-    private static func showActivation(_ outcome: CommandOutcome, _ home: OpenHome) {
-        let position = outcome.appended?.first
-        guard let event = outcome.decided.first?.event as? ModelActivated else {
-            home.printer.show("done before under the same key; nothing changed now", ["position": .position(position)])
-            return
-        }
-        let config = outcome.decided.dropFirst().compactMap { $0.event as? ConfigRestored }.first
-        var members: [String: JSONValue] = [
-            "version": .string(event.version), "kind": .string(event.kind.rawValue), "position": .position(position),
-            "is_emergency": .bool(event.isEmergency),
-        ]
-        members["previous_version"] = event.previousVersion.map { .string($0) }
-        members["config_changes"] = config?.changes
-        home.printer.show(
-            """
-            \(event.version) is active (before: \(event.previousVersion ?? "none"), position \(position.map(String.init) ?? "-"))\
-            \(config.map { "\nruntime config: \($0.words)" } ?? "")\
-            \(event.isEmergency ? "\nan emergency change: open until another person reviewed it" : "")
-            """,
-            .object(members)
-        )
-    }
-
     private static func words(_ value: JSONValue) -> String { value.text ?? value.prettyText }
-}
-
-/// A question to a person who types; without a terminal nothing is asked.
-enum Confirmation {
-    /// Asks unless told to skip or nobody is there; throws a ``Failure`` for anything but yes.
-    static func ask(_ words: String, skip: Bool) throws {
-        guard !skip, isatty(STDIN_FILENO) == 1 else { return }
-        StandardStream.error.write("go on? [y/N] ")
-        guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
-            throw Failure(
-                "declined",
-                "nothing was done: \(words)",
-                hint: "answer y, or say --yes",
-                status: ExitStatus.tryAgain
-            )
-        }
-    }
 }

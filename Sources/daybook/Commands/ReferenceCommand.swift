@@ -18,6 +18,7 @@ struct ReferenceCommand: AsyncParsableCommand {
     func run() async throws {
         var pages = ReferencePages.all(try ProjectionSet.bundled())
         pages["openapi.json"] = try await Server.openAPI().prettyText + "\n"
+        pages["openapi-inference.json"] = try await InferenceServer.openAPI().prettyText + "\n"
         try DurableFile.makeDirectory(out)
         for (name, text) in pages.sorted(by: { $0.key < $1.key }) {
             try DurableFile.write(Array(text.utf8), to: "\(out)/\(name)")

@@ -31,15 +31,6 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// The settings of the home's service; throws a failure that names the place of a wrong one.
     static func settings(_ global: GlobalOptions, flags: [String: Setting.Value]) throws -> Settings {
-        do {
-            return try Settings(
-                Server.known,
-                file: "\(global.folders.config)/daybook.yaml",
-                environment: ProcessInfo.processInfo.environment,
-                flags: flags
-            )
-        } catch {
-            throw Failure("settings", error.message, hint: error.hint, status: ExitStatus.configuration)
-        }
+        try global.folders.serviceSettings(flags: flags)
     }
 }

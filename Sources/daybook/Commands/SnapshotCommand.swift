@@ -133,7 +133,7 @@ struct SnapshotCommand: AsyncParsableCommand {
             StandardStream.error.write(Words.visible(lines.joined(separator: "\n")) + "\n")
             try Confirmation.ask("restoring the state before position \(checkpoint)", skip: yes)
             for case let event as ModelActivated in decided.map(\.event) {
-                try await ModelCommand.verify(event.version, in: home)
+                _ = try await home.requireGates(event.version, isExternal: event.isExternal, withQuality: false)
             }
             let outcome = try await home.send(command, write)
             home.printer.show(

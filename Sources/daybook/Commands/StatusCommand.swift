@@ -55,6 +55,7 @@ struct StatusScreen {
     let head: LogHead
     let isStale: Bool
     let health: HealthDocument
+    let barrier: ActivationBarrier
     private let names: @Sendable (String?) -> String
     private let root: String
 
@@ -67,6 +68,7 @@ struct StatusScreen {
             head: head,
             isStale: isStale,
             health: await home.health(isStale: isStale),
+            barrier: try await home.barrier(),
             names: { home.name(of: $0) },
             root: home.folders.root
         )
@@ -94,6 +96,10 @@ struct StatusScreen {
             lines.append(
                 "           \(active.activationKind ?? "activation"): \(Words.short(active.activationReason, 90))"
             )
+            // Without workers there is nothing to follow.
+            if barrier.hasWorkers {
+                lines.append("           \(barrier.state.rawValue): \(Words.short(barrier.words, 100))")
+            }
         } else {
             lines.append("active     none of \(overview.models) versions; `daybook model activate VERSION`")
         }
@@ -164,6 +170,7 @@ struct StatusScreen {
             health.troubled.map { ["part": .string($0.name), "what": .string($0.what), "remedy": .string($0.remedy)] }
         )
         members["health"] = health.json
+        members["barrier"] = barrier.json
         return .object(members)
     }
 }

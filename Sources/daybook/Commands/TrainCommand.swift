@@ -31,7 +31,7 @@ struct TrainCommand: HomeCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "A mapping of your own, as `source profile` prints one (else the plant schema).",
+            "A mapping of your own, as `source profile` prints one (else the one in force: `mapping input list`).",
             valueName: "file"
         )
     )
@@ -50,6 +50,14 @@ struct TrainCommand: HomeCommand {
     var scope: [String] = []
     @Option(name: .long, help: "Notes for the registry.")
     var notes: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Go on from the last good step of a run that failed, was killed or called off.",
+            valueName: "run"
+        )
+    )
+    var resume: String?
     @Option(name: .long, help: ArgumentHelp("Wait so long for another training to end.", valueName: "seconds"))
     var wait = 0
 
@@ -58,7 +66,7 @@ struct TrainCommand: HomeCommand {
             try home.handler.state(for: InitialiseConfig(config: .trainer))[.trainer].effective
         )
         let described = try described(settings)
-        let mapping = try SourceOptions.mapping(in: profile)
+        let (mapping, mappingFacts) = try mapping(home)
         let request = TrainingRequest(
             run: UUID().text,
             sourceKind: described.kind.rawValue,
@@ -67,7 +75,9 @@ struct TrainCommand: HomeCommand {
             version: modelVersion,
             scopes: scope,
             notes: notes,
-            programVersion: Daybook.version
+            programVersion: Daybook.version,
+            resumes: try await earlier(home),
+            mapping: mappingFacts
         )
         let sender = try await home.sender(write)
         let progress = StepProgress()
@@ -90,9 +100,14 @@ struct TrainCommand: HomeCommand {
             try await run.run {
                 let found: Extracted
                 do {
-                    found = try await reader.run(described, mapping) { seen in
-                        progress.tell(TrainingProgress(step: .extract, done: seen.rows, total: seen.of ?? 0))
-                    }
+                    found = try await reader.runPatiently(
+                        described,
+                        mapping,
+                        told: { ProgressBar.tell("\($0.fault.message); attempt \($0.attempt) in \($0.pause)") },
+                        progress: { seen in
+                            progress.tell(TrainingProgress(step: .extract, done: seen.rows, total: seen.of ?? 0))
+                        }
+                    )
                 } catch let fault as ExtractionFault {
                     try await Self.record(fault, request.run, home, sender)
                     throw fault
@@ -103,6 +118,30 @@ struct TrainCommand: HomeCommand {
         progress.finish()
         try await home.catchUp()
         show(outcome, request.run, home)
+    }
+
+    /// The mapping of the file that is named, else the one in force; and what the run records of it.
+    private func mapping(_ home: OpenHome) throws -> (SourceProfile, JSONValue) {
+        var members: [String: JSONValue] = ["name": "file", "revision": 0]
+        let mapping: SourceProfile
+        if let profile {
+            mapping = try SourceOptions.mapping(in: profile)
+        } else {
+            let state = try home.handler.state(for: ActivateMapping(mapping: InputMappings.builtIn))
+            mapping = try state.activeProfile.map { try SourceProfile($0) } ?? .plantSchema
+            members = ["name": .string(state.active.name), "revision": .integer(state.active.revision)]
+        }
+        members["profile_sha256"] = .string(mapping.digest)
+        return (mapping, .object(members))
+    }
+
+    /// The run to go on from, by its whole identifier.
+    private func earlier(_ home: OpenHome) async throws -> String? {
+        guard let resume else { return nil }
+        guard let found = try await home.read({ try Trainings.find($0, resume) }) else {
+            throw TrainingCommand.unknown(resume)
+        }
+        return found.run.run
     }
 
     /// What stopped the reading of a source, as an event of the run.

@@ -21,7 +21,9 @@ struct TrainingCommand: AsyncParsableCommand {
 
         func run(in home: OpenHome) async throws {
             let (status, limit) = (status, min(max(limit, 1), 1_000))
-            let page = try await home.read { try Trainings.page($0, status: status, limit: limit) }
+            let (page, use) = try await home.read {
+                (try Trainings.page($0, status: status, limit: limit), try Trainings.cacheUse($0))
+            }
             let table = TextTable(
                 header: ["RUN", "STARTED", "STATUS", "SOURCE", "VERSION", "BY", "WHAT"],
                 rows: page.rows.map { row in
@@ -33,7 +35,17 @@ struct TrainingCommand: AsyncParsableCommand {
                 },
                 empty: "no training run yet: `daybook train --source FILE` makes the first"
             )
-            home.printer.show(table.text, ["items": .array(page.rows.map(\.json))])
+            let cache =
+                use.reads == 0
+                ? ""
+                : "\n\nof the newest \(use.reads) readings \(use.hits) found the source unchanged and its tables kept"
+            home.printer.show(
+                table.text + cache,
+                [
+                    "items": .array(page.rows.map(\.json)),
+                    "cache": ["hits": .integer(use.hits), "reads": .integer(use.reads)],
+                ]
+            )
         }
     }
 
@@ -46,18 +58,14 @@ struct TrainingCommand: AsyncParsableCommand {
         func run(in home: OpenHome) async throws {
             let asked = run
             guard let found = try await home.read({ try Trainings.find($0, asked) }) else {
-                throw Failure(
-                    "training.unknown",
-                    "there is no one training run \(asked.prefix(40))",
-                    hint: "`daybook training list` shows the runs",
-                    status: ExitStatus.badData
-                )
+                throw TrainingCommand.unknown(asked)
             }
             let table = TextTable(
-                header: ["STEP", "TOOK", "DIGEST", "FACTS"],
+                header: ["STEP", "TOOK", "MADE BY", "DIGEST", "FACTS"],
                 rows: found.steps.map { step in
                     [
-                        step.step, "\(step.durationMs) ms", String(step.digest.prefix(16)),
+                        step.step, "\(step.durationMs) ms", step.reusedFrom.map { String($0.prefix(8)) } ?? "this run",
+                        String(step.digest.prefix(16)),
                         Words.short((try? step.facts.canonicalText()) ?? "", 100),
                     ]
                 },
@@ -66,12 +74,23 @@ struct TrainingCommand: AsyncParsableCommand {
             let row = found.run
             let head =
                 "\(row.run): \(row.status), \(row.sourceName) (\(row.sourceKind)), by \(home.name(of: row.startedBy)) at "
-                + Words.instant(row.startedAt) + (row.version.map { "\nversion \($0)" } ?? "")
+                + Words.instant(row.startedAt) + (row.resumedFrom.map { "\ngoes on from \($0)" } ?? "")
+                + (row.version.map { "\nversion \($0)" } ?? "")
                 + (row.detail.map { "\n\($0)" } ?? "")
             home.printer.show(
                 "\(head)\n\n\(table.text)",
                 ["run": row.json, "steps": .array(found.steps.map(\.json))]
             )
         }
+    }
+
+    /// The failure for what names no run, or more than one.
+    static func unknown(_ run: String) -> Failure {
+        Failure(
+            "training.unknown",
+            "there is no one training run \(run.prefix(40))",
+            hint: "`daybook training list` shows the runs",
+            status: ExitStatus.badData
+        )
     }
 }

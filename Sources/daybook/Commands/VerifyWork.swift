@@ -268,10 +268,13 @@ private struct Comparison: Sendable {
 struct LoggedFacts: Sendable {
     var models: [String: ModelRegistered] = [:]
     var evidence: Set<String> = []
+    /// The keys that the log ever had: one of them signed each version.
+    var keys: [VerifierKey] = []
 
     /// The types of events that say it.
     static let types: Set<String> = [
-        ModelRegistered.about.type, TaskLogged.about.type, TaskCorrected.about.type,
+        ModelRegistered.about.type, TaskLogged.about.type, TaskCorrected.about.type, LogCreated.about.type,
+        LogKeyRotated.about.type, LogRollbackAccepted.about.type,
     ]
 
     /// Takes the facts of an event; one that cannot be read is damage, named by its position.
@@ -291,6 +294,7 @@ struct LoggedFacts: Sendable {
     }
 
     private mutating func take(_ recorded: RecordedEvent) throws {
+        if let key = LogEvents.verifierKey(from: recorded) { keys.append(key) }
         let event = try EventCatalog.decode(
             type: recorded.type,
             version: Int(recorded.schemaVersion),

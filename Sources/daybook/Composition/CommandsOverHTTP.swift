@@ -68,6 +68,13 @@ struct CommandsOverHTTP: Sendable {
 
     func failure(of error: any Error, key: String?, isWrite: Bool) -> any Error {
         switch error as? HTTPExchange.Fault {
+        case .notListening where token != nil:
+            return Failure(
+                "server.unreachable",
+                "\(server) does not answer: nobody listens there; nothing was sent",
+                hint: "see that it runs and that the address is right, then try again",
+                status: ExitStatus.tryAgain
+            )
         case .notListening:
             return Failure(
                 "server.unreachable",

@@ -6,6 +6,8 @@ import NIOCore
 struct FeedFollower: Sendable {
     let server: CommandsOverHTTP
     var type: String?
+    /// Is told of every block that comes: an event or a sign of life, with the position that was reached.
+    var heard: @Sendable (UInt64) -> Void = { _ in }
 
     /// How a stream came to its end.
     private enum End {
@@ -89,7 +91,10 @@ struct FeedFollower: Sendable {
                 body: { part in
                     for block in reader.take(part.readableBytesView) {
                         if let data = block.data { try take(try JSONReader.plain(data)) }
-                        if let id = block.id { reached = max(reached, id + 1) }
+                        if let id = block.id {
+                            reached = max(reached, id + 1)
+                            heard(reached)
+                        }
                     }
                 }
             )

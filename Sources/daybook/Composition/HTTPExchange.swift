@@ -15,6 +15,8 @@ struct HTTPExchange: Sendable {
     struct Answer: Sendable {
         let status: Int
         let body: [UInt8]
+        /// What its Content-Type says.
+        var type: String?
     }
 
     /// Why there is no answer.
@@ -145,20 +147,24 @@ private final class AnswerReader: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     private let promise: EventLoopPromise<HTTPExchange.Answer>
     private var status = 0
+    private var type: String?
     private var body: [UInt8] = []
 
     init(_ promise: EventLoopPromise<HTTPExchange.Answer>) { self.promise = promise }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head): if head.status.code >= 200 { status = Int(head.status.code) }
+        case .head(let head):
+            guard head.status.code >= 200 else { return }
+            status = Int(head.status.code)
+            type = head.headers.first(name: "Content-Type")
         case .body(let part):
             body += part.readableBytesView
             if body.count > HTTPExchange.largest {
                 promise.fail(HTTPExchange.Fault.unanswered("its answer is larger than \(HTTPExchange.largest) bytes"))
                 context.close(promise: nil)
             }
-        case .end: if status > 0 { promise.succeed(HTTPExchange.Answer(status: status, body: body)) }
+        case .end: if status > 0 { promise.succeed(HTTPExchange.Answer(status: status, body: body, type: type)) }
         }
     }
 

@@ -11,6 +11,7 @@ extension HTTPExchange {
     func follow(
         _ path: String,
         headers: [(String, String)],
+        accept: String = "text/event-stream",
         silence: Int64 = 60,
         head: (_ status: Int, _ type: String) -> Bool,
         body: (ByteBuffer) throws -> Void
@@ -22,7 +23,7 @@ extension HTTPExchange {
             throw Self.fault(connecting: error)
         }
         var request = HTTPRequestHead(version: .http1_1, method: .GET, uri: path)
-        request.headers = HTTPHeaders([("Host", host), ("Accept", "text/event-stream")] + headers)
+        request.headers = HTTPHeaders([("Host", host), ("Accept", accept)] + headers)
         channel.channel.write(HTTPClientRequestPart.head(request), promise: nil)
         channel.channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
         var (isWanted, document) = (true, [UInt8]())

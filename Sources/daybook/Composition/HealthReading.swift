@@ -24,7 +24,8 @@ extension OpenHome {
             root: folders.root,
             data: folders.data,
             limits: folders.alertLimits,
-            isStale: isStale
+            isStale: isStale,
+            waitSeconds: folders.waitSeconds
         )
         let board = HealthBoard(patience: .seconds(10))
         await board.look(health.probes)
@@ -60,14 +61,23 @@ extension LocalServer {
 }
 
 extension HomeFolders {
-    /// What operators have set about alerts; the standards where the settings cannot be read, which `serve` says.
-    fileprivate var alertLimits: AlertLimits {
-        let settings = try? Settings(
-            Server.known,
-            file: "\(config)/daybook.yaml",
-            environment: ProcessInfo.processInfo.environment,
-            flags: [:]
-        )
-        return settings.map { AlertLimits($0) } ?? AlertLimits()
+    /// The settings of the home's service; throws a failure that names the place of a wrong one.
+    func serviceSettings(flags: [String: Serving.Setting.Value] = [:]) throws -> Settings {
+        do {
+            return try Settings(
+                Server.known,
+                file: "\(config)/daybook.yaml",
+                environment: ProcessInfo.processInfo.environment,
+                flags: flags
+            )
+        } catch {
+            throw Failure("settings", error.message, hint: error.hint, status: ExitStatus.configuration)
+        }
     }
+
+    /// What operators have set about alerts; the standards where the settings cannot be read, which `serve` says.
+    fileprivate var alertLimits: AlertLimits { (try? serviceSettings()).map { AlertLimits($0) } ?? AlertLimits() }
+
+    /// How long a worker may take to load an activated version, likewise.
+    fileprivate var waitSeconds: Int { (try? serviceSettings())?.integer("activation.wait-seconds") ?? 10 }
 }

@@ -125,8 +125,14 @@ struct HomeBackup: Sendable {
         for (version, model) in facts.models.sorted(by: { $0.key < $1.key }) {
             let parts = model.manifestPath.split(separator: "/")
             let folder = parts.count == 3 ? String(parts[1]) : version
-            problems += ModelFolder.verify(home: home, folder: folder, manifestDigest: model.manifestSha256)
-                .map(\.description)
+            let found = ModelFolder.verify(
+                home: home,
+                folder: folder,
+                manifestDigest: model.manifestSha256,
+                signatureDigest: model.signatureSha256,
+                keys: facts.keys
+            )
+            problems += found.map(\.description)
         }
         for digest in facts.evidence.sorted()
         where (try? FileDigest.of("\(home)/data/blobs/\(digest)").sha256) != digest {

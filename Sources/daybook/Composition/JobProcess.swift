@@ -89,8 +89,8 @@ final class JobProcess: Sendable {
         let code = state.withLock { state -> Int32 in
             guard !state.isStopped else { return ECANCELED }
             var process: Int32 = 0
-            let code = Self.withWords(arguments) { arguments in
-                Self.withWords(Self.environment) { environment in
+            let code = WordList.with(arguments) { arguments in
+                WordList.with(Self.environment) { environment in
                     cposix_spawn(&process, Self.program, arguments, environment, folder, life[0], file, ends[1])
                 }
             }
@@ -152,18 +152,6 @@ final class JobProcess: Sendable {
         let kept = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"]
         let own = ProcessInfo.processInfo.environment
         return kept.compactMap { name in own[name].map { "\(name)=\($0)" } } + ["SWIFT_BACKTRACE=enable=no"]
-    }
-
-    private static func withWords<Value>(
-        _ words: [String],
-        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Value
-    ) -> Value {
-        let copies = words.map { strdup($0) } + [nil]
-        defer { copies.forEach { free($0) } }
-        return copies.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { preconditionFailure("a list with an end is not empty") }
-            return body(base)
-        }
     }
 }
 

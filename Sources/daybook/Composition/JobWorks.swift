@@ -77,6 +77,7 @@ struct JobWorks: Sendable {
         case .training:
             words = ["train", "--wait", "60"]
             words += option("--version", parameters["version"]?.text) + option("--notes", parameters["notes"]?.text)
+            words += option("--resume", parameters["resume"]?.text)
         case .rebuild: preconditionFailure("a rebuild is no command of another process")
         }
         words += ["--json", "--progress", "--job", order.job, "--home", global.folders.root]

@@ -5,6 +5,7 @@ import EventStore
 import Exporting
 import Foundation
 import Logging
+import Metering
 import Observing
 import RoutingDomain
 import ServiceLifecycle
@@ -13,7 +14,9 @@ import Synchronization
 
 extension Server {
     /// The folder of the request log and of the file for a SIEM.
-    func linesFolder(_ folders: HomeFolders) -> String {
+    func linesFolder(_ folders: HomeFolders) -> String { Self.linesFolder(folders, settings) }
+
+    static func linesFolder(_ folders: HomeFolders, _ settings: Settings) -> String {
         let folder = settings.text("requests.folder")
         return folder.hasPrefix("/") ? folder : "\(folders.root)/\(folder)"
     }
@@ -22,16 +25,22 @@ extension Server {
     func observation(_ home: OpenHome, _ logger: Logger) -> Observation {
         Observation(
             store: home.people,
-            requestLog: settings.truth("requests.log") ? requestLog(home.folders, logger) : nil,
+            requestLog: settings.truth("requests.log") ? Self.requestLog(home.folders, settings, logger) : nil,
             otherwise: LoggedRequests(logger: logger),
             isCounting: settings.truth("metrics.count")
         )
     }
 
-    private func requestLog(_ folders: HomeFolders, _ logger: Logger) -> BufferedLines {
+    /// The log of requests of a service; each service has files of its own name.
+    static func requestLog(
+        _ folders: HomeFolders,
+        _ settings: Settings,
+        _ logger: Logger,
+        name: String = "requests"
+    ) -> BufferedLines {
         let file = RotatingFile(
-            folder: linesFolder(folders),
-            name: "requests",
+            folder: linesFolder(folders, settings),
+            name: name,
             ending: "jsonl",
             rule: Observation.requestRule(settings)
         )
@@ -94,7 +103,7 @@ extension Observation {
 }
 
 /// Writes the minutes that have ended, once a minute.
-private struct Minutes: Service {
+struct Minutes: Service {
     let observation: Observation
     let logger: Logger
 

@@ -222,6 +222,7 @@ final class OpenHome: Sendable {
     }
 
     /// Sends a command and leaves the read models as they are; a throw means that nothing was appended.
+    @discardableResult
     func append<Sent: Command>(
         _ command: Sent,
         _ write: WriteOptions? = nil,

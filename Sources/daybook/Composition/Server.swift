@@ -7,6 +7,7 @@ import DurableFiles
 import EventStore
 import Foundation
 import Logging
+import Metering
 import ModelIntake
 import Observing
 import Projecting
@@ -24,9 +25,11 @@ struct Server {
     let settings: Settings
 
     /// Every setting of the service.
-    static let known =
-        Setting.service + JobLimits.settings + UploadTidying.settings + FeedLimits.settings + Observation.settings
-        + AlertLimits.settings + SchedulePlan.settings
+    static let known: [Serving.Setting] = [
+        Serving.Setting.service, JobLimits.settings, UploadTidying.settings, FeedLimits.settings, Observation.settings,
+        AlertLimits.settings, SchedulePlan.settings, ActivationPolicy.settings,
+        InferenceServer.settings,
+    ].flatMap(\.self)
 
     /// Serves until SIGINT or SIGTERM; running requests finish first.
     func run() async throws {
@@ -63,9 +66,9 @@ struct Server {
     }
 
     private func serve(_ home: OpenHome, _ observation: Observation, _ logger: Logger) async throws {
-        let control = try await control(of: home, observation)
+        let identity = try HomeIdentity(home.folders, settings)
+        let control = try await control(of: home, observation, authority: identity?.authority)
         try await control.jobs.recover(try await control.registry.read { try Jobs.open($0).map(\.job) })
-        let identity = try identity(home.folders)
         let tls = try identity.map { try Route.authority($0.authority) } ?? []
         let routes = ControlRoutes.all(control) + tls
         let pages = Route.documentation(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
@@ -74,7 +77,7 @@ struct Server {
             catalogue: ControlRoutes.catalogue,
             limits: settings.limits,
             authentication: Admission(to: control),
-            hosts: hosts,
+            hosts: HomeIdentity.hosts(settings),
             translate: ControlProblems.translate,
             identifiers: { UUID.random().text },
             logger: logger,
@@ -123,6 +126,20 @@ struct Server {
 
     /// The API of this program as OpenAPI 3.1, from the routes of a home made for that alone.
     static func openAPI() async throws -> JSONValue {
+        try await withReferenceHome { home, global in
+            let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
+            let settings = try Settings(known, file: nil, environment: [:], flags: [:])
+            let observation = Observation(store: home.people)
+            let control = try await Server(global: global, settings: settings).control(of: home, observation)
+            let routes = ControlRoutes.all(control) + (try Route.authority(authority))
+            return Route.openAPI(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
+        }
+    }
+
+    /// Works in an empty home that is made for it and removed again.
+    static func withReferenceHome(
+        _ body: (OpenHome, GlobalOptions) async throws -> JSONValue
+    ) async throws -> JSONValue {
         let place = FileManager.default.temporaryDirectory.appending(path: "daybook-reference-\(UUID().text)").path
         defer { try? FileManager.default.removeItem(atPath: place) }
         let global = try GlobalOptions.parse(["--home", place])
@@ -130,13 +147,9 @@ struct Server {
         await (try LMDBEventLog.create(at: global.folders.logFolders, timeZone: "UTC")).close()
         let home = try await OpenHome.open(global, begins: true)
         do {
-            let authority = try LocalAuthority(folder: "\(global.folders.keys)/tls", now: Date())
-            let settings = try Settings(known, file: nil, environment: [:], flags: [:])
-            let observation = Observation(store: home.people)
-            let control = try await Server(global: global, settings: settings).control(of: home, observation)
-            let routes = ControlRoutes.all(control) + (try Route.authority(authority))
+            let value = try await body(home, global)
             await home.close()
-            return Route.openAPI(of: routes, catalogue: ControlRoutes.catalogue, version: Daybook.version)
+            return value
         } catch {
             await home.close()
             throw error
@@ -146,7 +159,11 @@ struct Server {
     // MARK: - Parts
 
     /// The home as the routes see it: reconciled, and with its read models at the head.
-    private func control(of home: OpenHome, _ observation: Observation) async throws -> ControlHome {
+    private func control(
+        of home: OpenHome,
+        _ observation: Observation,
+        authority: LocalAuthority? = nil
+    ) async throws -> ControlHome {
         let commands = CommandHandler(
             log: home.writing,
             clock: SystemClock(),
@@ -178,6 +195,8 @@ struct Server {
                 logger: logger()
             ),
             workers: WorkerReports(silenceSeconds: AlertLimits(settings)["worker-silence-seconds"]),
+            activation: activation(home.folders),
+            calling: WorkerCaller(authority: authority, isPlain: settings.truth("server.insecure-http")).calling,
             observation: observation,
             plan: try plan(),
             name: { home.name(of: $0) },
@@ -191,7 +210,7 @@ struct Server {
         _ control: ControlHome,
         _ observation: Observation,
         _ http: HTTPService,
-        _ identity: Identity?,
+        _ identity: HomeIdentity?,
         _ logger: Logger
     ) -> AlertWatch {
         var running = HomeHealth.Running(workers: control.workers)
@@ -213,7 +232,8 @@ struct Server {
             root: home.folders.root,
             data: home.folders.data,
             limits: AlertLimits(settings),
-            running: running
+            running: running,
+            waitSeconds: control.activation.waitSeconds
         )
         return AlertWatch(
             board: control.health,
@@ -225,13 +245,24 @@ struct Server {
         )
     }
 
+    /// What an activation is held to, by a process of its own.
+    private func activation(_ folders: HomeFolders) -> ActivationPolicy {
+        let gates = HomeGates(folders, settings)
+        return ActivationPolicy(waitSeconds: settings.integer("activation.wait-seconds")) {
+            folder,
+            limits,
+            withQuality in
+            try await onThread { try gates.report(on: folder, limits, withQuality: withQuality) }
+        }
+    }
+
     private func plan() throws -> SchedulePlan {
         do { return try SchedulePlan(settings) } catch {
             throw Failure("settings", error.message, hint: error.hint, status: ExitStatus.configuration)
         }
     }
 
-    private func timetable(_ control: ControlHome, _ identity: Identity?, _ logger: Logger) -> Timetable {
+    private func timetable(_ control: ControlHome, _ identity: HomeIdentity?, _ logger: Logger) -> Timetable {
         let keepDays = settings.integer("uploads.keep-days")
         let works = ScheduledWorks(
             of: control,
@@ -280,19 +311,6 @@ struct Server {
         return try await home.doorkeeper.issueCode(for: UUID(), .firstAdmin, by: .system()).code.text
     }
 
-    private struct Identity {
-        let authority: LocalAuthority
-        let server: ServerIdentity
-        let fingerprint: String
-    }
-
-    private func identity(_ folders: HomeFolders) throws -> Identity? {
-        guard !settings.truth("server.insecure-http") else { return nil }
-        let authority = try LocalAuthority(folder: "\(folders.keys)/tls", now: Date())
-        let server = try ServerIdentity(authority: authority, names: settings.list("server.hostnames"), now: Date())
-        return Identity(authority: authority, server: server, fingerprint: try authority.fingerprint)
-    }
-
     private func listeners(_ folders: HomeFolders) -> [Listener] {
         let isSecure = !settings.truth("server.insecure-http")
         let tcp = Listener.tcp(
@@ -303,12 +321,10 @@ struct Server {
         return [tcp] + (settings.truth("server.socket") ? [.unix(path: folders.socket)] : [])
     }
 
-    /// What requests may ask for: every name of the certificate, IPv6 in brackets.
-    private var hosts: Set<String> {
-        Set(settings.list("server.hostnames").map { $0.contains(":") ? "[\($0.lowercased())]" : $0.lowercased() })
-    }
+    private func logger() throws -> Logger { try Self.logger(settings) }
 
-    private func logger() throws -> Logger {
+    /// Diagnostics by the settings: lines of JSON on standard error.
+    static func logger(_ settings: Settings) throws -> Logger {
         guard let level = Logger.Level(rawValue: settings.text("log.level")) else {
             throw Failure(
                 "settings",
@@ -328,7 +344,7 @@ struct Server {
     }
 
     /// The life cycle's own words say nothing to an operator.
-    private static var quiet: Logger { Logger(label: "daybook.services") { _ in SwiftLogNoOpLogHandler() } }
+    static var quiet: Logger { Logger(label: "daybook.services") { _ in SwiftLogNoOpLogHandler() } }
 
     private func announce(_ home: OpenHome, port: Int, code: String?, fingerprint: String?) {
         let host = settings.text("server.host")

@@ -80,7 +80,7 @@ struct Failure: Error {
         case let fault as RoutingModelFault:
             let status: Int32 =
                 switch fault.code {
-                case .unusableData, .damaged, .badQuery: ExitStatus.badData
+                case .unusableData, .damaged, .badQuery, .unproved: ExitStatus.badData
                 case .cancelled, .inputOutput: ExitStatus.tryAgain
                 case .unsupported: ExitStatus.down
                 }
@@ -235,4 +235,9 @@ struct Failure: Error {
         case .unwritable: ExitStatus.tryAgain
         }
     }
+}
+
+extension Failure: CustomStringConvertible {
+    /// The line without the program's name.
+    var description: String { Words.oneLine("\(message)\(hint.isEmpty ? "" : " (\(hint))")") }
 }

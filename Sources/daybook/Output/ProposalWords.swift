@@ -1,56 +1,51 @@
 import CanonicalJSON
 import Foundation
-import PlantTables
-import RoutingModel
 
-/// A proposal as a process engineer reads it, and as programs do.
+/// A proposal as a process engineer reads it, out of the document that programs get.
 struct ProposalWords {
-    private let model: TrainedModel
-    private let asked: PlantTable
+    private let proposal: JSONValue
     private let row: Int
-    private let proposal: RoutingProposal
 
-    init(_ model: TrainedModel, _ asked: PlantTable, row: Int, _ proposal: RoutingProposal) {
-        (self.model, self.asked, self.row, self.proposal) = (model, asked, row, proposal)
-    }
-
-    // MARK: - Text
+    /// The proposal of the part asked for at a place.
+    init(_ proposal: JSONValue, row: Int) { (self.proposal, self.row) = (proposal, row) }
 
     var text: String {
-        let sure = "\(Self.number(proposal.confidence * 100, 0)) %"
+        let sure = "\(Self.text(proposal["confidence"].double * 100, 0)) %"
         var lines: [String]
-        switch proposal.verdict {
-        case .accepted: lines = ["\(title): routing proposed; at most one operation to change with \(sure)"]
-        case .review: lines = ["\(title): routing to be REVIEWED; at most one operation to change with \(sure)"]
-        case .none:
+        switch proposal["verdict"]?.text {
+        case "accepted": lines = ["\(title): routing proposed; at most one operation to change with \(sure)"]
+        case "review": lines = ["\(title): routing to be REVIEWED; at most one operation to change with \(sure)"]
+        default:
             lines = ["\(title): NO RECOMMENDATION; at most one operation to change with only \(sure). What is nearest:"]
         }
         lines += ["", table]
-        let runs = proposal.operations.compactMap { $0.run?.expected }
-        let setups = proposal.operations.compactMap { $0.setup?.expected }
+        let runs = operations.compactMap { $0["run_minutes"]?["expected"] }.map(\.double)
+        let setups = operations.compactMap { $0["setup_minutes"]?["expected"] }.map(\.double)
         lines.append(
-            "sum: set-up \(Self.number(setups.reduce(0, +), 0)) min, run \(Self.number(runs.reduce(0, +), 1)) min a piece"
-                + (runs.count < proposal.operations.count ? " (operations without a known time not counted)" : "")
+            "sum: set-up \(Self.text(setups.reduce(0, +), 0)) min, run \(Self.text(runs.reduce(0, +), 1)) min a piece"
+                + (runs.count < operations.count ? " (operations without a known time not counted)" : "")
         )
-        if !proposal.expansions.isEmpty { lines += ["", "where similar parts differ:"] + differences }
-        if !proposal.alternatives.isEmpty { lines += ["", "other ways:"] + others }
+        if !differences.isEmpty { lines += ["", "where similar parts differ:"] + differences }
+        if !others.isEmpty { lines += ["", "other ways:"] + others }
         lines += ["", "from: \(evidence)"]
-        lines += oddities
+        lines += remarks
         return lines.joined(separator: "\n")
     }
 
-    private var title: String { asked.texts("ITEM_CD")?[row] ?? "part \(row + 1)" }
+    private func list(_ name: String) -> [JSONValue] { proposal[name]?.elements ?? [] }
+    private var operations: [JSONValue] { list("operations") }
+    private var title: String { proposal["item"]?.text ?? "part \(row + 1)" }
 
     private var table: String {
         TextTable(
             header: [
                 "#", "OPERATION", "SET-UP MIN", "4 OF 5 WITHIN", "RUN MIN/PIECE", "4 OF 5 WITHIN", "OF SIMILAR PARTS",
             ],
-            rows: proposal.operations.enumerated().map { place, operation in
-                [
-                    "\(place + 1)", name(operation.operation), Self.minutes(operation.setup?.expected),
-                    Self.range(operation.setup), Self.minutes(operation.run?.expected), Self.range(operation.run),
-                    Self.percent(operation.share),
+            rows: operations.enumerated().map { place, operation in
+                let (setup, run) = (operation["setup_minutes"], operation["run_minutes"])
+                return [
+                    "\(place + 1)", Self.name(operation), Self.minutes(setup?["expected"]), Self.range(setup),
+                    Self.minutes(run?["expected"]), Self.range(run), Self.percent(operation["share"]),
                 ]
             },
             empty: "no part with a routing is near"
@@ -58,104 +53,76 @@ struct ProposalWords {
     }
 
     private var differences: [String] {
-        proposal.expansions.map { expansion in
-            let choices = expansion.choices.map { choice in
-                "\(choice.operation.map { name($0) } ?? "leave it out") \(Self.percent(choice.share))"
+        list("expansions").map { expansion in
+            let choices = (expansion["choices"]?.elements ?? []).map { choice in
+                "\(choice["operation"]?.text == nil ? "leave it out" : Self.name(choice)) \(Self.percent(choice["share"]))"
             }
-            let place =
-                expansion.isInsertion
-                ? (expansion.place == 0 ? "before 1" : "after \(expansion.place)") : "at \(expansion.place + 1)"
-            return "  \(place): \(choices.joined(separator: ", "))"
+            let place = expansion["place"]?.number ?? 0
+            let words =
+                expansion["is_insertion"] == .bool(true)
+                ? (place == 0 ? "before 1" : "after \(place)") : "at \(place + 1)"
+            return "  \(words): \(choices.joined(separator: ", "))"
         }
     }
 
     private var others: [String] {
-        proposal.alternatives.prefix(4).map { alternative in
-            let origin = alternative.origin == .consensus ? "common ground" : Self.percent(alternative.share)
+        list("alternatives").prefix(4).map { alternative in
+            let origin = alternative["origin"] == "consensus" ? "common ground" : Self.percent(alternative["share"])
             return
-                "  \(origin): \(alternative.operations.map { model.operations.codes[Int($0)] }.joined(separator: " > "))"
+                "  \(origin): \((alternative["operations"]?.elements ?? []).compactMap(\.text).joined(separator: " > "))"
         }
     }
 
     private var evidence: String {
-        let near = proposal.neighbours.prefix(5).map {
-            "\(model.items[$0.part]) (\(Self.number($0.distance.squareRoot(), 2)))"
+        let near = list("neighbours").prefix(5).map {
+            "\($0["item"]?.text ?? "-") (\(Self.text($0["distance"].double.squareRoot(), 2)))"
         }
-        let more = proposal.neighbours.count - near.count
+        let more = list("neighbours").count - near.count
         return near.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     }
 
-    private var oddities: [String] {
-        model.encoder.oddities(of: asked, row: row).map { feature, oddity in
-            switch oddity {
-            case .missing: "not told: \(feature)"
-            case .unseen(let word): "never seen in training: \(feature) \(word)"
-            case .outside(let value): "beyond all of training: \(feature) \(Self.number(value, 3))"
+    private var remarks: [String] {
+        list("remarks").map { remark in
+            let feature = remark["feature"]?.text ?? "-"
+            return switch remark["kind"]?.text {
+            case "missing": "not told: \(feature)"
+            case "unseen": "never seen in training: \(feature) \(remark["value"]?.text ?? "")"
+            default: "beyond all of training: \(feature) \(Self.text(remark["value"].double, 3))"
             }
         }
     }
 
-    // MARK: - JSON
-
-    var json: JSONValue {
-        let operations = proposal.operations.enumerated().map { place, operation -> JSONValue in
-            [
-                "sequence": .integer((place + 1) * 10), "operation": code(operation.operation),
-                "name": .string(model.operations.names[Int(operation.operation)]),
-                "setup_minutes": Self.json(operation.setup), "run_minutes": Self.json(operation.run),
-                "share": Self.decimal(operation.share, 4),
-            ]
-        }
-        let alternatives = proposal.alternatives.map { alternative -> JSONValue in
-            [
-                "origin": .string(alternative.origin.rawValue), "share": Self.decimal(alternative.share, 4),
-                "operations": .array(alternative.operations.map { code($0) }),
-            ]
-        }
-        let expansions = proposal.expansions.map { expansion -> JSONValue in
-            let choices = expansion.choices.map { choice -> JSONValue in
-                ["operation": choice.operation.map { code($0) } ?? .null, "share": Self.decimal(choice.share, 4)]
-            }
-            return [
-                "place": .integer(expansion.place), "is_insertion": .bool(expansion.isInsertion),
-                "choices": .array(choices),
-            ]
-        }
-        let neighbours = proposal.neighbours.map { neighbour -> JSONValue in
-            [
-                "item": .string(model.items[neighbour.part]), "distance": Self.decimal(neighbour.distance, 6),
-                "weight": Self.decimal(neighbour.weight, 4),
-            ]
-        }
-        return [
-            "item": asked.texts("ITEM_CD")?[row].map { .string($0) } ?? .null,
-            "verdict": .string(proposal.verdict.rawValue), "confidence": Self.decimal(proposal.confidence, 4),
-            "operations": .array(operations), "alternatives": .array(alternatives), "expansions": .array(expansions),
-            "neighbours": .array(neighbours), "remarks": .array(oddities.map { .string($0) }),
-        ]
+    private static func name(_ operation: JSONValue) -> String {
+        let (code, name) = (operation["operation"]?.text ?? "-", operation["name"]?.text ?? "")
+        return code == name || name.isEmpty ? code : "\(code) \(name)"
     }
 
-    private func code(_ operation: UInt16) -> JSONValue { .string(model.operations.codes[Int(operation)]) }
-
-    private func name(_ operation: UInt16) -> String {
-        let (code, name) = (model.operations.codes[Int(operation)], model.operations.names[Int(operation)])
-        return code == name ? code : "\(code) \(name)"
+    private static func minutes(_ value: JSONValue?) -> String {
+        guard let value, value != .null else { return "-" }
+        return text(value.double, value.double < 10 ? 2 : 1)
     }
 
-    private static func json(_ range: MinutesRange?) -> JSONValue {
-        guard let range else { return .null }
-        return ["expected": decimal(range.expected, 3), "low": decimal(range.low, 3), "high": decimal(range.high, 3)]
+    private static func range(_ range: JSONValue?) -> String {
+        guard let range, range != .null else { return "" }
+        return "\(minutes(range["low"])) to \(minutes(range["high"]))"
     }
 
-    private static func decimal(_ value: Double, _ digits: Int) -> JSONValue { .decimal(number(value, digits)) }
+    private static func percent(_ share: JSONValue?) -> String { "\(text(share.double * 100, 0)) %" }
 
-    private static func minutes(_ value: Double?) -> String { value.map { number($0, $0 < 10 ? 2 : 1) } ?? "-" }
+    private static func text(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+}
 
-    private static func range(_ range: MinutesRange?) -> String {
-        range.map { "\(minutes($0.low)) to \(minutes($0.high))" } ?? ""
+extension JSONValue? {
+    /// The number that stands there; 0 where none does.
+    fileprivate var double: Double { self?.double ?? 0 }
+}
+
+extension JSONValue {
+    fileprivate var double: Double {
+        switch self {
+        case .integer(let number): Double(number)
+        case .decimal(let text), .string(let text): Double(text) ?? 0
+        default: 0
+        }
     }
-
-    private static func percent(_ share: Double) -> String { "\(number(share * 100, 0)) %" }
-
-    private static func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 }

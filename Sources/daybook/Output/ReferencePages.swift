@@ -83,11 +83,12 @@ enum ReferencePages {
         for config in ConfigName.allCases {
             let schema = SettingsSchema.of(config)
             text += "\n## \(config.rawValue)\n\nSchema version \(schema.version).\n\n"
-            text += "| setting | limit | default | meaning |\n|---|---|---|---|\n"
+            text += "| setting | limit | default | takes effect | meaning |\n|---|---|---|---|---|\n"
             for setting in schema.settings {
                 let initial = ConfigCommand.words(setting.initial, config, setting.name)
                 let limit = setting.limit.replacing("|", with: "\\|")
-                text += "| `\(setting.name)` | \(limit) | `\(initial)` | \(setting.note) |\n"
+                text +=
+                    "| `\(setting.name)` | \(limit) | `\(initial)` | \(setting.effect.meaning) | \(setting.note) |\n"
             }
             text += "\nRules between settings:\n\n"
             text += schema.rules.map { "- `\($0.id)`: `\($0.condition)`\n" }.joined()

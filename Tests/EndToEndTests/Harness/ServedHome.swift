@@ -138,7 +138,7 @@ final class ServedHome: Sendable {
         return try await onThread { server.result() }
     }
 
-    private static func exchange(
+    static func exchange(
         _ path: String,
         _ method: String,
         _ target: String,

@@ -1,0 +1,277 @@
+import CanonicalJSON
+import EventStoreTesting
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+@Suite("Inference with the program", .timeLimit(.minutes(15)))
+struct InferenceTests {
+    /// Trains a version on a made plant; returns it with the code of one of its parts.
+    private static func train(_ home: TestHome, seed: Int) async throws -> (version: String, item: String) {
+        let plant = home.folder.path("plant-\(seed).db")
+        let made = try await Program.run(["sample", "--out", plant, "--items", "150", "--seed", "\(seed)"])
+        #expect(made.exit == 0, "\(made)")
+        let trained = try await home.json(["train", "--source", plant])
+        let version = try #require(trained["version"]?.text)
+        let ids = try Data(contentsOf: URL(filePath: "\(home.path)/models/\(version)/item_ids.json"))
+        return (version, try #require(try JSONReader.plain([UInt8](ids)).elements?.first?.text))
+    }
+
+    private static func activate(_ home: TestHome, _ version: String) async throws {
+        try await home.succeed(["model", "activate", version, "--reason", "a test"])
+    }
+
+    private static let shaft: JSONValue = ["features": ["ITEM_GRP": "SHAFT", "OUTER_DIA_MM": 25]]
+
+    @Test("A worker answers once a version is active, follows every change, and is what `ask` asks")
+    func whole() async throws {
+        let home = try await TestHome.make()
+        let (first, item) = try await Self.train(home, seed: 1)
+        let (second, _) = try await Self.train(home, seed: 2)
+        let worker = try await RunningWorker.start(home.path)
+        let none = try await worker.send("POST", "/v1/proposals", ["parts": [Self.shaft]])
+        #expect(none.status == 503 && none.json["type"]?.text == "urn:daybook:inference.no-model")
+        #expect(try await worker.send("GET", "/health/ready").status == 503)
+        try await Self.activate(home, first)
+        try await worker.until("the first serves") { try await worker.version() == first }
+        #expect(try await worker.send("GET", "/health/ready").status == 200)
+
+        let asked = try await worker.send("POST", "/v1/proposals", ["parts": [["item": .string(item)], Self.shaft]])
+        let proposals = try #require(asked.json["proposals"]?.elements, "\(asked.text)")
+        #expect(proposals.count == 2 && proposals[0]["item"]?.text == item && proposals[1]["item"] == .null)
+        #expect(proposals.allSatisfy { $0["operations"]?.elements?.isEmpty == false })
+        #expect(proposals[0]["neighbours"]?.elements?.contains { $0["item"]?.text == item } == false)
+        // The same by the command line, through the worker and past it.
+        let through = try await home.json(["ask", item])["proposals"]
+        #expect(through == .array([proposals[0]]))
+        #expect(try await home.json(["ask", item, "--here"])["proposals"] == through)
+
+        let similar = try await worker.send(
+            "POST",
+            "/v1/similar",
+            ["parts": [["item": .string(item)]], "neighbours": 7]
+        )
+        let found = try #require(similar.json["results"]?.elements?.first?["similar"]?.elements)
+        #expect(found.count == 7 && !found.contains { $0["item"]?.text == item })
+        let operation = try #require(proposals[0]["operations"]?.elements?.first?["operation"]?.text)
+        let summary = try await worker.send("GET", "/v1/time-summary/\(operation)")
+        #expect(summary.json["run_minutes"]?["count"]?.number ?? 0 > 0, "\(summary.text)")
+        #expect(try await worker.send("GET", "/v1/time-summary/\(operation)?group=SHAFT").status == 200)
+
+        try await home.succeed(["config", "patch", "runtime", #"{"ef_search": 99}"#, "--reason", "a test"])
+        try await worker.until("the setting holds") {
+            try await worker.send("POST", "/v1/similar", ["parts": [Self.shaft]]).json["ef_search"] == 99
+        }
+        try await Self.activate(home, second)
+        try await worker.until("the second serves") { try await worker.version() == second }
+        let health = try await worker.send("GET", "/health").json
+        #expect(health["state"] == "ok", "\(health.prettyText)")
+        let listed = try await home.json(["inference", "list"])
+        #expect(listed.elements?.first?["version"]?.text == second, "\(listed.prettyText)")
+        #expect(try await worker.stop().exit == 0)
+        #expect(try await home.json(["inference", "list"]).elements?.first?["status"] == "left")
+        try await home.succeed(["verify"])
+    }
+
+    @Test("What is asked wrongly is refused with its place; the worker answers on")
+    func badInput() async throws {
+        let home = try await TestHome.make()
+        let (version, _) = try await Self.train(home, seed: 1)
+        try await Self.activate(home, version)
+        let worker = try await RunningWorker.start(home.path)
+        try await worker.until("it serves") { try await worker.version() == version }
+        let many = JSONValue.array([JSONValue](repeating: Self.shaft, count: 1_001))
+        let cases: [(JSONValue, Int, String)] = [
+            (["parts": []], 422, "no part"), (["parts": many], 422, "1000"), (["parts": 5], 422, "list"),
+            (["parts": [["item": "nobody"]]], 404, "nobody"), (["parts": [["vector": [1, 2]]]], 422, "vector"),
+            (["parts": [["features": ["NOT_THERE": 1]]]], 422, "NOT_THERE"),
+            (["parts": [["features": ["OUTER_DIA_MM": "wide"]]]], 422, "OUTER_DIA_MM"),
+            (["parts": [Self.shaft, ["features": ["OUTER_DIA_MM": [1]]]]], 422, "Part 2"),
+            (["parts": [Self.shaft], "neighbours": 0], 422, "neighbours"),
+        ]
+        for path in ["/v1/similar", "/v1/proposals"] {
+            for (body, status, words) in cases {
+                let answer = try await worker.send("POST", path, body)
+                #expect(
+                    answer.status == status && answer.json["detail"]?.text?.contains(words) == true,
+                    "\(answer.text)"
+                )
+            }
+        }
+        #expect(try await worker.send("GET", "/v1/time-summary/NOPE").status == 404)
+        #expect(try await worker.send("POST", "/v1/similar", ["parts": [Self.shaft]]).status == 200)
+        // Over TCP nobody is known without a token.
+        let port = try #require(worker.url.split(separator: ":").last)
+        let open = try await Program.run(
+            ["-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:\(port)/v1/model"],
+            program: "/usr/bin/curl"
+        )
+        #expect(open.output == "401", "\(open)")
+        #expect(
+            try await home.run(["infer", "--worker", "w1", "--port", "0"]).exit == 75,
+            "one worker of a name at a time"
+        )
+        #expect(try await home.run(["infer", "--worker", "No Name", "--port", "0"]).exit != 0)
+    }
+
+    /// A service key of these scopes, in a file of its owner's alone.
+    private static func key(_ served: ServedHome, _ home: TestHome, _ scopes: [JSONValue]) async throws -> String {
+        let account = UUID().uuidString.lowercased()
+        let fields: JSONValue = [
+            "fields": ["account": .string(account), "account_name": .string("line-\(account.prefix(4))")]
+        ]
+        _ = try await served.send("POST", "/api/v1/commands/create-service-account", fields)
+        let said = try await served.send(
+            "POST",
+            "/api/v1/service-accounts/\(account)/keys",
+            ["scope": .array(scopes), "days": 1]
+        )
+        let file = home.folder.path("key-\(account).txt")
+        let text = try #require(said.json["key"]?.text, "\(said.text)")
+        #expect(
+            FileManager.default.createFile(
+                atPath: file,
+                contents: Data(text.utf8),
+                attributes: [.posixPermissions: 0o600]
+            )
+        )
+        return file
+    }
+
+    @Test("A worker of another machine fetches by digest, serves on without the control service, and catches up")
+    func remote() async throws {
+        let home = try await TestHome.make()
+        let (first, item) = try await Self.train(home, seed: 1)
+        let (second, _) = try await Self.train(home, seed: 2)
+        try await Self.activate(home, first)
+        var served = try await ServedHome.start(home)
+        let port = try served.port
+        let key = try await Self.key(served, home, ["read", "report"])
+        let client = try String(contentsOfFile: try await Self.key(served, home, ["read"]), encoding: .utf8)
+        let root = home.folder.path("remote")
+        let words = ["--url", "http://127.0.0.1:\(port)", "--token-file", key]
+        var worker = try await RunningWorker.start(root, "far", words)
+        try await worker.until("the first serves") { try await worker.version() == first }
+        let manifest = "models/\(first)/manifest.json"
+        #expect(
+            FileManager.default.contentsEqual(atPath: "\(home.path)/\(manifest)", andPath: "\(root)/\(manifest)"),
+            "the files are those of the home"
+        )
+        #expect(try await worker.send("GET", "/v1/model", token: client).status == 200)
+
+        // The control service goes: the worker answers, and starts again, by what it keeps.
+        served.server.kill()
+        _ = try await onThread { [server = served.server] in server.result() }
+        #expect(try await worker.send("POST", "/v1/similar", ["parts": [["item": .string(item)]]]).status == 200)
+        worker.child.kill()
+        _ = try await onThread { [child = worker.child] in child.result() }
+        worker = try await RunningWorker.start(root, "far", words)
+        try await worker.until("it serves without the control service") { try await worker.version() == first }
+        #expect(
+            try await worker.send("GET", "/v1/model", token: client).status == 200,
+            "keys are known as they were last"
+        )
+        #expect(try await worker.send("GET", "/health").json["state"] == "degraded")
+
+        // It comes back with news.
+        try await Self.activate(home, second)
+        served = try await ServedHome.start(home, ["--insecure-http", "--port", "\(port)"])
+        try await worker.until("it catches up") { try await worker.version() == second }
+        try await worker.until("it is well") { try await worker.send("GET", "/health").json["state"] == "ok" }
+        try await Self.revoke(served)
+        try await worker.until("the revoked key is refused") {
+            try await worker.send("GET", "/v1/model", token: client).status == 401
+        }
+        // A worker whose own key is worth nothing any more says so, and serves on.
+        try await Self.revoke(served)
+        try await worker.until("its own key is refused") {
+            let health = try await worker.send("GET", "/health")
+            return health.json["state"] == "degraded" && health.text.contains("service key")
+        }
+        #expect(try await worker.send("GET", "/v1/model").status == 200, "at the local socket its own user may ask")
+        #expect(try await worker.stop().exit == 0)
+        _ = try await served.stop()
+    }
+
+    /// Revokes the service key that was issued last.
+    private static func revoke(_ served: ServedHome) async throws {
+        let keys = try await served.send("GET", "/api/v1/service-keys").json["items"]?.elements ?? []
+        let key = try #require(keys.filter { $0["status"] != "revoked" }.last?["key_id"]?.text, "\(keys)")
+        let revoked = try await served.send("POST", "/api/v1/service-keys/\(key)/revoke", ["reason": "a test"])
+        #expect(revoked.status < 300, "\(revoked.text)")
+    }
+
+    @Test(
+        "A worker that is killed at any moment of an activation serves the active version when it is back, and never another"
+    )
+    func kills() async throws {
+        var random = SeededGenerator()
+        let home = try await TestHome.make()
+        let versions = try await [1, 2].asyncMap { try await Self.train(home, seed: $0).version }
+        try await Self.activate(home, versions[0])
+        var active = versions[0]
+        for round in 0..<8 {
+            let worker = try await RunningWorker.start(home.path)
+            try await worker.until("round \(round) serves") { try await worker.version() == active }
+            let next = versions[(round + 1) % 2]
+            async let activated: Void = Self.activate(home, next)
+            // Asked until it is killed: each answer is of one of the two.
+            for _ in 0..<Int.random(in: 0...60, using: &random) {
+                let version = try await worker.version()
+                #expect(version == active || version == next)
+            }
+            worker.child.kill()
+            try await activated
+            _ = try await onThread { [child = worker.child] in child.result() }
+            active = next
+        }
+        let worker = try await RunningWorker.start(home.path)
+        try await worker.until("the last serves") { try await worker.version() == active }
+        try await home.succeed(["verify"])
+    }
+
+    @Test("An imported version of a Python plant is served with Python's own neighbours, and proposes no routings")
+    func imported() async throws {
+        guard let data = ProcessInfo.processInfo.environment["DAYBOOK_TEST_DATA"] else {
+            return Skipped.line("serving a Python plant's version", because: "DAYBOOK_TEST_DATA names no folder")
+        }
+        let home = try await TestHome.make()
+        let (legacy, own) = ("2025.09.29_1", "2025.10.01_1")
+        try await home.succeed(["model", "register", "\(data)/legacy-models/\(legacy)"])
+        try await home.succeed(["model", "import", legacy, "--version", own])
+        let worker = try await RunningWorker.start(home.path)
+        try await worker.until("it has joined") {
+            try await home.json(["inference", "list"]).elements?.isEmpty == false
+        }
+        try await home.refuses(
+            ["model", "activate", legacy, "--reason", "not served here"],
+            exit: 65,
+            naming: ["w1", "model import"]
+        )
+        try await Self.activate(home, own)
+        try await worker.until("it serves") { try await worker.version() == own }
+        func document(_ path: String) throws -> JSONValue {
+            try JSONReader.plain([UInt8](Data(contentsOf: URL(filePath: path))))
+        }
+        let recorded = try document("\(data)/legacy-models/\(legacy).queries.json")
+        let items = try #require(try document("\(home.path)/models/\(own)/item_ids.json").elements)
+        let queries = try #require(recorded["queries"]?.elements)
+        let asked = JSONValue.object([
+            "parts": .array(queries.map { ["vector": $0["vector"] ?? .null] }), "neighbours": recorded["k"] ?? 10,
+            "ef_search": recorded["ef_search"] ?? 200,
+        ])
+        let answer = try await worker.send("POST", "/v1/similar", asked)
+        let results = try #require(answer.json["results"]?.elements, "\(answer.text.prefix(500))")
+        #expect(results.count == queries.count)
+        for (query, result) in zip(queries, results) {
+            let expected = (query["neighbours"]?.elements ?? []).compactMap(\.number).map { items[$0].text ?? "" }
+            let found = (result["similar"]?.elements ?? []).compactMap { $0["item"]?.text }
+            #expect(found == expected, "\(query["item_cd"]?.text ?? "-")")
+        }
+        let code = try #require(items.first)
+        #expect(try await worker.send("POST", "/v1/similar", ["parts": [["item": code]]]).status == 200)
+        let none = try await worker.send("POST", "/v1/proposals", ["parts": [["item": code]]])
+        #expect(none.status == 409 && none.json["type"]?.text == "urn:daybook:inference.no-routings", "\(none.text)")
+    }
+}
