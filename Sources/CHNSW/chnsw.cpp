@@ -8,13 +8,12 @@
 #include "index.hpp"
 #include "file.hpp"
 #include "look.hpp"
+#include "seek.hpp"
 #include "space.hpp"
-#include "walk.hpp"
 
 namespace {
 
 using chnsw::Graph;
-using chnsw::Candidate;
 
 /// By distance, then label.
 bool nearer(const chnsw_neighbour &one, const chnsw_neighbour &other)
@@ -75,17 +74,20 @@ long chnsw_search(const chnsw_index *index, const float *query, size_t k, size_t
         if (graph.cur_element_count == 0 || k == 0)
             return 0;
         // hnswlib's searchKnn takes the breadth from a member that all threads share.
-        thread_local chnsw::Workspace work;
+        thread_local chnsw::Ranking ranking;
         thread_local std::vector<chnsw_neighbour> neighbours;
-        const hnswlib::tableint start = chnsw::descend(graph, graph.enterpoint_node_, query, graph.maxlevel_, 0, false);
-        chnsw::spread(graph, start, query, std::max(ef, k), 0, false, work);
+        chnsw::rank(graph, query, std::max(ef, k), ranking);
+        const size_t kept = std::min(k, ranking.count);
+        // As far away as the last of them: labels decide.
+        size_t reached = kept;
+        while (reached < ranking.count && ranking.distances[reached] == ranking.distances[kept - 1])
+            reached++;
+        for (size_t place = 0; place < reached; place++)
+            __builtin_prefetch(graph.getExternalLabeLp(ranking.elements[place]));
         neighbours.clear();
-        for (const Candidate &candidate : work.reached)
-            neighbours.push_back({graph.getExternalLabel(candidate.second), candidate.first});
-        const size_t kept = std::min(k, neighbours.size());
-        if (kept < neighbours.size())
-            std::nth_element(neighbours.begin(), neighbours.begin() + kept, neighbours.end(), nearer);
-        std::sort(neighbours.begin(), neighbours.begin() + kept, nearer);
+        for (size_t place = 0; place < reached; place++)
+            neighbours.push_back({graph.getExternalLabel(ranking.elements[place]), ranking.distances[place]});
+        std::sort(neighbours.begin(), neighbours.end(), nearer);
         std::copy_n(neighbours.begin(), kept, found);
         return static_cast<long>(kept);
     });

@@ -1,9 +1,9 @@
 #pragma once
 
-// The steps of hnswlib's searchKnn, searchBaseLayer and addPoint, with the same results.
+// The steps of hnswlib's searchBaseLayer and addPoint, with the same results.
 //
 // Different are: heaps that a thread keeps instead of queues that ask for memory, vectors of a list that are fetched together,
-// locks only where threads share a graph, and a level that is given instead of drawn.
+// locks only where threads share a graph, and a level that is given instead of drawn. Searching has a walk of its own: seek.hpp.
 
 #include "index.hpp"
 
@@ -55,6 +55,8 @@ struct Visited {
         list->mass[element] = list->curV;
         return fresh;
     }
+
+    bool has(hnswlib::tableint element) const { return list->mass[element] == list->curV; }
 };
 
 /// Downwards from level `from` to just above `to`: the nearest element that single steps lead to.

@@ -23,16 +23,32 @@ package final class AccessFeed: Sendable {
     ///
     /// The first call reads the whole log: make it on a thread of its own. Throws ``EventStore/EventStoreError``.
     package func catchUp() throws {
-        try next.withLock { next in
+        try next.withLock { next in try read(from: &next, to: try log.head().size) }
+    }
+
+    /// Reads on to the head where that is one page at most and nobody else reads; false where it is not, and nothing was read.
+    ///
+    /// For a thread that must not be held up. Throws ``EventStore/EventStoreError``.
+    package func catchUpBriefly() throws -> Bool {
+        let isDone = try next.withLockIfAvailable { next in
             let head = try log.head().size
-            while next < head {
-                let page = try log.page(from: next, limit: 512)
-                for event in page.events where AccessState.types.contains(event.type) {
-                    verifier.apply(try CommandHandler.historic(event))
-                }
-                guard page.next > next else { return }
-                next = page.next
+            guard head - next <= Self.page else { return false }
+            try read(from: &next, to: head)
+            return true
+        }
+        return isDone ?? false
+    }
+
+    private static let page = 512
+
+    private func read(from next: inout Position, to head: Position) throws {
+        while next < head {
+            let page = try log.page(from: next, limit: Self.page)
+            for event in page.events where AccessState.types.contains(event.type) {
+                verifier.apply(try CommandHandler.historic(event))
             }
+            guard page.next > next else { return }
+            next = page.next
         }
     }
 }

@@ -75,6 +75,21 @@ struct AskedTests {
         #expect(throws: AskedFault.self) { try Asked(body(1_001)) }
     }
 
+    @Test("Neighbours are limited for all parts together, and features by their bytes")
+    func sums() throws {
+        func parts(_ count: Int, _ neighbours: Int) -> [UInt8] {
+            let parts = [String](repeating: #"{"item":"x"}"#, count: count).joined(separator: ",")
+            return Array("{\"parts\":[\(parts)],\"neighbours\":\(neighbours)}".utf8)
+        }
+        #expect(try Asked(parts(200, 1_000)).parts.count == 200)
+        #expect(throws: AskedFault.self) { try Asked(parts(201, 1_000)) }
+        func features(_ bytes: Int) -> [UInt8] {
+            Array(#"{"parts":[{"features":{"a":"\#(String(repeating: "x", count: bytes - 8))"}}]}"#.utf8)
+        }
+        #expect(try Asked(features(65_536)).parts.count == 1)
+        #expect(throws: AskedFault.self) { try Asked(features(65_537)) }
+    }
+
     @Test("Numbers of any spelling are those that the library reads")
     func numbers() throws {
         var random = SeededGenerator()

@@ -175,7 +175,7 @@ struct WorkerTests {
                             let answering = Answering(served: try #require(now.served), settings: now.settings)
                             let answer =
                                 client.isMultiple(of: 2)
-                                ? try await answering.proposals(asked).text : try answering.similar(asked).text
+                                ? try await answering.proposals(asked).text : try await answering.similar(asked).text
                             #expect(try Self.isPure(answer, in: home))
                             counts[try Self.names(in: answer).version, default: 0] += 1
                             await Task.yield()

@@ -125,7 +125,7 @@ struct ConfigRoutes: Sendable {
                                     Schema.Member(
                                         "effect",
                                         .choice(SettingEffect.texts),
-                                        "When a change takes effect: live, after a reload, at a restart, with the next training."
+                                        "When a change takes effect: live, at a restart, with the next training."
                                     ),
                                     Schema.Member("note", .string(max: 1_000), "What it means."),
                                 ]),

@@ -15,8 +15,16 @@ struct Answering: Sendable {
         var belowGate: Bool?
     }
 
+    /// Whether an answer takes longer than the loop of a connection may be without its other connections.
+    func isLong(_ asked: Asked) -> Bool {
+        asked.parts.count > 1
+            || max(asked.efSearch ?? settings.efSearch, asked.neighbours ?? settings.neighbours) > 2_048
+    }
+
     /// The parts nearest to each that is asked for.
-    func similar(_ asked: Asked) throws -> (text: [UInt8], notes: Notes) {
+    ///
+    /// Gives way to other requests after each part.
+    func similar(_ asked: Asked) async throws -> (text: [UInt8], notes: Notes) {
         let count = min(asked.neighbours ?? settings.neighbours, served.items.count)
         let ef = asked.efSearch ?? settings.efSearch
         var notes = Notes(efSearch: ef)
@@ -39,6 +47,7 @@ struct Answering: Sendable {
             text.raw(",\"similar\":")
             text.neighbours(found, served.codes)
             text.raw("}")
+            if asked.parts.count > 1 { await Task.yield() }
         }
         text.raw("]}")
         return (text.bytes, notes)
@@ -169,10 +178,30 @@ struct Answering: Sendable {
                 let at = offset + (error.offset ?? 0)
                 throw AskedFault(isSyntax: true, "has features that cannot be read: \(error)", offset: at)
             }
-            let made = try seen(document, place)
-            served.embeddings.keep(made, for: text)
+            let made = try seen(try attributes(of: document, place), place)
+            if text.count <= Self.longestKept { served.embeddings.keep(made, for: text) }
             return (made, nil, false)
         }
+    }
+
+    /// Bytes of features that are remembered, at most: a cache is bounded by entries, and each of them by this.
+    private static let longestKept = 4_096
+
+    /// Features under the model's own names, where they were given under those of the ERP's columns.
+    private func attributes(of document: JSONValue, _ place: Int) throws(AnsweringFault) -> JSONValue {
+        guard !settings.attributes.isEmpty, let members = document.members else { return document }
+        var named: [String: JSONValue] = [:]
+        for (name, value) in members {
+            let attribute = settings.attributes[name] ?? name
+            guard named.updateValue(value, forKey: attribute) == nil else {
+                throw AnsweringFault(
+                    .part,
+                    "part \(place + 1) has \(attribute.prefix(60)) twice, once under the column that mapping_overrides names for it",
+                    hint: "give one of the two"
+                )
+            }
+        }
+        return .object(named)
     }
 
     private func seen(_ document: JSONValue, _ place: Int) throws -> SeenPart {

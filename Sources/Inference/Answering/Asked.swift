@@ -23,6 +23,10 @@ package struct Asked: Sendable, Equatable {
     package static let mostParts = 1_000
     /// Neighbours of a part, at most.
     package static let mostNeighbours = 1_000
+    /// Neighbours of all parts together, at most: some 9 MB of answer.
+    package static let mostNeighboursInAll = 200_000
+    /// Bytes of the features of one part, at most.
+    package static let mostFeatureBytes = 64 << 10
 
     /// Reads a body.
     ///
@@ -75,6 +79,9 @@ private struct AskedReader {
         }
         guard at == bytes.count else { throw syntax("has bytes after its end") }
         guard seen.contains("parts") else { throw wrong("has no parts") }
+        guard asked.parts.count * (asked.neighbours ?? 0) <= Asked.mostNeighboursInAll else {
+            throw wrong("asks for more than \(Asked.mostNeighboursInAll) neighbours in all")
+        }
         return asked
     }
 
@@ -190,6 +197,9 @@ private struct AskedReader {
                 depth -= 1
                 if depth == 0 {
                     at += 1
+                    guard at - start <= Asked.mostFeatureBytes else {
+                        throw wrong("has a part with features of more than \(Asked.mostFeatureBytes) bytes")
+                    }
                     return Array(bytes[start..<at])
                 }
             default: if depth == 0 { throw wrong("has features that are no object") }

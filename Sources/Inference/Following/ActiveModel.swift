@@ -40,6 +40,10 @@ package final class ActiveModel: Sendable {
     /// Takes other settings, for every request that begins after it.
     func take(_ settings: ServingSettings) {
         let served = turn.withLock { turn in
+            // What was read by other columns is no answer to the same text any more.
+            if turn.settings.attributes != settings.attributes, let served = turn.served {
+                turn.served = served.emptied(by: settings)
+            }
             turn.settings = settings
             return turn.served
         }

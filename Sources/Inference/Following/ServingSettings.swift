@@ -9,6 +9,8 @@ package struct ServingSettings: Sendable, Equatable {
     package let gates: ConfidenceGates
     package let embeddingEntries: Int
     package let summaryEntries: Int
+    /// The attribute that a column of the ERP stands for, where requests name columns.
+    package let attributes: [String: String]
 
     /// The settings of an effective configuration.
     package init(_ values: [String: JSONValue]) {
@@ -24,5 +26,10 @@ package struct ServingSettings: Sendable, Equatable {
         )
         embeddingEntries = values["caches.embedding_entries"]?.number ?? 20_000
         summaryEntries = values["caches.time_summary_entries"]?.number ?? 20_000
+        let columns = (values["mapping_overrides"]?.members ?? [:]).compactMap { name, column in
+            column.text.map { ($0, name) }
+        }
+        // Where two attributes are read from one column, the one that comes first by name has it, on every machine.
+        attributes = Dictionary(columns, uniquingKeysWith: min)
     }
 }

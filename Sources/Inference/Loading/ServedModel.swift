@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Dispatch
 internal import RoutingDomain
 package import RoutingModel
 
@@ -50,6 +51,11 @@ package final class ServedModel: Sendable {
         }
     }
 
+    deinit {
+        // The last to hold it may be a request, on the loop of its connection, and freeing an index takes milliseconds.
+        DispatchQueue.global(qos: .utility).async { [knowledge, codes] in withExtendedLifetime((knowledge, codes)) {} }
+    }
+
     /// The same model under another order, with empty caches.
     func reordered(
         _ order: ServingOrder,
@@ -58,6 +64,11 @@ package final class ServedModel: Sendable {
     ) -> ServedModel {
         let loadMs = Int((ContinuousClock.now - began) / .milliseconds(1))
         return ServedModel(order, knowledge, handle: handle, loadMs: loadMs, settings: settings)
+    }
+
+    /// The same model under the same order, with empty caches.
+    func emptied(by settings: ServingSettings) -> ServedModel {
+        ServedModel(order, knowledge, handle: handle, loadMs: loadMs, settings: settings)
     }
 
     /// The plant's code of each part.

@@ -67,6 +67,15 @@ struct AskingRoutes: Sendable {
         return asked
     }
 
+    /// Answers on the connection's loop what is short, and on Swift's own threads what is long.
+    private static func apart<Value: Sendable>(
+        _ isLong: Bool,
+        _ answer: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        guard isLong else { return try await answer() }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { try await answer() }
+    }
+
     private static func answer(_ bytes: [UInt8], _ notes: Answering.Notes) -> Answer {
         var answer = Answer(body: .bytes(bytes, type: "application/json"))
         answer.notes = AnswerNotes(cacheHit: notes.cacheHit, efSearch: notes.efSearch, belowGate: notes.belowGate)
@@ -88,7 +97,8 @@ struct AskingRoutes: Sendable {
             answers: [AnswerRule(200, "Similar parts of each, nearest first.", AnswerShapes.similar)],
             problems: Self.problems
         ) { call in
-            let (text, notes) = try home.answering().similar(try asked(call))
+            let (asked, answering) = (try asked(call), try home.answering())
+            let (text, notes) = try await Self.apart(answering.isLong(asked)) { try await answering.similar(asked) }
             return Self.answer(text, notes)
         }
     }
@@ -114,7 +124,8 @@ struct AskingRoutes: Sendable {
             answers: [AnswerRule(200, "A proposal for each part, in order.", AnswerShapes.proposals)],
             problems: Self.problems
         ) { call in
-            let (text, notes) = try await home.answering().proposals(try asked(call))
+            let (asked, answering) = (try asked(call), try home.answering())
+            let (text, notes) = try await Self.apart(answering.isLong(asked)) { try await answering.proposals(asked) }
             return Self.answer(text, notes)
         }
     }

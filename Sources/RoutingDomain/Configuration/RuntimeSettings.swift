@@ -45,8 +45,8 @@ extension SettingsSchema {
                 name: "mapping_overrides",
                 kind: .texts(maximumEntries: 200),
                 initial: [:],
-                effect: .reload,
-                note: "internal name to ERP column, before the active mapping profile"
+                effect: .live,
+                note: "attribute to ERP column: requests may name the column instead"
             ),
             Setting(
                 name: "caches.embedding_entries",

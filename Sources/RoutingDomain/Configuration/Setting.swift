@@ -4,8 +4,6 @@ package import CanonicalJSON
 package enum SettingEffect: String, Choice {
     /// With the next answer; nothing is loaded again.
     case live
-    /// After the model was loaded beside the running one and changed over; no request fails.
-    case reload
     /// At the next start of the service.
     case restart
     /// With the next training.
@@ -15,7 +13,6 @@ package enum SettingEffect: String, Choice {
     package var meaning: String {
         switch self {
         case .live: "with the next answer, nothing is loaded again"
-        case .reload: "after the model was loaded anew beside the running one; no request fails"
         case .restart: "at the next start of the inference service"
         case .nextRun: "with the next training"
         }

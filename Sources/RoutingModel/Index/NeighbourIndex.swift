@@ -14,6 +14,8 @@ package final class NeighbourIndex: @unchecked Sendable {
     package let parameters: IndexParameters
     /// Elements in the index, those marked as deleted among them.
     package let count: Int
+    /// The place of each label, where somebody asked for one that is not its own place.
+    private let places = Mutex<[Int: Int]?>(nil)
 
     init(sealed graph: OpaquePointer, _ parameters: IndexParameters) {
         self.graph = graph
@@ -112,13 +114,20 @@ package final class NeighbourIndex: @unchecked Sendable {
 
     /// The vector of each label, in the order of labels asked for; an empty one where the index has no such label.
     package func vectors(ofLabels labels: [Int]) -> [[Float]] {
-        var places: [Int: Int] = [:]
-        // Labels are places, unless somebody else built the index.
-        let isPlain = labels.allSatisfy { 0..<count ~= $0 && Int(chnsw_label(graph, $0)) == $0 }
-        if !isPlain { for place in 0..<count { places[Int(chnsw_label(graph, place))] = place } }
-        return labels.map { label in
-            guard let place = isPlain ? label : places[label], let start = chnsw_vector(graph, place) else { return [] }
+        labels.map { label in
+            guard let place = self.place(ofLabel: label), let start = chnsw_vector(graph, place) else { return [] }
             return Array(UnsafeBufferPointer(start: start, count: parameters.dimension))
+        }
+    }
+
+    private func place(ofLabel label: Int) -> Int? {
+        // Labels are places, unless somebody else built the index; then all are looked up once.
+        if 0..<count ~= label, Int(chnsw_label(graph, label)) == label { return label }
+        return places.withLock { known in
+            let places =
+                known ?? Dictionary(uniqueKeysWithValues: (0..<count).map { (Int(chnsw_label(graph, $0)), $0) })
+            known = places
+            return places[label]
         }
     }
 

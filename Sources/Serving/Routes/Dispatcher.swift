@@ -153,13 +153,11 @@ struct Dispatcher: HTTPResponder {
         id: String
     ) async throws -> Caller? {
         let credential = try self.credential(request, connection: connection)
-        let evidence = CrossSite.Evidence(
-            fetchSite: request.headers[Self.fetchSite],
-            origin: request.headers[.origin],
-            mark: request.headers[Self.mark],
-            ownOrigin: "\(connection.isSecure ? "https" : "http")://\(request.head.authority?.lowercased() ?? "")"
-        )
-        if let fault = CrossSite.fault(isUnsafe: route.method.isUnsafe, credential: credential, evidence) {
+        if let fault = CrossSite.fault(
+            isUnsafe: route.method.isUnsafe,
+            credential: credential,
+            evidence(request, connection)
+        ) {
             throw Problem(ProblemCatalogue.crossSite, fault)
         }
         guard let credential, let authentication else { return nil }
@@ -168,6 +166,15 @@ struct Dispatcher: HTTPResponder {
             return try? await authentication.caller(of: credential, connection: connection, requestID: id)
         }
         return try await authentication.caller(of: credential, connection: connection, requestID: id)
+    }
+
+    private func evidence(_ request: Request, _ connection: Connection) -> CrossSite.Evidence {
+        CrossSite.Evidence(
+            fetchSite: request.headers[Self.fetchSite],
+            origin: request.headers[.origin],
+            mark: request.headers[Self.mark],
+            ownOrigin: "\(connection.isSecure ? "https" : "http")://\(request.head.authority?.lowercased() ?? "")"
+        )
     }
 
     /// Asks again what was asked before the handler was called, for as long as the answer goes on.

@@ -125,6 +125,7 @@ struct BodyReader {
 
     private func checkType(_ request: Request, _ type: String) throws(Problem) {
         let sent = request.headers[.contentType] ?? ""
+        if sent == type, request.headers[.contentEncoding] == nil { return }
         let parts = sent.lowercased().split(separator: ";").map { $0.filter { $0 != " " } }
         let isPlain = parts.dropFirst().allSatisfy { $0 == "charset=utf-8" }
         guard parts.first == type, isPlain else {

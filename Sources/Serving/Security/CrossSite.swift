@@ -27,12 +27,17 @@ package struct CrossSite: Sendable {
     /// With a cookie: an unsafe method needs `Sec-Fetch-Site: same-origin` or, without that field, our own `Origin`, and in any
     /// case `X-Daybook: 1`; a safe one must not name a foreign `Origin`. Without any credential (login, sign-up): what a browser
     /// says of the request's source must be this service. A bearer or the local socket is no browser's doing and exempt.
-    package static func fault(isUnsafe: Bool, credential: Credential?, _ evidence: Evidence) -> String? {
+    package static func fault(
+        isUnsafe: Bool,
+        credential: Credential?,
+        _ gathered: @autoclosure () -> Evidence
+    ) -> String? {
         switch credential {
         case .bearer, .peer: return nil
         case nil where !isUnsafe: return nil
         case .cookie, nil: break
         }
+        let evidence = gathered()
         if let origin = evidence.origin, origin != evidence.ownOrigin {
             return "The Origin field names another site."
         }

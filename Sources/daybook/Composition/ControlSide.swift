@@ -28,7 +28,8 @@ struct ControlSide: Sendable {
             reporter: LocalReports(home),
             fetcher: LocalModels(home: home.folders.root),
             principal: { token, now in
-                try access.catchUp()
+                // This runs on the loop of a connection; what a night's import left to read does not.
+                if try !access.catchUpBriefly() { try await onThread { try access.catchUp() } }
                 return try await access.verifier.principal(of: token, at: now)
             },
             owner: home.actor.id.text,

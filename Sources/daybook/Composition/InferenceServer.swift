@@ -190,7 +190,7 @@ struct InferenceServer {
             loader: ModelLoader(worker: name),
             interval: .seconds(settings.integer("inference.report-seconds")),
             address: { reached.url },
-            onThread: { body in try await onThread(body) },
+            onThread: { body in try await onThread(givingWay: true, body) },
             logger: logger
         )
     }
