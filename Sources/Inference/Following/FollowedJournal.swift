@@ -110,7 +110,9 @@ package final class FollowedJournal: Sendable {
 
     // MARK: - Proofs
 
-    /// The tree head that was seen last; nil before the first. Throws ``LoadFault`` for a file that holds none.
+    /// The tree head that was seen last; nil before the first.
+    ///
+    /// Throws ``LoadFault`` for a file that holds none.
     package func head() throws -> SignedTreeHead? {
         guard let bytes = try Self.contents(note, limit: 1 << 16) else { return nil }
         guard let head = SignedTreeHead(note: String(decoding: bytes, as: UTF8.self)) else {
