@@ -8,7 +8,7 @@ import Testing
 @Suite("Inference with the program", .timeLimit(.minutes(15)))
 struct InferenceTests {
     /// Trains a version on a made plant; returns it with the code of one of its parts.
-    private static func train(_ home: TestHome, seed: Int) async throws -> (version: String, item: String) {
+    static func train(_ home: TestHome, seed: Int) async throws -> (version: String, item: String) {
         let plant = home.folder.path("plant-\(seed).db")
         let made = try await Program.run(["sample", "--out", plant, "--items", "150", "--seed", "\(seed)"])
         #expect(made.exit == 0, "\(made)")
@@ -18,7 +18,7 @@ struct InferenceTests {
         return (version, try #require(try JSONReader.plain([UInt8](ids)).elements?.first?.text))
     }
 
-    private static func activate(_ home: TestHome, _ version: String) async throws {
+    static func activate(_ home: TestHome, _ version: String) async throws {
         try await home.succeed(["model", "activate", version, "--reason", "a test"])
     }
 
@@ -116,7 +116,7 @@ struct InferenceTests {
     }
 
     /// A service key of these scopes, in a file of its owner's alone.
-    private static func key(_ served: ServedHome, _ home: TestHome, _ scopes: [JSONValue]) async throws -> String {
+    static func key(_ served: ServedHome, _ home: TestHome, _ scopes: [JSONValue]) async throws -> String {
         let account = UUID().uuidString.lowercased()
         let fields: JSONValue = [
             "fields": ["account": .string(account), "account_name": .string("line-\(account.prefix(4))")]

@@ -79,7 +79,8 @@ final class WorkerHome: Sendable {
         fetcher: (any ModelFetching)? = nil,
         follower: (any LogFollowing)? = nil,
         retry: Duration = .seconds(3_600),
-        available: @escaping @Sendable () -> Int? = { nil }
+        available: @escaping @Sendable () -> Int? = { nil },
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ) -> Worker {
         Worker(
             WorkerName(worker: name, instance: UUID().text, host: "here", program: "test"),
@@ -91,7 +92,7 @@ final class WorkerHome: Sendable {
             interval: .milliseconds(50),
             retry: retry,
             onThread: { body in try await onThread(body) },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: logger
         )
     }
 

@@ -14,6 +14,18 @@ package struct ServingOrder: Sendable, Equatable {
     /// Where the registration of the version stands in the log.
     package let registeredAt: UInt64
 
+    /// Whether a registration says of the files just what this order does.
+    package func isOf(_ event: ModelRegistered) -> Bool {
+        version == event.version && manifestSha256 == event.manifestSha256 && signatureSha256 == event.signatureSha256
+            && folder == Self.folder(of: event)
+    }
+
+    /// The name that a registration gives the folder: any text, until somebody looks whether it may be one.
+    static func folder(of event: ModelRegistered) -> String {
+        let parts = event.manifestPath.split(separator: "/")
+        return parts.count == 3 ? String(parts[1]) : event.version
+    }
+
     /// Whether the same files are meant: an activation of what is served already asks for nothing new.
     func hasSameFiles(as other: ServingOrder) -> Bool {
         version == other.version && manifestSha256 == other.manifestSha256
@@ -49,11 +61,10 @@ package struct FollowedState: Sendable {
         applied[past.stream] = past.position
         switch past.event {
         case let event as ModelRegistered:
-            let parts = event.manifestPath.split(separator: "/")
             registered[event.version] = Registered(
                 manifestSha256: event.manifestSha256,
                 signatureSha256: event.signatureSha256,
-                folder: parts.count == 3 ? String(parts[1]) : event.version,
+                folder: ServingOrder.folder(of: event),
                 position: past.position
             )
         // Another service answers with it: what serves here serves on.

@@ -85,12 +85,15 @@ package final class Worker: Service {
 
     private func following() async {
         defer { orders.continuation.finish() }
+        var said = ""
         while !Task.isCancelled {
             do {
                 try await follower.follow { [self] events, checkpoint in take(events, checkpoint) }
             } catch {
                 guard !Task.isCancelled else { return }
-                logger.error("the log cannot be followed", metadata: ["error": "\(error)"])
+                let words = "\(error)"
+                if words != said { logger.error("the log cannot be followed", metadata: ["error": "\(words)"]) }
+                said = words
             }
             guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
         }

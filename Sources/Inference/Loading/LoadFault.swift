@@ -6,6 +6,10 @@ package struct LoadFault: Error, Sendable, Equatable, CustomStringConvertible {
         case altered
         /// The files could not be brought here.
         case unreachable
+        /// The control service does not let this worker have the files.
+        case refused
+        /// This machine's disk does not take what has to be kept.
+        case storage
         /// The program cannot serve what the files hold.
         case unsupported
         /// The files are as registered, and still no sound model.

@@ -145,7 +145,8 @@ struct WorkerPart: Sendable {
         if let trouble {
             part.state = .degraded
             part.what = "known up to position \(condition.checkpoint), and cannot be followed now: \(trouble)"
-            part.toDo = "see that the control service runs; what serves serves on, and catches up when it is back"
+            part.toDo =
+                "see that the control service runs, and that both are of one version; what serves serves on, and catches up then"
         }
         return part
     }

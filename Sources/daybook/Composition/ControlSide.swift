@@ -18,13 +18,13 @@ struct ControlSide: Sendable {
     let buckets: any BucketStoring
     let close: @Sendable () async -> Void
 
-    /// The home that the worker works in.
-    static func local(_ home: OpenHome) async throws -> ControlSide {
+    /// The home that the worker works in; the worker keeps in the folder `place` what it has seen of the log.
+    static func local(_ home: OpenHome, place: String? = nil) async throws -> ControlSide {
         let access = AccessFeed(log: home.log, verifier: TokenVerifier(issuer: home.tokenIssuer))
         // The first look reads the whole log: not while somebody waits for it.
         try await onThread { try access.catchUp() }
         return ControlSide(
-            follower: LocalLog(home.log, home.handler),
+            follower: LocalLog(home.log, home.handler, place: place),
             reporter: LocalReports(home),
             fetcher: LocalModels(home: home.folders.root),
             principal: { token, now in

@@ -99,7 +99,7 @@ struct InferenceServer {
             try DurableFile.makeDirectory("\(global.folders.root)/models", mode: 0o755)
             return try .remote(remote, root: global.folders.root, journal: place)
         }
-        return try await .local(try await OpenHome.open(global))
+        return try await .local(try await OpenHome.open(global), place: place)
     }
 
     private func observation(_ side: ControlSide, _ name: String, _ logger: Logger) -> Observation {

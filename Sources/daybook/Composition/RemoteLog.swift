@@ -1,5 +1,6 @@
 import Accounts
 import CanonicalJSON
+import DurableFiles
 import EventStore
 import Foundation
 import Inference
@@ -82,8 +83,8 @@ final class RemoteLog: LogFollowing {
                 hint: "`daybook verify` there tells what happened; a worker begins anew in an empty folder"
             )
         }
-        var waiting: [JSONValue] = []
         let journal = journal
+        journal.forgetWaiting()
         var follower = FeedFollower(server: server)
         follower.heard = { [weak self] reached in
             self?.known.withLock { $0.trouble = nil }
@@ -91,23 +92,18 @@ final class RemoteLog: LogFollowing {
         }
         let reached = try await follower.followOnce(from: next) { document in
             guard let position = document["position"]?.number else { return }
-            if Self.types.contains(document["type"]?.text ?? "") { waiting.append(document) }
-            guard position + 1 >= head, !waiting.isEmpty else { return }
-            try hand(on: &waiting, UInt64(position + 1), take)
+            if Self.types.contains(document["type"]?.text ?? "") { journal.hold(document) }
+            guard position + 1 >= head, !journal.waiting.isEmpty else { return }
+            try handOn(upTo: UInt64(position + 1), take)
         }
-        try hand(on: &waiting, reached, take)
+        try handOn(upTo: reached, take)
         journal.keepCheckpoint()
         next = reached
     }
 
-    private func hand(
-        on documents: inout [JSONValue],
-        _ checkpoint: UInt64,
-        _ take: ([HistoricEvent], UInt64) -> Void
-    ) throws {
-        let events = try documents.map { try Self.event($0) }
-        try journal.append(documents, checkpoint: checkpoint)
-        documents = []
+    private func handOn(upTo checkpoint: UInt64, _ take: ([HistoricEvent], UInt64) -> Void) throws {
+        let events = try journal.waiting.map { try Self.event($0) }
+        try journal.keepWaiting(upTo: checkpoint)
         for event in events { note(event) }
         take(events, checkpoint)
     }
@@ -144,18 +140,23 @@ final class RemoteLog: LogFollowing {
     // MARK: - Proofs
 
     func requireContinuity(of order: ServingOrder) async throws {
-        let mark = "\(order.version) \(order.manifestSha256) \(order.registeredAt) \(order.position)"
+        let (files, places) = (
+            [order.manifestSha256, order.signatureSha256 ?? "-"], [order.registeredAt, order.position]
+        )
+        let mark = ([order.version, order.folder] + files + places.map { "\($0)" }).joined(separator: " ")
         // What was proven once stays proven: a worker that starts again serves it without anybody's help.
         guard try journal.proven() != mark else { return }
         do {
-            try await requireProven(order.registeredAt) { event in
-                (event as? ModelRegistered)?.manifestSha256 == order.manifestSha256
+            try await requireProven(order.registeredAt) { ($0 as? ModelRegistered).map(order.isOf) ?? false }
+            try await requireProven(order.position) { event in
+                (event as? ModelActivated).map { $0.version == order.version && !$0.isExternal } ?? false
             }
-            try await requireProven(order.position) { ($0 as? ModelActivated)?.version == order.version }
             try await requireBeginning()
             try journal.keep(proven: mark)
         } catch let fault as LoadFault {
             throw fault
+        } catch let fault as FileFault {
+            throw LoadFault(.storage, fault.description, hint: fault.hint)
         } catch let fault as ProofFault {
             throw LoadFault(.log, fault.message, hint: fault.hint)
         } catch let rejection as Rejection {
