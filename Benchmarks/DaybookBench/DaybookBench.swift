@@ -12,7 +12,7 @@ struct DaybookBench: AsyncParsableCommand {
             AppendBench.self, ScanBench.self, SubscribeBench.self, FollowBench.self, RebuildBench.self,
             VerifyBench.self, ProofBench.self, BundleBench.self, BackupBench.self, IndexBench.self, PeersBench.self,
             HTTPHome.self, MemoryRoute.self, FeedHome.self, FeedBench.self, ExtractBench.self, AggregateBench.self,
-            AggregateOnce.self,
+            AggregateOnce.self, SimilarRoute.self,
         ]
     )
 

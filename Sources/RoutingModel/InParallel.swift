@@ -31,6 +31,25 @@ enum InParallel {
         }
     }
 
+    /// Two pieces of work at once; throws what the first throws before what the other does.
+    static func both<One: Sendable, Other: Sendable>(
+        _ one: @Sendable () throws -> One,
+        _ other: @Sendable () throws -> Other
+    ) throws -> (One, Other) {
+        let made: [Made<One, Other>] = map(2) { place in
+            place == 0 ? .one(Result(catching: one)) : .other(Result(catching: other))
+        }
+        guard case .one(let one) = made[0], case .other(let other) = made[1] else {
+            preconditionFailure("the values of 0 and 1 are in their order")
+        }
+        return (try one.get(), try other.get())
+    }
+
+    private enum Made<One: Sendable, Other: Sendable>: Sendable {
+        case one(Result<One, any Error>)
+        case other(Result<Other, any Error>)
+    }
+
     /// Parts of 0..<count, so many elements each.
     static func parts(_ count: Int, of length: Int) -> [Range<Int>] {
         stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }

@@ -105,17 +105,20 @@ package struct TrainedModel: Sendable {
         let warnings = try LoaderRule.admit(folder)
         let encoder = try ModelFiles.value(PartEncoder.self, in: folder, ModelFiles.encoder)
         let document = try ModelFiles.value(ModelDocument.self, in: folder, ModelFiles.model)
-        let items = try ModelFiles.value([String].self, in: folder, ModelFiles.ids)
-        let routings = try RoutingFile.routings(
-            try ModelFiles.read("\(folder)/\(ModelFiles.routings)"),
-            operations: document.operations.codes.count,
-            path: "\(folder)/\(ModelFiles.routings)"
-        )
-        let tables = try TableFile(decoding: try ModelFiles.read("\(folder)/\(ModelFiles.parts)")).tables
-        let index = try NeighbourIndex.load(
-            "\(folder)/\(ModelFiles.index)",
-            expecting: try document.index.parameters(dimension: encoder.dimension)
-        )
+        let expected = try document.index.parameters(dimension: encoder.dimension)
+        // The index is half of the work: whoever waits for a version waits for the longer half.
+        let (index, (items, routings, tables)) = try InParallel.both {
+            try NeighbourIndex.load("\(folder)/\(ModelFiles.index)", expecting: expected)
+        } _: {
+            let items = try ModelFiles.value([String].self, in: folder, ModelFiles.ids)
+            let routings = try RoutingFile.routings(
+                try ModelFiles.read("\(folder)/\(ModelFiles.routings)"),
+                operations: document.operations.codes.count,
+                path: "\(folder)/\(ModelFiles.routings)"
+            )
+            let tables = try TableFile(decoding: try ModelFiles.read("\(folder)/\(ModelFiles.parts)")).tables
+            return (items, routings, tables)
+        }
         guard let parts = tables["ItemMaster"] else {
             throw RoutingModelFault(
                 .damaged,
