@@ -55,12 +55,14 @@ struct SimilarRoute: AsyncParsableCommand {
     private static func vector(_ body: ByteBuffer, _ dimension: Int) -> [Float] {
         let bytes = Array(body.readableBytesView) + [0]
         return bytes.withUnsafeBytes { bytes in
-            guard var at = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return [] }
-            for _ in 0..<2 { at = strchr(at, Int32(UInt8(ascii: "[")))?.advanced(by: 1) ?? at }
+            guard let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return [] }
+            var at = UnsafeMutablePointer(mutating: start)
+            for _ in 0..<2 { at = strchr(at, Int32(UInt8(ascii: "["))).map { $0 + 1 } ?? at }
             return (0..<dimension).map { _ in
                 var end: UnsafeMutablePointer<CChar>?
-                defer { at = UnsafePointer(end ?? UnsafeMutablePointer(mutating: at)) + 1 }
-                return strtof(at, &end)
+                let number = strtof(at, &end)
+                at = end.map { $0 + 1 } ?? at
+                return number
             }
         }
     }

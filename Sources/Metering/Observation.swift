@@ -78,7 +78,9 @@ package final class Observation: RequestObserving {
             otherwise?.answered(request)
             return
         }
-        requestLog.add { bytes in RequestLine.append(request, at: moment, version: version, to: &bytes) }
+        requestLog.add { bytes in
+            RequestLine.append(request, at: moment, version: request.notes.version ?? version, to: &bytes)
+        }
     }
 
     /// Writes the minutes that have ended; blocks.

@@ -76,9 +76,14 @@ struct AskingRoutes: Sendable {
         return try await withTaskExecutorPreference(globalConcurrentExecutor) { try await answer() }
     }
 
-    private static func answer(_ bytes: [UInt8], _ notes: Answering.Notes) -> Answer {
+    private static func answer(_ bytes: [UInt8], _ notes: Answering.Notes, _ answering: Answering) -> Answer {
         var answer = Answer(body: .bytes(bytes, type: "application/json"))
-        answer.notes = AnswerNotes(cacheHit: notes.cacheHit, efSearch: notes.efSearch, belowGate: notes.belowGate)
+        answer.notes = AnswerNotes(
+            cacheHit: notes.cacheHit,
+            efSearch: notes.efSearch,
+            belowGate: notes.belowGate,
+            version: answering.served.order.version
+        )
         return answer
     }
 
@@ -99,7 +104,7 @@ struct AskingRoutes: Sendable {
         ) { call in
             let (asked, answering) = (try asked(call), try home.answering())
             let (text, notes) = try await Self.apart(answering.isLong(asked)) { try await answering.similar(asked) }
-            return Self.answer(text, notes)
+            return Self.answer(text, notes, answering)
         }
     }
 
@@ -126,7 +131,7 @@ struct AskingRoutes: Sendable {
         ) { call in
             let (asked, answering) = (try asked(call), try home.answering())
             let (text, notes) = try await Self.apart(answering.isLong(asked)) { try await answering.proposals(asked) }
-            return Self.answer(text, notes)
+            return Self.answer(text, notes, answering)
         }
     }
 
@@ -141,10 +146,13 @@ struct AskingRoutes: Sendable {
             answers: [AnswerRule(200, "How its minutes are spread.", AnswerShapes.summary)],
             problems: ["inference.no-model", "inference.no-routings", "inference.unknown"]
         ) { call in
-            let (text, isHit) = try home.answering()
-                .summary(of: call.path["operation"] ?? "", group: call.query["group"])
+            let answering = try home.answering()
+            let (text, isHit) = try answering.summary(
+                of: call.path["operation"] ?? "",
+                group: call.query["group"]
+            )
             var answer = Answer(body: .bytes(text, type: "application/json"))
-            answer.notes = AnswerNotes(cacheHit: isHit)
+            answer.notes = AnswerNotes(cacheHit: isHit, version: answering.served.order.version)
             return answer
         }
     }

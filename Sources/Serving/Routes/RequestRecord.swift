@@ -8,9 +8,17 @@ package struct AnswerNotes: Sendable, Equatable {
     package var efSearch: Int?
     /// Whether its confidence lies below the gate of review; nil where it has none.
     package var belowGate: Bool?
+    /// The version that answered; nil where whichever is active says enough.
+    package var version: String?
 
     /// Nothing to say.
-    package init(cacheHit: Bool? = nil, efSearch: Int? = nil, belowGate: Bool? = nil) {
+    package init(
+        cacheHit: Bool? = nil,
+        efSearch: Int? = nil,
+        belowGate: Bool? = nil,
+        version: String? = nil
+    ) {
+        self.version = version
         self.cacheHit = cacheHit
         self.efSearch = efSearch
         self.belowGate = belowGate
