@@ -43,12 +43,16 @@ package struct ActivationBarrier: Equatable, Sendable {
     /// A worker is known from its joining to its leaving, and holds the activation until it has the version loaded: this manifest, since
     /// it joined, whether before the activation or after it. Its time begins with the activation, or with its joining where that was
     /// later. Where another service answers with the version, no worker holds anything.
+    ///
+    /// The wall clock may be set: a time before that beginning is none at all, and `elapsed` says how many microseconds have passed for
+    /// certain, by a clock that nobody sets.
     package static func of(
         activation: ActivationRow?,
         manifestSha256: String?,
         workers: [WorkerRow],
         now: Timestamp,
-        waitSeconds: Int
+        waitSeconds: Int,
+        elapsed: Elapsed = { _, _ in 0 }
     ) -> ActivationBarrier {
         let missing = workers.filter { $0.status == WorkerStatus.lost.rawValue }.map(\.worker)
         let holds = activation.map { $0.isExternal == 0 } ?? false
@@ -61,7 +65,9 @@ package struct ActivationBarrier: Equatable, Sendable {
                 loaded.append(row.worker)
             } else if let failure = row.failure(after: activation) {
                 failed.append(failure)
-            } else if row.begins(activation) + Int64(waitSeconds) * 1_000_000 > now.microseconds {
+            } else if max(now.microseconds - row.begins(activation), elapsed(activation, row)) < Int64(waitSeconds)
+                * 1_000_000
+            {
                 waiting.append(row.worker)
             } else {
                 late.append(row.worker)
@@ -83,7 +89,12 @@ package struct ActivationBarrier: Equatable, Sendable {
     }
 
     /// The barrier of the activation in force; call it inside one read, so that rows and activation are of the same moment.
-    package static func fetch(_ db: Database, now: Timestamp, waitSeconds: Int) throws -> ActivationBarrier {
+    package static func fetch(
+        _ db: Database,
+        now: Timestamp,
+        waitSeconds: Int,
+        elapsed: Elapsed = { _, _ in 0 }
+    ) throws -> ActivationBarrier {
         let activation = try Activations.inForce(db, at: Int.max)
         let manifest = try activation.flatMap { try Models.show(db, version: $0.version)?.manifestSha256 }
         return of(
@@ -91,7 +102,27 @@ package struct ActivationBarrier: Equatable, Sendable {
             manifestSha256: manifest,
             workers: try InferenceWorkers.list(db),
             now: now,
-            waitSeconds: waitSeconds
+            waitSeconds: waitSeconds,
+            elapsed: elapsed
+        )
+    }
+
+    /// Microseconds that a worker has had for an activation.
+    package typealias Elapsed = (ActivationRow, WorkerRow) -> Int64
+
+    /// The barrier once nobody waits any more: who had time left is late.
+    package var ended: ActivationBarrier {
+        let late = (late + waiting).sorted()
+        return ActivationBarrier(
+            state: late.isEmpty && failed.isEmpty ? .active : .partial,
+            position: position,
+            version: version,
+            waitSeconds: waitSeconds,
+            loaded: loaded,
+            waiting: [],
+            late: late,
+            failed: failed,
+            missing: missing
         )
     }
 

@@ -231,6 +231,36 @@ struct InferenceTests {
         try await home.succeed(["verify"])
     }
 
+    @Test("A worker tells an address by which others reach it, and one of another machine never this machine's own")
+    func address() async throws {
+        let home = try await TestHome.make()
+        let own = try await RunningWorker.start(home.path)
+        #expect(own.toldURL == own.url && own.url.hasPrefix("http://localhost:"), "the control: on the home's machine")
+        let key = home.folder.path("key.txt")
+        let mode: [FileAttributeKey: Any] = [.posixPermissions: 0o600]
+        #expect(FileManager.default.createFile(atPath: key, contents: Data("nobodys-key".utf8), attributes: mode))
+        let remote = ["--url", "http://127.0.0.1:1", "--token-file", key]
+        let everywhere = remote + ["--host", "0.0.0.0"]
+        let (hosts, given) = ("DAYBOOK_SERVER_HOSTNAMES", "DAYBOOK_INFERENCE_URL")
+        let cases: [([String], [String: String], String?)] = [
+            (remote, [:], nil), (everywhere, [:], ProcessInfo.processInfo.hostName),
+            (everywhere, [hosts: "localhost,line-7"], "line-7"), (remote, [given: "https://line-8:443"], "line-8"),
+        ]
+        for (number, (words, environment, host)) in cases.enumerated() {
+            let root = home.folder.path("remote-\(number)")
+            let worker = try await RunningWorker.start(root, "far", words, environment: environment)
+            #expect(worker.toldURL.flatMap { URLComponents(string: $0)?.host } == host, "\(environment)")
+            #expect(try await worker.stop().exit == 0)
+        }
+        for bad in ["line-8:7444", "https://line-8/v1", "ftp://line-8"] {
+            let refused = try await Program.run(
+                ["infer", "--home", home.path, "--worker", "w2", "--port", "0"],
+                environment: [given: bad]
+            )
+            #expect(refused.exit == 78 && refused.errors.contains("inference.url is \(bad)"), "\(refused)")
+        }
+    }
+
     @Test("An imported version of a Python plant is served with Python's own neighbours, and proposes no routings")
     func imported() async throws {
         guard let data = ProcessInfo.processInfo.environment["DAYBOOK_TEST_DATA"] else {

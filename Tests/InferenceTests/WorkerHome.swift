@@ -1,5 +1,6 @@
 import CanonicalJSON
 import CommandHandling
+import DurableFiles
 import EventStore
 import EventStoreTesting
 import Foundation
@@ -78,6 +79,7 @@ final class WorkerHome: Sendable {
         _ name: String = "w1",
         fetcher: (any ModelFetching)? = nil,
         follower: (any LogFollowing)? = nil,
+        reporter: (any WorkerReporting)? = nil,
         retry: Duration = .seconds(3_600),
         available: @escaping @Sendable () -> Int? = { nil },
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -86,7 +88,7 @@ final class WorkerHome: Sendable {
             WorkerName(worker: name, instance: UUID().text, host: "here", program: "test"),
             active: ActiveModel(),
             follower: follower ?? LocalLog(log, commands),
-            reporter: HandledReports(commands: commands),
+            reporter: reporter ?? HandledReports(commands: commands),
             fetcher: fetcher ?? LocalModels(home: folder.path),
             loader: ModelLoader(worker: name, available: available),
             interval: .milliseconds(50),
@@ -101,6 +103,14 @@ final class WorkerHome: Sendable {
         let task = Task { try await worker.run() }
         defer { task.cancel() }
         return try await body()
+    }
+
+    /// Changes a byte of a version's manifest.
+    func spoil(_ version: String) throws {
+        let path = folder.path("models/\(version)/manifest.json")
+        var bytes = try DurableFile.read(path)
+        bytes[bytes.count / 2] ^= 1
+        try DurableFile.write(bytes, to: path)
     }
 
     /// The events of the worker's stream by type, in order.
@@ -122,9 +132,9 @@ extension PlantTable {
 /// What a worker tells, appended to the log it lives in.
 struct HandledReports: WorkerReporting {
     let commands: CommandHandler
+    /// Whether a server runs that hears how it fares.
+    var isHeard = true
     private var sender: Sender { Sender(actor: .system, auth: "system/job") }
-
-    init(commands: CommandHandler) { self.commands = commands }
 
     func join(_ worker: WorkerName) async throws {
         _ = try await commands.handle(
@@ -162,7 +172,12 @@ struct HandledReports: WorkerReporting {
         )
     }
 
-    func report(_ worker: WorkerName, _ report: WorkerReport) async throws {}
+    func report(_ worker: WorkerName, _ report: WorkerReport) async throws {
+        guard isHeard else { return }
+        let join = JoinInference(worker: worker.worker, instance: worker.instance, host: "-", program: "-")
+        let state = try await onThread { try commands.state(for: join) }
+        guard (try? state.requireJoined(worker.worker, worker.instance)) != nil else { throw NotJoined() }
+    }
 }
 
 /// Waits until something holds; fails after a minute.

@@ -54,6 +54,7 @@ struct WorkerTests {
         let before = try await home.activate(home.versions[0])
         try await home.running(worker) {
             try await until("the first version serves") { worker.active.served?.order.position == before }
+            try await until("it is told") { try home.told().contains { $0 is InferenceLoaded } }
             let after = try await home.activate(home.versions[1])
             try await until("the second version serves") { worker.active.served?.order.position == after }
             try await until("both loads are told") { try home.told().count { $0 is InferenceLoaded } == 2 }

@@ -65,15 +65,34 @@ struct BarrierTests {
     private func barrier(
         _ workers: [WorkerRow],
         after seconds: Int = 5,
-        _ activation: ActivationRow? = Self.activated("b", at: 10)
+        _ activation: ActivationRow? = Self.activated("b", at: 10),
+        elapsed: Int = 0
     ) -> ActivationBarrier {
         .of(
             activation: activation,
             manifestSha256: "m",
             workers: workers,
             now: Self.moment(seconds),
-            waitSeconds: 10
+            waitSeconds: 10,
+            elapsed: { _, _ in Int64(elapsed) * 1_000_000 }
         )
+    }
+
+    @Test("Where the wall clock was set back the time that passed for certain ends it")
+    func setBack() {
+        let slow = worker("w", version: "a", loaded: 3)
+        #expect(barrier([slow], after: -3_600).waiting == ["w"], "the control: nothing is known to have passed")
+        #expect(barrier([slow], after: -3_600, elapsed: 9).waiting == ["w"])
+        #expect(barrier([slow], after: -3_600, elapsed: 10).late == ["w"])
+    }
+
+    @Test("Once nobody waits any more, who had time left is late; nothing else changes")
+    func ends() {
+        let (loaded, failed) = (worker("a", version: "b", loaded: 11), worker("c", failed: ("b", 12)))
+        let ended = barrier([loaded, worker("b"), failed]).ended
+        #expect(ended.state == .partial && ended.late == ["b"] && ended.waiting.isEmpty)
+        #expect(ended.loaded == ["a"] && ended.failed.map(\.worker) == ["c"] && ended.version == "b")
+        #expect(barrier([loaded]).ended == barrier([loaded]))
     }
 
     @Test("Without workers, without an activation, or for another service it is active at once")

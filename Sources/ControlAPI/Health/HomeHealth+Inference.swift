@@ -12,7 +12,12 @@ extension HomeHealth {
             let (rows, barrier, activation) = try registry.readBlocking { db in
                 (
                     try InferenceWorkers.list(db),
-                    try ActivationBarrier.fetch(db, now: now, waitSeconds: waitSeconds),
+                    try ActivationBarrier.fetch(
+                        db,
+                        now: now,
+                        waitSeconds: waitSeconds,
+                        elapsed: { activation, row in running?.workers.elapsed(activation, row) ?? 0 }
+                    ),
                     try Activations.inForce(db, at: Int.max)
                 )
             }

@@ -31,19 +31,20 @@ package final class WorkerReports: Sendable {
     }
 
     private let clock: any LogClock
-    /// Since when reports can have come: nobody is lost because the server was not there to listen.
-    private let began: Int64
     private let silenceSeconds: Int
     private let reports = Mutex<[String: Report]>([:])
     /// Where runs of workers can be asked.
     private let places = Mutex<[String: (instance: String, url: String)]>([:])
     private let turns = Mutex<Int>(0)
+    /// When joinings and activations were first seen here, by the boot clock: the wall clock may be set, and a server that was not
+    /// there could not listen.
+    private let joins = Mutex<[String: (joining: String, seen: Int64)]>([:])
+    private let activation = Mutex<(position: Int, seen: Int64)?>(nil)
 
     /// No reports yet; a worker that says nothing for `silenceSeconds` is lost.
     package init(clock: any LogClock = SystemClock(), silenceSeconds: Int = 60) {
         self.clock = clock
         self.silenceSeconds = silenceSeconds
-        began = clock.reading().sinceBoot
     }
 
     /// Takes the newest report of a worker.
@@ -87,12 +88,45 @@ package final class WorkerReports: Sendable {
     /// The newest report of each worker.
     package var newest: [String: Report] { reports.withLock { $0 } }
 
-    /// Seconds since something was heard of a run of a worker; of one that has not reported yet, since its joining was known here.
+    /// Seconds since something was heard of a run of a worker: a report, or its joining as it was known here.
     func silence(of row: WorkerRow) -> Int {
         let report = newest[row.worker].flatMap { $0.instance == row.instance ? $0 : nil }
-        let joined = Timestamp(row.joinedAt).map { clock.reading().sinceBoot - (clock.wall - $0.microseconds) } ?? began
-        return Int(max(0, clock.reading().sinceBoot - (report?.heard ?? max(began, joined))) / 1_000_000)
+        let now = clock.reading().sinceBoot
+        return Int((now - max(report?.heard ?? .min, firstSeen(row, now))) / 1_000_000)
     }
+
+    /// Microseconds since a worker was first seen here beside an activation: no longer than it has had for it.
+    func elapsed(_ activated: ActivationRow, _ row: WorkerRow) -> Int64 {
+        let now = clock.reading().sinceBoot
+        let activatedAt = activation.withLock { activation in
+            if let activation, activation.position == activated.position { return activation.seen }
+            activation = (activated.position, now)
+            return now
+        }
+        return now - max(activatedAt, firstSeen(row, now))
+    }
+
+    private func firstSeen(_ row: WorkerRow, _ now: Int64) -> Int64 {
+        joins.withLock { joins in
+            let joining = "\(row.instance) \(row.joinedAt)"
+            if let known = joins[row.worker], known.joining == joining { return known.seen }
+            joins[row.worker] = (joining, now)
+            return now
+        }
+    }
+
+    /// Whether another machine answers to a worker's name: another run of it there was heard within the last ``nameSeconds``.
+    func isTaken(_ state: WorkerState, by instance: String, on host: String) -> Bool {
+        guard state.status == .joined, let holder = state.instance, holder != instance, state.host != host else {
+            return false
+        }
+        return newest.values.contains { report in
+            report.instance == holder && clock.reading().sinceBoot - report.heard < Self.nameSeconds * 1_000_000
+        }
+    }
+
+    /// Seconds for which a report keeps a name from other machines.
+    static let nameSeconds: Int64 = 20
 
     /// Records as lost who has been silent for too long.
     func lose(_ registry: Registry, _ commands: CommandHandler) async {

@@ -114,7 +114,10 @@ struct ActivationRoutes: Sendable {
         let end = ContinuousClock.now + .seconds(seconds)
         while true {
             let (now, wait, checkpoint) = (home.now, home.activation.waitSeconds, home.registry.checkpoint)
-            let barrier = try await home.registry.read { try ActivationBarrier.fetch($0, now: now, waitSeconds: wait) }
+            let workers = home.workers
+            let barrier = try await home.registry.read {
+                try ActivationBarrier.fetch($0, now: now, waitSeconds: wait, elapsed: workers.elapsed)
+            }
             let left = end - .now
             guard barrier.state == .activating, left > .zero else { return barrier }
             // Rows that come in, or time that passes, may end it.

@@ -66,7 +66,9 @@ struct InferenceRoutes: Sendable {
             .post,
             "\(Self.workers)/{worker}/join",
             "A worker begins to work",
-            details: "From then on it reports, at least every few seconds; one that falls silent is recorded as lost.",
+            details:
+                "From then on it reports, at least every few seconds; one that falls silent is recorded as lost. 409 where another machine "
+                + "has reported by that name within the last 20 seconds.",
             access: .requires(.report),
             path: [Self.worker],
             body: [
@@ -82,12 +84,29 @@ struct InferenceRoutes: Sendable {
                 host: call.text("host"),
                 program: call.text("program")
             )
+            try await requireFree(command)
             let answer = try await writing.send(command, call, read: Self.workers)
             if let url = call.json["url"]?.text, call.query["dry_run"] != "true" {
                 home.workers.place(worker, instance: instance, url: url)
             }
             return answer
         }
+    }
+
+    /// Rejects a name that another machine works by: two would take it from each other at every report.
+    private func requireFree(_ command: JoinInference) async throws {
+        let commands = home.commands
+        let state = try await home.blocking { try commands.state(for: command) }
+        guard home.workers.isTaken(state, by: command.instance, on: command.host) else { return }
+        throw Rejection(
+            "worker.name-taken",
+            .conflict,
+            "a worker \(command.worker) runs on \(state.host ?? "-")",
+            hint:
+                "give this one a name of its own with --worker, or stop the other; its name is free 20 seconds after its last report",
+            field: "worker",
+            actual: command.worker
+        )
     }
 
     private var leave: Route {

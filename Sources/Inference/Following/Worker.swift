@@ -17,6 +17,8 @@ package final class Worker: Service {
         package var isLoading = false
         /// How often the order was tried.
         package var attempts = 0
+        /// How often in a row it failed as the time before.
+        package var repeats = 0
         package var checkpoint: UInt64 = 0
         /// Why reports do not reach the control service; nil while they do.
         package var unheard: String?
@@ -37,10 +39,11 @@ package final class Worker: Service {
     private let known = Mutex(FollowedState())
     private let state = Mutex(Condition())
     private let orders = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    private let failures = AsyncStream<FailedAttempt>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     /// A worker over its log, its reports and its files.
     ///
-    /// `interval` is the time between two reports, `retry` the time after which a version that could not be loaded is tried again;
+    /// `interval` is the time between two reports, `retry` the longest time until a version that could not be loaded is tried again;
     /// `address` says where requests reach the worker; `onThread` does blocking work.
     package init(
         _ name: WorkerName,
@@ -144,6 +147,8 @@ package final class Worker: Service {
         do {
             try await follower.requireContinuity(of: order)
             let served = try await served(order, since: began)
+            // What was ordered while it loaded goes first: nothing is swapped in that nobody wants any more.
+            guard condition.order == order else { return overtaken(order) }
             active.swap(served)
             state.withLock { state in
                 state.isLoading = false
@@ -156,23 +161,43 @@ package final class Worker: Service {
                     "position": "\(order.position)",
                 ]
             )
-            await tell { try await self.reporter.loaded(self.name, served) }
         } catch {
-            let fault = error as? LoadFault ?? LoadFault(.unreachable, "\(error)", hint: "see the diagnostics")
-            let isNew = state.withLock { state in
-                defer { (state.isLoading, state.fault) = (false, fault) }
-                return state.fault != fault
-            }
-            if isNew {
-                logger.error(
-                    "not loaded; what served before serves on",
-                    metadata: ["active_version": "\(order.version)", "error": "\(fault)"]
-                )
-            }
-            // What could not be reached is no fault of the version.
-            guard isNew, fault.code != .unreachable else { return }
-            await tell { try await self.reporter.failed(self.name, order, fault) }
+            guard condition.order == order else { return overtaken(order) }
+            return await failed(order, error as? LoadFault ?? Self.unexpected(error))
         }
+        await tell(.loaded)
+    }
+
+    private static func unexpected(_ error: any Error) -> LoadFault {
+        LoadFault(.unreachable, "\(error)", hint: "see the diagnostics")
+    }
+
+    private func overtaken(_ order: ServingOrder) {
+        state.withLock { $0.isLoading = false }
+        logger.notice(
+            "overtaken by a later activation",
+            metadata: ["active_version": "\(order.version)", "position": "\(order.position)"]
+        )
+    }
+
+    private func failed(_ order: ServingOrder, _ fault: LoadFault) async {
+        let (isNew, attempt) = state.withLock { state in
+            let isNew = state.fault != fault
+            state.repeats = state.fault?.code == fault.code ? state.repeats + 1 : 0
+            (state.isLoading, state.fault) = (false, fault)
+            let wait = Self.wait(after: fault.code, repeats: state.repeats, longest: retry)
+            return (isNew, FailedAttempt(order: order, number: state.attempts, wait: wait))
+        }
+        failures.continuation.yield(attempt)
+        if isNew {
+            logger.error(
+                "not loaded; what served before serves on",
+                metadata: ["active_version": "\(order.version)", "error": "\(fault)"]
+            )
+        }
+        // What could not be reached is no fault of the version.
+        guard isNew, fault.code != .unreachable else { return }
+        await tell(.failed(order, fault))
     }
 
     private func served(_ order: ServingOrder, since began: ContinuousClock.Instant) async throws -> ServedModel {
@@ -185,64 +210,64 @@ package final class Worker: Service {
         return try await onThread { try loader.load(order, home: home, keys: keys, settings: settings, since: began) }
     }
 
+    /// An attempt that came to nothing, and how long to wait before the next one.
+    private struct FailedAttempt {
+        var order: ServingOrder
+        var number: Int
+        var wait: Duration
+    }
+
     /// Tries again what could not be loaded: a folder may have been restored, memory be free, a control service be back.
     private func retrying() async {
-        while true {
-            let isUnreachable = condition.fault?.code == .unreachable
-            guard (try? await Task.sleep(for: isUnreachable ? min(retry, .seconds(2)) : retry)) != nil else { return }
-            guard condition.fault != nil, !condition.isLoading else { continue }
-            tried.withLock { $0 = nil }
-            orders.continuation.yield()
+        await withDiscardingTaskGroup { group in
+            for await attempt in failures.stream {
+                group.addTask { [self] in
+                    guard (try? await Task.sleep(for: attempt.wait)) != nil else { return }
+                    retry(after: attempt)
+                }
+            }
         }
+    }
+
+    private func retry(after attempt: FailedAttempt) {
+        let isNewest = state.withLock { state in
+            state.order == attempt.order && state.attempts == attempt.number && !state.isLoading
+        }
+        guard isNewest else { return }
+        tried.withLock { $0 = nil }
+        orders.continuation.yield()
+    }
+
+    /// How long to wait after a fault: 2 s, 4 s, 8 s and on to the longest where something could not be reached, else the longest at once.
+    static func wait(after code: LoadFault.Code, repeats: Int, longest: Duration) -> Duration {
+        code == .unreachable ? min(longest, .seconds(2 << min(repeats, 10))) : longest
     }
 
     // MARK: - Reporting
 
-    /// What could not be told at once, oldest first; what it tells of stands in memory until somebody hears it.
     private let untold = Mutex(Untold())
 
-    private struct Untold {
-        var deeds: [@Sendable () async throws -> Void] = []
-        /// Whether somebody tells them now: each is told once.
-        var isTelling = false
-    }
-
-    private func tell(_ deed: @escaping @Sendable () async throws -> Void) async {
-        untold.withLock { $0.deeds.append(deed) }
+    private func tell(_ news: Untold.News) async {
+        untold.withLock { $0.add(news) }
         if condition.hasJoined { await tellAll() }
     }
 
     private func tellAll() async {
-        let isFirst = untold.withLock { untold in
-            defer { untold.isTelling = true }
-            return !untold.isTelling
-        }
-        guard isFirst else { return }
-        while let next = nextUntold() {
+        guard untold.withLock({ $0.begin() }) else { return }
+        while let next = untold.withLock({ $0.next() }) {
             do {
-                try await next()
+                switch next {
+                case .loaded: if let served = active.served { try await reporter.loaded(name, served) }
+                case .failed(let order, let fault): try await reporter.failed(name, order, fault)
+                }
                 heard()
-            } catch let rejection as Rejection {
+            } catch let rejection as Rejection where !Self.asksToJoin(rejection) {
                 // It was heard and refused: saying it again changes nothing.
                 logger.warning("a report was refused", metadata: ["error": "\(rejection)"])
             } catch {
-                untold.withLock { untold in
-                    untold.deeds.insert(next, at: 0)
-                    untold.isTelling = false
-                }
-                return unheard(error)
+                untold.withLock { $0.putBack(next) }
+                return Self.asksToJoin(error) ? joinAgain() : unheard(error)
             }
-        }
-    }
-
-    /// The oldest deed, which whoever asks for it tells; nil ends the telling.
-    private func nextUntold() -> (@Sendable () async throws -> Void)? {
-        untold.withLock { untold in
-            guard !untold.deeds.isEmpty else {
-                untold.isTelling = false
-                return nil
-            }
-            return untold.deeds.removeFirst()
         }
     }
 
@@ -254,20 +279,34 @@ package final class Worker: Service {
                     state.withLock { $0.hasJoined = true }
                 }
                 await tellAll()
-                try await reporter.report(name, report)
-                heard()
-            } catch is NotJoined {
-                state.withLock { $0.hasJoined = false }
-                // What it serves is news to whoever took it for lost.
-                if let served = active.served {
-                    untold.withLock { $0.deeds.append { try await self.reporter.loaded(self.name, served) } }
+                if condition.hasJoined {
+                    try await reporter.report(name, report)
+                    heard()
                 }
-                continue
+            } catch  where Self.asksToJoin(error) {
+                joinAgain()
             } catch {
                 unheard(error)
             }
-            let wait = condition.unheard == nil ? interval : min(interval, .seconds(2))
-            guard (try? await Task.sleep(for: wait)) != nil else { return }
+            let isHeard = condition.hasJoined && condition.unheard == nil
+            guard (try? await Task.sleep(for: isHeard ? interval : min(interval, .seconds(2)))) != nil else { return }
+        }
+    }
+
+    private static func asksToJoin(_ error: any Error) -> Bool {
+        error is NotJoined || (error as? Rejection)?.rule == "worker.not-joined"
+    }
+
+    /// Joins with the next report, and tells again how things are: a join empties what is known of the worker.
+    private func joinAgain() {
+        let (order, fault) = state.withLock { state in
+            state.hasJoined = false
+            return (state.order, state.fault)
+        }
+        let isServing = active.served != nil
+        untold.withLock { untold in
+            if isServing { untold.add(.loaded) }
+            if let order, let fault, fault.code != .unreachable { untold.add(.failed(order, fault)) }
         }
     }
 

@@ -21,7 +21,7 @@ package struct ModelLoader: Sendable {
     private let loads = Counter()
 
     /// A loader of a worker; `available` tells how many bytes of memory there are, nil where nobody knows.
-    package init(worker: String, available: @escaping @Sendable () -> Int? = Memory.available) {
+    package init(worker: String, available: @escaping @Sendable () -> Int? = { Memory.available() }) {
         (self.worker, self.available) = (worker, available)
     }
 
@@ -145,32 +145,5 @@ private enum FolderList {
             files.append((name, Int(status.st_size)))
         }
         return files
-    }
-}
-
-/// The memory that this process may still take.
-package enum Memory {
-    /// Bytes: the least of what the machine has available and what the process's control group leaves; nil where neither is known.
-    package static func available() -> Int? {
-        [machine(), group()].compactMap(\.self).min()
-    }
-
-    private static func machine() -> Int? {
-        guard let text = try? DurableFile.read("/proc/meminfo", limit: 1 << 16) else { return nil }
-        for line in text.split(separator: UInt8(ascii: "\n")) where line.starts(with: "MemAvailable:".utf8) {
-            let words = line.split(separator: UInt8(ascii: " "))
-            return words.count > 1 ? Int(String(decoding: words[1], as: UTF8.self)).map { $0 * 1_024 } : nil
-        }
-        return nil
-    }
-
-    private static func group() -> Int? {
-        func number(_ name: String) -> Int? {
-            (try? DurableFile.read("/sys/fs/cgroup/\(name)", limit: 1 << 12)).flatMap {
-                Int(String(decoding: $0.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
-            }
-        }
-        guard let limit = number("memory.max"), let used = number("memory.current") else { return nil }
-        return max(0, limit - used)
     }
 }

@@ -9,6 +9,8 @@ package enum WorkerStatus: String, Choice {
 package struct WorkerState: CommandState {
     /// The run that joined last; nil before the first.
     package private(set) var instance: String?
+    /// The machine of that run.
+    package private(set) var host: String?
     package private(set) var status: WorkerStatus?
     /// The version that it answers with since it joined; nil before the first load.
     package private(set) var loaded: String?
@@ -19,7 +21,9 @@ package struct WorkerState: CommandState {
 
     package mutating func apply(_ past: HistoricEvent) {
         switch past.event {
-        case let event as InferenceJoined: (instance, status, loaded, failure) = (event.instance, .joined, nil, nil)
+        case let event as InferenceJoined:
+            (instance, host) = (event.instance, event.host)
+            (status, loaded, failure) = (.joined, nil, nil)
         case is InferenceLeft: status = .left
         case is InferenceLost: status = .lost
         case let event as InferenceLoaded: (loaded, failure) = (event.version, nil)

@@ -99,11 +99,13 @@ extension OpenHome {
         return try await read { try ActivationBarrier.fetch($0, now: now, waitSeconds: seconds) }
     }
 
-    /// The barrier as soon as no worker has time left.
+    /// The barrier as soon as no worker has time left, at the latest after the time that one may take, whatever the wall clock says.
     func settledBarrier() async throws -> ActivationBarrier {
+        let began = ContinuousClock.now
         while true {
             let barrier = try await barrier()
             guard barrier.state == .activating else { return barrier }
+            guard ContinuousClock.now - began < .seconds(barrier.waitSeconds) else { return barrier.ended }
             try await Task.sleep(for: .milliseconds(100))
         }
     }

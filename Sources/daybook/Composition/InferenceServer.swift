@@ -30,6 +30,12 @@ struct InferenceServer {
         ),
         Serving.Setting("inference.worker", .text, .text(""), "The worker's name; the machine's where it is empty."),
         Serving.Setting(
+            "inference.url",
+            .text,
+            .text(""),
+            "The address that others reach a worker by, for example https://line-1:7444; made of its listener where it is empty."
+        ),
+        Serving.Setting(
             "inference.report-seconds",
             .integer(1...60),
             .integer(10),
@@ -45,6 +51,7 @@ struct InferenceServer {
         let folders = global.folders
         if remote == nil { try OpenHome.requireHome(folders) } else { try requireNoHome(folders) }
         let name = try workerName()
+        try WorkerURL.check(settings)
         let place = "\(folders.data)/inference"
         for folder in [folders.data, place, folders.keys] { try DurableFile.makeDirectory(folder, mode: 0o700) }
         guard let lock = try FileLock.take("\(place)/\(name).lock") else {
@@ -148,9 +155,9 @@ struct InferenceServer {
             identity: identity?.server,
             worksOnLoops: true
         ) { ports in
-            let url = url(port: ports.first ?? 0, isSecure: identity != nil)
-            reached.url = url
-            announce(worker: name, url: url)
+            let url = WorkerURL(settings, port: ports.first ?? 0, isSecure: identity != nil)
+            reached.url = url.told(isRemote: remote != nil)
+            announce(worker: name, url: url.own, told: reached.url)
             notifier.ready()
         }
         observation.watch(http)
@@ -204,17 +211,16 @@ struct InferenceServer {
         return try FreeText.identifier(String(clean), field: "inference.worker")
     }
 
-    private func url(port: Int, isSecure: Bool) -> String {
-        let host = settings.text("inference.host")
-        let name = ["0.0.0.0", "::", "127.0.0.1"].contains(host) ? "localhost" : host
-        return "\(isSecure ? "https" : "http")://\(name):\(port)"
-    }
-
-    private func announce(worker: String, url: String) {
-        global.printer.stream(
-            "daybook \(Daybook.version): worker \(worker) of \(remote?.server ?? global.folders.root)\n  \(url)\n  \(url)/docs  the API",
-            ["worker": .string(worker), "url": .string(url)]
-        )
+    private func announce(worker: String, url: String, told: String?) {
+        var lines = ["daybook \(Daybook.version): worker \(worker) of \(remote?.server ?? global.folders.root)"]
+        lines += ["  \(url)", "  \(url)/docs  the API"]
+        if told == nil {
+            lines.append("  the control service is told no address: it passes nothing on; see inference.url")
+        }
+        if let told, told != url { lines.append("  the control service is told \(told)") }
+        var members: [String: JSONValue] = ["worker": .string(worker), "url": .string(url)]
+        members["told_url"] = told.map { .string($0) }
+        global.printer.stream(lines.joined(separator: "\n"), .object(members))
     }
 }
 

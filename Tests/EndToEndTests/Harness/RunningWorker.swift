@@ -9,9 +9,11 @@ final class RunningWorker: Sendable {
     let socket: String
     /// Where it listens for TCP.
     let url: String
+    /// What it tells the control service of that.
+    let toldURL: String?
 
-    private init(_ child: Child, socket: String, url: String) {
-        (self.child, self.socket, self.url) = (child, socket, url)
+    private init(_ child: Child, socket: String, url: String, toldURL: String?) {
+        (self.child, self.socket, self.url, self.toldURL) = (child, socket, url, toldURL)
     }
 
     deinit {
@@ -21,13 +23,18 @@ final class RunningWorker: Sendable {
     }
 
     /// Starts a worker in a folder and waits until it listens.
-    static func start(_ root: String, _ name: String = "w1", _ words: [String] = []) async throws -> RunningWorker {
+    static func start(
+        _ root: String,
+        _ name: String = "w1",
+        _ words: [String] = [],
+        environment: [String: String] = [:]
+    ) async throws -> RunningWorker {
         let child = try Child(
             [
                 "\(Program.folder)/daybook", "infer", "--home", root, "--worker", name, "--port", "0",
                 "--insecure-http", "--json",
             ] + words,
-            environment: Program.environment(["DAYBOOK_INFERENCE_REPORT_SECONDS": "1"])
+            environment: Program.environment(environment.merging(["DAYBOOK_INFERENCE_REPORT_SECONDS": "1"]) { $1 })
         )
         let first = try await onThread {
             while !child.text.contains("\n") {
@@ -39,7 +46,8 @@ final class RunningWorker: Sendable {
         return RunningWorker(
             child,
             socket: "\(root)/data/inference/\(name).sock",
-            url: try #require(said["url"]?.text)
+            url: try #require(said["url"]?.text),
+            toldURL: said["told_url"]?.text
         )
     }
 
