@@ -70,7 +70,8 @@ struct OvertakingTests {
             try await until("the rollback is known") { worker.condition.order?.position == back }
             gate.open()
             try await until("the first serves again") { worker.active.served?.order.position == back }
-            #expect(worker.condition.fault == nil && !worker.condition.isLoading)
+            try await until("nothing is loading") { !worker.condition.isLoading }
+            #expect(worker.condition.fault == nil)
             return (first, worker.active.served?.handle)
         }
         await home.log.close()
