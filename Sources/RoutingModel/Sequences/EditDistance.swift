@@ -6,7 +6,9 @@ package enum EditDistance {
     package static func between(_ left: [UInt16], _ right: [UInt16]) -> Int {
         if left == right { return 0 }
         if left.isEmpty || right.isEmpty { return max(left.count, right.count) }
-        guard left.count > 64 else { return EditPattern.with(codes: left) { $0.distance(left, to: right) } }
+        guard left.count > 64 else {
+            return EditPattern.with(codesTo: EditPattern.greatest(left)) { $0.distance(left, to: right) }
+        }
         return withUnsafeTemporaryAllocation(of: Int.self, capacity: right.count + 1) { row in
             for column in 0...right.count { row.initializeElement(at: column, to: column) }
             for (index, operation) in left.enumerated() {

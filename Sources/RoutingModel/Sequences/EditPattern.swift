@@ -6,13 +6,22 @@ struct EditPattern {
     private let places: UnsafeMutableBufferPointer<UInt64>
     static let longest = 64
 
-    /// Does something with room for routings whose codes are among these; other codes stand for operations that they lack.
-    static func with<Value>(codes: some Sequence<UInt16>, _ body: (EditPattern) -> Value) -> Value {
-        let room = Int(codes.max() ?? 0) + 1
+    /// Does something with room for routings whose codes are at most `greatest`; others stand for operations that they lack.
+    static func with<Value>(codesTo greatest: UInt16, _ body: (EditPattern) -> Value) -> Value {
+        let room = Int(greatest) + 1
         return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: room) { places in
             places.initialize(repeating: 0)
             return body(EditPattern(places: places))
         }
+    }
+
+    /// The greatest code of a routing; `least` where it has none above.
+    ///
+    /// A plain loop: a chain of sequences costs more here than the distances.
+    static func greatest(_ routing: [UInt16], _ least: UInt16 = 0) -> UInt16 {
+        var greatest = least
+        for code in routing where code > greatest { greatest = code }
+        return greatest
     }
 
     /// The edits between a routing that is not empty and one other.

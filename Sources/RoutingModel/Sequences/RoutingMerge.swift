@@ -10,7 +10,9 @@ package enum RoutingMerge {
             costs[first] += Double(distance) * weights[second]
             costs[second] += Double(distance) * weights[first]
         }
-        EditPattern.with(codes: routings.lazy.joined()) { pattern in
+        var greatest: UInt16 = 0
+        for routing in routings { greatest = EditPattern.greatest(routing, greatest) }
+        EditPattern.with(codesTo: greatest) { pattern in
             for first in routings.indices.dropLast() {
                 let routing = routings[first]
                 let isShort = 1...EditPattern.longest ~= routing.count
