@@ -174,7 +174,7 @@ activations() {
         until [[ "$(curl -s --unix-socket "$home/data/inference/bench.sock" http://localhost/v1/model | sed -n 's/.*"version": "\(.*\)".*/\1/p')" == "$version" ]]; do :; done
         printf '%s\n' "$((($(now) - began) / 1000000))"
         size="$(memory "$worker")"
-        ((size > most)) && most="$size"
+        if ((size > most)); then most="$size"; fi
     done >"$1"
 }
 quantiles() { sort -n "$1" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)], all[int(NR * 0.95)], NR }'; }
