@@ -4,22 +4,29 @@ package import GRDB
 /// A training run.
 package struct TrainingRow: ReadModelRow {
     package let run: String
-    package let sourceKind: String
-    package let sourceName: String
-    /// running, completed, failed or cancelled.
+    /// The job that does it; nil for a run in the foreground.
+    package let job: String?
+    /// Nil before it has begun.
+    package let sourceKind: String?
+    package let sourceName: String?
+    /// requested, running, completed, failed or cancelled.
     package let status: String
-    package let startedBy: String
-    package let startedAt: String
+    package let requestedBy: String
+    package let requestedAt: String
+    /// Nil before it has begun.
+    package let startedAt: String?
     package let endedAt: String?
     /// The newest step that was done, or the one in which it failed.
     package let step: String?
+    /// What it is to make, where that was said, and then what it made.
     package let version: String?
     /// Why it failed.
     package let detail: String?
-    package let conditions: JSONValue
+    /// Nil before it has begun.
+    package let conditions: JSONValue?
     /// The run that it goes on from.
     package let resumedFrom: String?
-    package let startedPosition: Int
+    package let requestedPosition: Int
     package let position: Int
 }
 
@@ -47,13 +54,13 @@ package enum Trainings {
     ) throws -> RowPage<TrainingRow> {
         var conditions = Conditions()
         conditions.add("status = ?", status)
-        conditions.add("started_position < ?", after)
+        conditions.add("requested_position < ?", after)
         let rows = try TrainingRow.fetchAll(
             db,
-            sql: "SELECT * FROM trainings\(conditions.sql) ORDER BY started_position DESC LIMIT \(limit + 1)",
+            sql: "SELECT * FROM trainings\(conditions.sql) ORDER BY requested_position DESC LIMIT \(limit + 1)",
             arguments: conditions.statementArguments
         )
-        return RowPage(rows, limit: limit, key: \.startedPosition)
+        return RowPage(rows, limit: limit, key: \.requestedPosition)
     }
 
     /// One run and its steps; nil for an unknown one.
@@ -74,9 +81,12 @@ package enum Trainings {
         return (first, steps)
     }
 
-    /// The runs that have not ended.
+    /// The runs that have begun and not ended.
     package static func open(_ db: Database) throws -> [TrainingRow] {
-        try TrainingRow.fetchAll(db, sql: "SELECT * FROM trainings WHERE status = 'running' ORDER BY started_position")
+        try TrainingRow.fetchAll(
+            db,
+            sql: "SELECT * FROM trainings WHERE status = 'running' ORDER BY requested_position"
+        )
     }
 
     /// How many of the newest runs found their tables kept since an earlier reading of the same source, and how many of them read any.

@@ -176,7 +176,11 @@ extension TrainingRun {
 
     private func index(_ set: TrainingSet, _ fitted: FittedModel) throws -> TrainedModel {
         let parameters = try request.settings.index(dimension: fitted.encoder.dimension)
-        let built = try NeighbourIndex.build(fitted.encoder.vectors(of: set.parts), parameters) { done, total in
+        let built = try NeighbourIndex.build(
+            fitted.encoder.vectors(of: set.parts),
+            parameters,
+            threads: request.settings.indexThreads
+        ) { done, total in
             progress(TrainingProgress(step: .index, done: done, total: total))
             return !isCancelled
         }

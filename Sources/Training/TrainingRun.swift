@@ -159,7 +159,7 @@ package struct TrainingRun: Sendable {
             resumedFrom: request.resumes
         )
         let resumption = try request.resumes.map { try Resumption($0, for: start, runs, commands) }
-        _ = try await commands.handle(StartTraining(start), by: sender)
+        _ = try await commands.handle(StartTraining(start, version: request.version), by: sender)
         var steps = Steps(run: request.run, commands: commands, sender: sender, resumption: resumption, kept: kept)
         do {
             kept.begin()

@@ -40,6 +40,9 @@ package struct TrainingSettings: Sendable {
         return model
     }
 
+    /// Threads that build the index.
+    var indexThreads: Int { Int(number("index.threads", 1)) }
+
     /// How the index is built.
     func index(dimension: Int) throws -> IndexParameters {
         try IndexParameters(

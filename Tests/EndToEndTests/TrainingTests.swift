@@ -48,6 +48,41 @@ struct TrainingTests {
         #expect(other["extract"] == first["extract"] && other["index"] != first["index"])
     }
 
+    @Test(
+        "A run is asked for with its job and bears its name; one that cannot begin, or is called off before, ends with it"
+    )
+    func jobs() async throws {
+        let home = try await TestHome.make()
+        let plant = try await Self.plant(home)
+        let served = try await ServedHome.start(home)
+        let refused = try await served.ended(served.start("/api/v1/trainings"))
+        #expect(refused["status"] == "failed", "no source is named: \(refused)")
+        let settings: JSONValue = ["source.location": .string(plant), "index.threads": 2]
+        try await home.succeed(["config", "patch", "trainer", settings.canonicalText(), "--reason", "a plant"])
+        let trained = try await served.start("/api/v1/trainings", ["version": "2026.01.12_7"])
+        let waiting = try await served.start("/api/v1/trainings")
+        #expect(try await served.send("POST", "\(waiting)/cancel", ["reason": "not needed"]).status == 200)
+        #expect(try await served.ended(trained)["status"] == "done")
+        let position = try await served.send("GET", waiting).json["position"]?.number ?? 0
+        func run(_ job: String) async throws -> JSONValue {
+            let name = job.split(separator: "/").last.map(String.init) ?? ""
+            let path = "/api/v1/trainings/\(name)?min_position=\(position)"
+            return try await served.send("GET", path).json["run"] ?? [:]
+        }
+        let made = try await run(trained)
+        #expect(made["status"] == "completed" && made["version"] == "2026.01.12_7" && made["job"] == made["run"])
+        let never = try await run(waiting)
+        #expect(never["status"] == "cancelled" && never["started_at"] == nil, "\(never)")
+        let listed = try await served.send("GET", "/api/v1/trainings?status=failed").json["items"]?.elements ?? []
+        #expect(listed.map { $0["run"] } == [refused["job"]] && listed[0]["detail"] == "no source is named")
+        let scraped = try await served.send("GET", "/metrics")
+        #expect(scraped.text.contains("daybook_source_readings{tables=\"read\"} 1\n"))
+        #expect(try await served.stop().exit == 0)
+        let asked = try await home.events().filter { $0["type"] == "training.requested" }
+        #expect(asked.count == 3 && asked.allSatisfy { $0["payload"]?["job"] == $0["payload"]?["run"] })
+        try await home.succeed(["verify"])
+    }
+
     @Test("What cannot be trained on is refused with its reason, is an event, and leaves no version")
     func refused() async throws {
         let home = try await TestHome.make()

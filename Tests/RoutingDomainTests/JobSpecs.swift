@@ -62,6 +62,29 @@ struct JobSpecs {
         #expect(try ending.when(FinishJob(done)).isEmpty)
     }
 
+    @Test("A job that trains asks for its run with it, and ends it where it ends before the run began")
+    func trains() throws {
+        let request = RequestJob(job: job, kind: .training, parameters: ["version": "2026.01.12_1"])
+        let asked = try Scenario(RequestJob.self).when(request)
+        #expect(asked.map(\.stream) == ["job-\(job)", "training-\(job)"])
+        #expect(asked[1].event as? TrainingRequested == TrainingRequested(run: job, job: job, version: "2026.01.12_1"))
+        let events = asked.map(\.event)
+        var (calling, ending) = (Scenario(CancelJob.self), Scenario(FinishJob.self))
+        for event in events {
+            calling.given(event)
+            ending.given(event)
+        }
+        let called = try calling.when(CancelJob(job: job))
+        #expect(called.last?.event as? TrainingCancelled == TrainingCancelled(run: job, step: nil))
+        let failed = JobFinished(job: job, outcome: .failed, message: "no source is named")
+        let ended = try ending.when(FinishJob(failed))
+        #expect(ended.map(\.stream) == ["job-\(job)", "training-\(job)"])
+        #expect((ended.last?.event as? TrainingFailed)?.message == "no source is named")
+        // A run that has begun says itself how it ended.
+        ending.given(TrainingStarted(run: job, sourceKind: "csv", sourceName: "plant", conditions: [:]))
+        #expect(try ending.when(FinishJob(failed)).count == 1)
+    }
+
     @Test("The state says who asked, what became of it, and when")
     func folds() {
         var state = JobState()

@@ -23,12 +23,24 @@ struct TrainingSpecs {
     @Test("A run begins once, and its steps and its end go to its stream")
     func goes() throws {
         var scenario = Scenario(StartTraining.self)
-        #expect(try scenario.when(StartTraining(started)).map(\.stream) == ["training-\(run)"])
+        let begun = try scenario.when(StartTraining(started, version: "2026.01.12_1"))
+        #expect(begun.map(\.stream) == ["training-\(run)", "training-\(run)"])
+        #expect(begun[0].event as? TrainingRequested == TrainingRequested(run: run, version: "2026.01.12_1"))
+        #expect(begun[1].event as? TrainingStarted == started)
         scenario.given(started)
         #expect(throws: Rejection.self) { try scenario.when(StartTraining(started)) }
         var steps = Scenario(CompleteTrainingStep.self)
         steps.given(started)
         #expect(try steps.when(CompleteTrainingStep(step(.extract))).count == 1)
+    }
+
+    @Test("A run that a job asked for begins without asking again, and not after it was called off")
+    func asked() throws {
+        var scenario = Scenario(StartTraining.self)
+        scenario.given(TrainingRequested(run: run, job: run))
+        #expect(try scenario.when(StartTraining(started)).map { $0.event as? TrainingStarted } == [started])
+        scenario.given(TrainingCancelled(run: run, step: nil))
+        #expect(scenario.rejection(of: StartTraining(started))?.rule == "training.ended")
     }
 
     @Test("A step or an end of a run that did not begin is refused, and of one that ended too; an end twice is none")

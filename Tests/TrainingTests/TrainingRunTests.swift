@@ -21,7 +21,9 @@ struct TrainingRunTests {
         let outcome = try await home.run().run { try await TrainingHome.source() }
         let steps = [String](repeating: "training.step_completed", count: 6)
         #expect(
-            try home.types == ["training.started"] + steps + ["model.registered", steps[0], "training.completed"]
+            try home.types == ["training.requested", "training.started"] + steps + [
+                "model.registered", steps[0], "training.completed",
+            ]
         )
         let registered = try RegisteredFolder(outcome.version, home: home.folder.path, commands: home.commands)
         #expect(registered.problems().isEmpty)
@@ -93,7 +95,9 @@ struct TrainingRunTests {
         await #expect(throws: RoutingModelFault.self) {
             try await home.run().run { TrainingSource(tables: [:], facts: [:], lineage: [:]) }
         }
-        #expect(try home.types == ["training.started", "training.step_completed", "training.failed"])
+        #expect(
+            try home.types == ["training.requested", "training.started", "training.step_completed", "training.failed"]
+        )
         #expect(home.leftovers.isEmpty)
         let gone = UUID().text
         let start = TrainingStarted(run: gone, sourceKind: "csv", sourceName: "plant", conditions: [:])
@@ -104,7 +108,7 @@ struct TrainingRunTests {
         )
         let outcome = try await home.run(abandoned: [gone]).run { try await TrainingHome.source(60) }
         let stream = try #require(StreamName(TrainingState.stream(gone)))
-        #expect(try home.log.version(of: stream) == 2, "it is ended")
+        #expect(try home.log.version(of: stream) == 3, "it is ended")
         #expect(home.leftovers == [outcome.version])
         await home.log.close()
     }

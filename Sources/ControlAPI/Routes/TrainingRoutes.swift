@@ -11,7 +11,7 @@ struct TrainingRoutes: Sendable {
 
     var all: [Route] { [list, one] }
 
-    private static let statuses = ["running", "completed", "failed", "cancelled"]
+    private static let statuses = ["requested", "running", "completed", "failed", "cancelled"]
 
     private var list: Route {
         Listing<TrainingRow>.route(
@@ -19,7 +19,7 @@ struct TrainingRoutes: Sendable {
             "Training runs, newest first",
             home,
             filters: [Parameter("status", .choice(Self.statuses), "Only those that stand there.")],
-            people: ["started_by"]
+            people: ["requested_by"]
         ) { db, request in
             Listing.Page(
                 try Trainings.page(

@@ -31,8 +31,8 @@ package enum EventCatalog {
         InferenceJoined.self, InferenceLeft.self, InferenceLost.self, InferenceLoaded.self, InferenceLoadFailed.self,
         InferenceAccuracyMeasured.self,
         ScheduleRunFinished.self,
-        TrainingStarted.self, TrainingStepCompleted.self, TrainingCompleted.self, TrainingFailed.self,
-        TrainingCancelled.self,
+        TrainingRequested.self, TrainingStarted.self, TrainingStepCompleted.self, TrainingCompleted.self,
+        TrainingFailed.self, TrainingCancelled.self,
         ExtractionFailed.self,
         MappingSaved.self, MappingActivated.self,
     ]

@@ -97,6 +97,14 @@ extension SettingsSchema {
                 effect: .nextRun,
                 note: "seed of the index; the same data and seed give the same bytes"
             ),
+            Setting(
+                name: "index.threads",
+                kind: .integer(1...64),
+                initial: 1,
+                effect: .nextRun,
+                note:
+                    "threads that build the index; with more than one it is built sooner, and its bytes differ each time"
+            ),
         ],
         rules: [
             CrossRule(

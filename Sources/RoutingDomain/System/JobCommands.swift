@@ -15,7 +15,7 @@ package enum JobStatus: String, Choice {
     package var isOpen: Bool { self == .queued || self == .running }
 }
 
-/// One job, folded from its stream.
+/// One job, folded from its stream, and from that of its training run where it is to do one.
 package struct JobState: CommandState {
     /// What was asked for; nil while the stream is empty.
     package private(set) var request: JobRequested?
@@ -27,13 +27,22 @@ package struct JobState: CommandState {
     package private(set) var cancelledBy: String?
     /// How it ended, where nobody called it off.
     package private(set) var end: JobFinished?
-    /// The newest event of the stream.
+    /// The newest event of the job's own stream.
     package private(set) var position: UInt64 = 0
+    /// Whether its training run was asked for and has neither begun nor ended.
+    private var trainingWaits = false
 
     package init() {}
 
     package mutating func apply(_ past: HistoricEvent) {
-        position = past.position
+        switch past.event {
+        case is TrainingRequested: trainingWaits = true
+        case is TrainingStarted, is TrainingFailed, is TrainingCancelled: trainingWaits = false
+        default: take(past)
+        }
+    }
+
+    private mutating func take(_ past: HistoricEvent) {
         switch past.event {
         case let event as JobRequested:
             request = event
@@ -49,12 +58,25 @@ package struct JobState: CommandState {
             status = JobStatus(rawValue: event.outcome.rawValue) ?? .failed
             end = event
             endedAt = past.recordedAt
-        default: break
+        default: return
         }
+        position = past.position
     }
 
     /// The stream of a job.
     package static func stream(_ job: String) -> String { "job-\(job)" }
+
+    /// The streams that an end of the job concerns: its own, and its training run's.
+    func streams(_ job: String) -> [String] {
+        [Self.stream(job)] + (request?.kind == .training ? [TrainingState.stream(job)] : [])
+    }
+
+    /// The end of a training run that did not begin: with its job it has ended too.
+    ///
+    /// One that has begun says itself how it ended.
+    func unbegun(_ end: some DomainEvent, of job: String) -> [Decided] {
+        trainingWaits ? [Decided(end, on: TrainingState.stream(job))] : []
+    }
 
     /// The request; rejects a job that nobody asked for.
     func known(_ job: String) throws(Rejection) -> JobRequested {
@@ -93,7 +115,9 @@ package struct RequestJob: Command {
         try JobRequested(job: "", kind: kind, parameters: parameters, retryOf: retryOf).encode(to: encoder)
     }
 
-    package func streams(_ known: JobState) -> [String] { [JobState.stream(job)] }
+    package func streams(_ known: JobState) -> [String] {
+        [JobState.stream(job)] + (kind == .training ? [TrainingState.stream(job)] : [])
+    }
 
     package func decide(_ state: JobState, in context: CommandContext) throws(Rejection) -> [Decided] {
         let job = try Pseudonym.checked(job, field: "job")
@@ -109,7 +133,18 @@ package struct RequestJob: Command {
             )
         }
         let event = JobRequested(job: job, kind: kind, parameters: parameters, retryOf: retryOf)
-        return [Decided(event, on: JobState.stream(job))]
+        return [Decided(event, on: JobState.stream(job))] + (kind == .training ? [training(job)] : [])
+    }
+
+    /// The run that a job of this kind asks for; it bears the job's identifier.
+    private func training(_ job: String) -> Decided {
+        let run = TrainingRequested(
+            run: job,
+            job: job,
+            version: parameters["version"]?.text,
+            resumedFrom: parameters["resume"]?.text
+        )
+        return Decided(run, on: TrainingState.stream(job))
     }
 }
 
@@ -145,7 +180,7 @@ package struct CancelJob: Command {
 
     package init(job: String) { self.job = job }
 
-    package func streams(_ known: JobState) -> [String] { [JobState.stream(job)] }
+    package func streams(_ known: JobState) -> [String] { known.streams(job) }
 
     package func decide(_ state: JobState, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try state.known(job)
@@ -161,6 +196,7 @@ package struct CancelJob: Command {
             )
         }
         return [Decided(JobCancelled(job: job), on: JobState.stream(job))]
+            + state.unbegun(TrainingCancelled(run: job, step: nil), of: job)
     }
 }
 
@@ -175,10 +211,17 @@ package struct FinishJob: Command {
 
     package func encode(to encoder: any Encoder) throws { try end.encode(to: encoder) }
 
-    package func streams(_ known: JobState) -> [String] { [JobState.stream(end.job)] }
+    package func streams(_ known: JobState) -> [String] { known.streams(end.job) }
 
     package func decide(_ state: JobState, in context: CommandContext) throws(Rejection) -> [Decided] {
         _ = try state.known(end.job)
-        return state.status.isOpen ? [Decided(end, on: JobState.stream(end.job))] : []
+        guard state.status.isOpen else { return [] }
+        let training = TrainingFailed(
+            run: end.job,
+            step: nil,
+            message: end.message ?? "its job ended before it began",
+            hint: "the list of jobs tells more of it"
+        )
+        return [Decided(end, on: JobState.stream(end.job))] + state.unbegun(training, of: end.job)
     }
 }

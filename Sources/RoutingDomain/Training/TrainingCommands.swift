@@ -1,6 +1,8 @@
 /// One training run, folded from its stream.
 package struct TrainingState: CommandState {
-    /// How the run began; nil while the stream is empty.
+    /// How the run was asked for; nil while the stream is empty, and for a run of before there was a request.
+    package private(set) var request: TrainingRequested?
+    /// How the run began; nil before it has.
     package private(set) var start: TrainingStarted?
     /// What each step made, in the order in which they were done.
     package private(set) var steps: [TrainingStepCompleted] = []
@@ -13,6 +15,7 @@ package struct TrainingState: CommandState {
 
     package mutating func apply(_ past: HistoricEvent) {
         switch past.event {
+        case let event as TrainingRequested: request = event
         case let event as TrainingStarted: start = event
         case let event as TrainingStepCompleted: steps.append(event)
         case let event as TrainingCompleted: (hasEnded, version) = (true, event.version)
@@ -39,12 +42,16 @@ package struct TrainingState: CommandState {
     }
 }
 
-/// Says that a training run begins.
+/// Says that a training run begins, and that it was asked for where no job has said so before.
+///
+/// A run that has begun, or was called off before it could, is refused.
 package struct StartTraining: Command {
     package static let name = "start-training"
     package var start: TrainingStarted
+    /// The version that it is to make; nil for the next build of its day.
+    package var version: String?
 
-    package init(_ start: TrainingStarted) { self.start = start }
+    package init(_ start: TrainingStarted, version: String? = nil) { (self.start, self.version) = (start, version) }
 
     package func encode(to encoder: any Encoder) throws { try start.encode(to: encoder) }
 
@@ -52,17 +59,21 @@ package struct StartTraining: Command {
 
     package func decide(_ state: TrainingState, in context: CommandContext) throws(Rejection) -> [Decided] {
         let run = try Pseudonym.checked(start.run, field: "run")
-        guard state.start == nil else {
+        guard state.start == nil, !state.hasEnded else {
             throw Rejection(
-                "training.duplicate",
+                state.start == nil ? "training.ended" : "training.duplicate",
                 .conflict,
-                "there is a training run \(run) already",
+                state.start == nil
+                    ? "training run \(run) ended before it began" : "there is a training run \(run) already",
                 hint: "give it another identifier",
                 field: "run",
                 actual: run
             )
         }
-        return [Decided(start, on: TrainingState.stream(run))]
+        let stream = TrainingState.stream(run)
+        guard state.request == nil else { return [Decided(start, on: stream)] }
+        let request = TrainingRequested(run: run, version: version, resumedFrom: start.resumedFrom)
+        return [Decided(request, on: stream), Decided(start, on: stream)]
     }
 }
 

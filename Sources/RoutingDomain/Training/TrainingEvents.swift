@@ -18,6 +18,36 @@ package enum TrainingStep: String, Choice {
     case register
 }
 
+/// Somebody asked for a training run.
+///
+/// Whatever becomes of it is told by the run's further events; a run that never began ends as failed or cancelled all the same.
+package struct TrainingRequested: DomainEvent {
+    package var run: String
+    package var job: String?
+    package var version: String?
+    package var resumedFrom: String?
+
+    package init(run: String, job: String? = nil, version: String? = nil, resumedFrom: String? = nil) {
+        self.run = run
+        self.job = job
+        self.version = version
+        self.resumedFrom = resumedFrom
+    }
+
+    package static let about = EventAbout(
+        "training.requested",
+        summary: "training {run} was asked for",
+        object: "run",
+        notes: [
+            "run": "identifier of the run, a UUID",
+            "job":
+                "the job that does it, absent for a run in the foreground; a job and its run have the same identifier",
+            "version": "the version that it is to make, absent where that is the next build of its day",
+            "resumed_from": "the run whose steps it is to go on from, absent where it begins anew",
+        ]
+    )
+}
+
 /// A training run began.
 package struct TrainingStarted: DomainEvent {
     package var run: String

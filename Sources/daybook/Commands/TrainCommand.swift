@@ -68,7 +68,8 @@ struct TrainCommand: HomeCommand {
         let described = try described(settings)
         let (mapping, mappingFacts) = try mapping(home)
         let request = TrainingRequest(
-            run: UUID().text,
+            // The run of a job was asked for with it, under its name.
+            run: global.job ?? UUID().text,
             sourceKind: described.kind.rawValue,
             sourceName: described.isLocal ? URL(filePath: described.location).lastPathComponent : described.shown,
             settings: settings,

@@ -14,7 +14,7 @@ struct TrainingCommand: AsyncParsableCommand {
     struct List: HomeCommand {
         static let configuration = CommandConfiguration(abstract: "List training runs, newest first.")
         @OptionGroup var global: GlobalOptions
-        @Option(name: .long, help: "Only running, completed, failed or cancelled ones.")
+        @Option(name: .long, help: "Only requested, running, completed, failed or cancelled ones.")
         var status: String?
         @Option(name: .long, help: "How many at most.")
         var limit = 50
@@ -25,11 +25,11 @@ struct TrainingCommand: AsyncParsableCommand {
                 (try Trainings.page($0, status: status, limit: limit), try Trainings.cacheUse($0))
             }
             let table = TextTable(
-                header: ["RUN", "STARTED", "STATUS", "SOURCE", "VERSION", "BY", "WHAT"],
+                header: ["RUN", "ASKED FOR", "STATUS", "SOURCE", "VERSION", "BY", "WHAT"],
                 rows: page.rows.map { row in
                     [
-                        String(row.run.prefix(8)), Words.instant(row.startedAt), row.status, row.sourceName,
-                        row.version ?? "-", home.name(of: row.startedBy),
+                        String(row.run.prefix(8)), Words.instant(row.requestedAt), row.status, row.sourceName ?? "-",
+                        row.version ?? "-", home.name(of: row.requestedBy),
                         Words.short(row.detail ?? row.step.map { "\($0) done" }, 80),
                     ]
                 },
@@ -73,8 +73,12 @@ struct TrainingCommand: AsyncParsableCommand {
             )
             let row = found.run
             let head =
-                "\(row.run): \(row.status), \(row.sourceName) (\(row.sourceKind)), by \(home.name(of: row.startedBy)) at "
-                + Words.instant(row.startedAt) + (row.resumedFrom.map { "\ngoes on from \($0)" } ?? "")
+                "\(row.run): \(row.status), asked for by \(home.name(of: row.requestedBy)) at "
+                + Words.instant(row.requestedAt) + (row.job == nil ? "" : " as a job")
+                + (row.startedAt.map {
+                    "\nbegan at \(Words.instant($0)) on \(row.sourceName ?? "-") (\(row.sourceKind ?? "-"))"
+                } ?? "")
+                + (row.resumedFrom.map { "\ngoes on from \($0)" } ?? "")
                 + (row.version.map { "\nversion \($0)" } ?? "")
                 + (row.detail.map { "\n\($0)" } ?? "")
             home.printer.show(
