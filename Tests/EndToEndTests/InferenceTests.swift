@@ -67,6 +67,14 @@ struct InferenceTests {
         try await worker.until("the second serves") { try await worker.version() == second }
         let health = try await worker.send("GET", "/health").json
         #expect(health["state"] == "ok", "\(health.prettyText)")
+        let scraped = try await worker.send("GET", "/metrics").text
+        for line in [
+            #"daybook_cache_lookups_total{cache="embeddings",result="hit"} "#,
+            #"daybook_cache_entries{cache="time_summaries"} "#, #"daybook_build_info{version=""#,
+            "process_resident_memory_bytes ",
+        ] {
+            #expect(scraped.contains(line), "\(line)")
+        }
         let listed = try await home.json(["inference", "list"])
         #expect(listed.elements?.first?["version"]?.text == second, "\(listed.prettyText)")
         #expect(try await worker.stop().exit == 0)

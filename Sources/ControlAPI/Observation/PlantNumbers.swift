@@ -3,6 +3,7 @@ internal import EventStore
 internal import Metering
 internal import Observing
 internal import Projecting
+internal import ReadModels
 internal import RoutingDomain
 internal import Synchronization
 
@@ -10,12 +11,13 @@ internal import Synchronization
 final class PlantNumbers: Sendable {
     private let projector: Projector
     private let lines = Mutex<[ProjectionStatus]>([])
+    private let readings: Mutex<(hits: Int, reads: Int)> = Mutex((0, 0))
     private let bytes: Mutex<(minute: Int64, bytes: Int)> = Mutex((0, 0))
 
     init(_ log: LMDBEventLog, _ projector: Projector, _ metrics: PrometheusMetrics, version: String) {
         self.projector = projector
         let folder = log.folders.log
-        metrics.sample(.buildInfo) { [([version], 1)] }
+        metrics.sampleProcess(version: version)
         metrics.sample(.logEvents) { (try? log.head().size).map { [([], Double($0))] } ?? [] }
         metrics.sample(.diskFree) { ProcessNumbers.disk(of: folder).map { [([], Double($0.free))] } ?? [] }
         metrics.sample(.diskSize) { ProcessNumbers.disk(of: folder).map { [([], Double($0.size))] } ?? [] }
@@ -26,30 +28,17 @@ final class PlantNumbers: Sendable {
             self?.lines.withLock { $0.map { ([$0.name], $0.parked == nil ? 0 : 1) } } ?? []
         }
         metrics.sample(.bucketBytes) { [weak self] in self?.bytes.withLock { [([], Double($0.bytes))] } ?? [] }
-        Self.sampleProcess(metrics)
-    }
-
-    private static func sampleProcess(_ metrics: PrometheusMetrics) {
-        let process = Mutex<ProcessNumbers?>(nil)
-        // The first of them in the catalogue's order reads for all.
-        metrics.sample(.memory) {
-            let read = ProcessNumbers.read()
-            process.withLock { $0 = read }
-            return read.map { [([], Double($0.residentBytes))] } ?? []
+        metrics.sample(.sourceReadings) { [weak self] in
+            self?.readings.withLock { [(["kept"], Double($0.hits)), (["read"], Double($0.reads - $0.hits))] } ?? []
         }
-        func sample(_ definition: MetricDefinition, _ value: @escaping @Sendable (ProcessNumbers) -> Double) {
-            metrics.sample(definition) { process.withLock { $0 }.map { [([], value($0))] } ?? [] }
-        }
-        sample(.cpu) { $0.cpuSeconds }
-        sample(.openFiles) { Double($0.openFiles) }
-        sample(.mostFiles) { Double($0.mostFiles) }
-        sample(.started) { $0.startedAt }
     }
 
     /// Everything as Prometheus reads it, asked for anew; blocks but for the read models.
     func scrape(_ home: ControlHome) async throws -> [UInt8] {
         let known = try await projector.status()
         lines.withLock { $0 = known }
+        let use = try await home.registry.read { try Trainings.cacheUse($0) }
+        readings.withLock { $0 = use }
         let (metrics, people, now) = (home.observation.metrics, home.people, home.now.microseconds / 60_000_000)
         return try await home.blocking { [self] in
             // Adding up every bucket takes milliseconds: once a minute is enough for a number that grows that slowly.

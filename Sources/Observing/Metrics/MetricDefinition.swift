@@ -36,7 +36,9 @@ package enum MetricCatalogue {
         .buildInfo, .activeVersion, .requests, .requestSeconds, .recentRequestSeconds, .requestsInFlight, .connections,
         .refusedConnections, .requestLogLines, .requestLogDropped, .requestLogWaiting, .logEvents, .appends,
         .appendSeconds, .projectionLag, .projectionParked, .feedSubscribers, .feedDropped, .alertsOpen, .diskFree,
-        .diskSize, .bucketBytes, .lostMinutes, .siemPosition, .memory, .cpu, .openFiles, .mostFiles, .started,
+        .diskSize, .bucketBytes, .lostMinutes, .siemPosition, .sourceReadings, .cacheLookups, .cacheEntries,
+        .cacheLimit,
+        .memory, .cpu, .openFiles, .mostFiles, .started,
     ]
 
     /// The metric of a name; nil where none has it.
@@ -182,6 +184,38 @@ extension MetricDefinition {
         "alerts",
         ["severity"],
         "Alerts that are open, by severity."
+    )
+    /// How a plant's tables came to the newest trainings.
+    package static let sourceReadings = Self(
+        "daybook_source_readings",
+        .gauge,
+        "readings",
+        ["tables"],
+        "Of the newest 100 readings of a source by trainings: those that found it unchanged and its tables kept, and those that read them."
+    )
+    /// Look-ups in a worker's caches.
+    package static let cacheLookups = Self(
+        "daybook_cache_lookups_total",
+        .counter,
+        "lookups",
+        ["cache", "result"],
+        "Look-ups in a worker's caches, from 0 again with each version that it loads: what was there, and what was not."
+    )
+    /// Entries of a worker's caches.
+    package static let cacheEntries = Self(
+        "daybook_cache_entries",
+        .gauge,
+        "entries",
+        ["cache"],
+        "Entries that a worker's cache holds."
+    )
+    /// Room of a worker's caches.
+    package static let cacheLimit = Self(
+        "daybook_cache_limit_entries",
+        .gauge,
+        "entries",
+        ["cache"],
+        "Entries that a worker's cache may hold."
     )
     /// Free disk.
     package static let diskFree = Self(

@@ -1,5 +1,6 @@
 internal import DurableFiles
 internal import Glibc
+internal import Synchronization
 
 /// What the kernel says of this process and of a disk.
 package struct ProcessNumbers: Sendable {
@@ -63,5 +64,26 @@ package struct ProcessNumbers: Sendable {
         while readdir(folder) != nil { count += 1 }
         // "." and "..", and the one that reads.
         return max(0, count - 3)
+    }
+}
+
+extension PrometheusMetrics {
+    /// Tells a scrape which program this is, and what the kernel says of its process.
+    package func sampleProcess(version: String) {
+        sample(.buildInfo) { [([version], 1)] }
+        let process = Mutex<ProcessNumbers?>(nil)
+        // The first of them in the catalogue's order reads for all.
+        sample(.memory) {
+            let read = ProcessNumbers.read()
+            process.withLock { $0 = read }
+            return read.map { [([], Double($0.residentBytes))] } ?? []
+        }
+        func sampleNumber(_ definition: MetricDefinition, _ value: @escaping @Sendable (ProcessNumbers) -> Double) {
+            sample(definition) { process.withLock { $0 }.map { [([], value($0))] } ?? [] }
+        }
+        sampleNumber(.cpu) { $0.cpuSeconds }
+        sampleNumber(.openFiles) { Double($0.openFiles) }
+        sampleNumber(.mostFiles) { Double($0.mostFiles) }
+        sampleNumber(.started) { $0.startedAt }
     }
 }

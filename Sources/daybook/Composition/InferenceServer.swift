@@ -82,7 +82,9 @@ struct InferenceServer {
             let logger = Server.quiet
             let observation = server.observation(side, "reference", logger)
             let worker = server.worker(side, "reference", WorkerAddress(), logger)
-            let routes = InferenceRoutes.all(InferenceHome(worker: worker, observation: observation))
+            let routes = InferenceRoutes.all(
+                InferenceHome(worker: worker, observation: observation, program: Daybook.version)
+            )
             try observation.close()
             return Route.openAPI(of: routes, catalogue: InferenceRoutes.catalogue, version: Daybook.version)
         }
@@ -125,7 +127,9 @@ struct InferenceServer {
         let observation = observation(side, name, logger)
         let (reached, clock) = (WorkerAddress(), SystemClock())
         let worker = worker(side, name, reached, logger)
-        let routes = InferenceRoutes.all(InferenceHome(worker: worker, observation: observation))
+        let routes = InferenceRoutes.all(
+            InferenceHome(worker: worker, observation: observation, program: Daybook.version)
+        )
         let identity = try HomeIdentity(global.folders, settings)
         let tls = try identity.map { try Route.authority($0.authority) } ?? []
         let catalogue = InferenceRoutes.catalogue
