@@ -164,18 +164,28 @@ private struct JSONParser {
         return .integer(number)
     }
 
+    private func string(of text: some Collection<UInt8>, at start: Int) throws(JSONError) -> String {
+        guard let string = String(validating: text, as: UTF8.self) else {
+            throw JSONError("a string is not valid UTF-8", offset: start)
+        }
+        return string
+    }
+
     private mutating func parseString() throws(JSONError) -> String {
         let start = offset
         offset += 1
-        var text: [UInt8] = []
+        // Up to its first escape a string is what stands there: most have none.
+        while let byte = next, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { offset += 1 }
+        if next == UInt8(ascii: "\"") {
+            defer { offset += 1 }
+            return try string(of: bytes[(start + 1)..<offset], at: start)
+        }
+        var text = Array(bytes[(start + 1)..<offset])
         while let byte = next {
             switch byte {
             case UInt8(ascii: "\""):
                 offset += 1
-                guard let string = String(validating: text, as: UTF8.self) else {
-                    throw JSONError("a string is not valid UTF-8", offset: start)
-                }
-                return string
+                return try string(of: text, at: start)
             case UInt8(ascii: "\\"):
                 offset += 1
                 try parseEscape(into: &text)

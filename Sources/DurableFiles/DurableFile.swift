@@ -93,8 +93,10 @@ package enum DurableFile {
         path: String,
         limit: Int = 64 << 20
     ) throws(FileFault) -> [UInt8] {
-        guard try file.status().st_size <= limit else { throw FileFault("read", path: path, errorNumber: EFBIG) }
+        let size = Int(try file.status().st_size)
+        guard size <= limit else { throw FileFault("read", path: path, errorNumber: EFBIG) }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(size)
         while true {
             let part = try file.read(limit: 1 << 20)
             guard !part.isEmpty else { return bytes }

@@ -217,6 +217,11 @@ private struct TableReader {
 
     mutating func counted() throws(TableFileFault) -> [UInt8] { Array(bytes[try take(try count())]) }
 
+    private mutating func text() throws(TableFileFault) -> String {
+        let range = try take(try count())
+        return bytes.withUnsafeBytes { String(decoding: $0[range], as: UTF8.self) }
+    }
+
     private mutating func values<Value: BitwiseCopyable>(_ rows: Int, _: Value.Type) throws(TableFileFault) -> [Value] {
         let range = try take(rows * MemoryLayout<Value>.stride)
         return [Value](unsafeUninitializedCapacity: rows) { buffer, count in
@@ -229,7 +234,7 @@ private struct TableReader {
         let rows = try count()
         var columns: [String: PlantColumn] = [:]
         for _ in 0..<(try count()) {
-            let column = String(decoding: try counted(), as: UTF8.self)
+            let column = try text()
             columns[column] = try self.column(rows, "\(name).\(column)")
         }
         return PlantTable(name, rowCount: rows, columns: columns)
@@ -239,7 +244,7 @@ private struct TableReader {
         switch bytes[try take(1).lowerBound] {
         case ColumnMark.texts:
             var words: [String] = []
-            for _ in 0..<(try count()) { words.append(String(decoding: try counted(), as: UTF8.self)) }
+            for _ in 0..<(try count()) { words.append(try text()) }
             guard let column = TextColumn(words: words, codes: try values(rows, Int32.self)) else {
                 throw TableFileFault("\(name) has a code without a word, or a word twice")
             }

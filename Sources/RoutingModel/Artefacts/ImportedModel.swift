@@ -35,7 +35,7 @@ package struct ImportedModel: Sendable {
             throw damaged(path, "is no JSON")
         }
         let encoder = try LegacyEncoder(document: document)
-        let items = try ModelFiles.value([String].self, in: folder, ModelFiles.ids)
+        let items = try ModelFiles.texts(in: folder, ModelFiles.ids)
         guard let metadata = LoaderRule.metadata(in: folder), let numbers = metadata["hnsw"],
             let space = numbers["space"]?.text.flatMap(IndexParameters.Space.init), let m = numbers["M"]?.number,
             let efConstruction = numbers["ef_construction"]?.number

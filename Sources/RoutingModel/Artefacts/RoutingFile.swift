@@ -27,37 +27,33 @@ enum RoutingFile {
             RoutingModelFault(.damaged, "\(path) \(message)", hint: "restore the version's folder from a backup")
         }
         guard bytes.count >= 24, Array(bytes[..<8]) == magic else { throw fault("is no file of routings") }
-        func number<Number: FixedWidthInteger>(_ type: Number.Type, at place: Int) -> Number {
-            Number(littleEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: place, as: type) })
-        }
-        let (parts, count) = (number(UInt64.self, at: 8), number(UInt64.self, at: 16))
-        guard parts < 1 << 31, count < 1 << 32, UInt64(bytes.count) == 28 + parts * 4 + count * 18 else {
-            throw fault("has \(bytes.count) bytes, which its header does not tell")
-        }
-        let codes = 24 + (Int(parts) + 1) * 4
-        let (setup, run) = (codes + Int(count) * 2, codes + Int(count) * 10)
-        var routings = RoutingColumns()
-        var first = Int(number(UInt32.self, at: 24))
-        guard first == 0 else { throw fault("begins behind its first operation") }
-        for part in 0..<Int(parts) {
-            let end = Int(number(UInt32.self, at: 28 + part * 4))
-            guard end >= first, end <= Int(count) else { throw fault("has a part that ends before it begins") }
-            var steps: [RoutingStep] = []
-            for place in first..<end {
-                let operation = number(UInt16.self, at: codes + place * 2)
-                guard Int(operation) < operations else { throw fault("names an operation that the model has not") }
-                steps.append(
-                    RoutingStep(
-                        operation: operation,
-                        setup: Double(bitPattern: number(UInt64.self, at: setup + place * 8)),
-                        run: Double(bitPattern: number(UInt64.self, at: run + place * 8))
-                    )
-                )
+        func column<Number: BitwiseCopyable>(_ count: Int, at place: Int) -> [Number] {
+            let part = place..<place + count * MemoryLayout<Number>.stride
+            return [Number](unsafeUninitializedCapacity: count) { room, filled in
+                UnsafeMutableRawBufferPointer(room).copyBytes(from: bytes[part])
+                filled = count
             }
-            routings.append(steps)
-            first = end
         }
-        guard first == Int(count) else { throw fault("has operations of no part") }
+        let numbers: [UInt64] = column(2, at: 8)
+        guard numbers[0] < 1 << 31, numbers[1] < 1 << 32, UInt64(bytes.count) == 28 + numbers[0] * 4 + numbers[1] * 18
+        else { throw fault("has \(bytes.count) bytes, which its header does not tell") }
+        let (parts, count) = (Int(numbers[0]), Int(numbers[1]))
+        let firsts: [UInt32] = column(parts + 1, at: 24)
+        guard firsts[0] == 0 else { throw fault("begins behind its first operation") }
+        guard zip(firsts, firsts.dropFirst()).allSatisfy({ $0 <= $1 }) else {
+            throw fault("has a part that ends before it begins")
+        }
+        guard Int(firsts[parts]) == count else { throw fault("has operations of no part") }
+        let codes = 24 + (parts + 1) * 4
+        let routings = RoutingColumns(
+            firsts: firsts.map { Int($0) },
+            operations: column(count, at: codes),
+            setup: column(count, at: codes + count * 2),
+            run: column(count, at: codes + count * 10)
+        )
+        guard routings.operations.allSatisfy({ Int($0) < operations }) else {
+            throw fault("names an operation that the model has not")
+        }
         return routings
     }
 }

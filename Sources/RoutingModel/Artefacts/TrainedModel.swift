@@ -28,6 +28,7 @@ package struct TrainedModel: Sendable {
             encoder: fitted.encoder,
             learning: fitted.learning,
             items: set.items,
+            places: Self.places(of: set.items),
             operations: set.operations,
             routings: set.routings,
             parts: set.parts,
@@ -42,6 +43,7 @@ package struct TrainedModel: Sendable {
         encoder: PartEncoder,
         learning: WeightLearning.Outcome?,
         items: [String],
+        places: [String: Int],
         operations: OperationList,
         routings: RoutingColumns,
         parts: PlantTable,
@@ -58,7 +60,11 @@ package struct TrainedModel: Sendable {
         isRoutedThroughout = !routings.firsts.indices.dropFirst().contains {
             routings.firsts[$0] == routings.firsts[$0 - 1]
         }
-        places = Dictionary(items.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        self.places = places
+    }
+
+    private static func places(of items: [String]) -> [String: Int] {
+        Dictionary(items.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The place of a part by the plant's code; nil for one that the model has not.
@@ -106,18 +112,19 @@ package struct TrainedModel: Sendable {
         let encoder = try ModelFiles.value(PartEncoder.self, in: folder, ModelFiles.encoder)
         let document = try ModelFiles.value(ModelDocument.self, in: folder, ModelFiles.model)
         let expected = try document.index.parameters(dimension: encoder.dimension)
-        // The index is half of the work: whoever waits for a version waits for the longer half.
-        let (index, (items, routings, tables)) = try InParallel.both {
-            try NeighbourIndex.load("\(folder)/\(ModelFiles.index)", expecting: expected)
+        // Index and codes are half of the work: whoever waits for a version waits for the longer half.
+        let ((index, items, places), (routings, tables)) = try InParallel.both {
+            let index = try NeighbourIndex.load("\(folder)/\(ModelFiles.index)", expecting: expected)
+            let items = try ModelFiles.texts(in: folder, ModelFiles.ids)
+            return (index, items, Self.places(of: items))
         } _: {
-            let items = try ModelFiles.value([String].self, in: folder, ModelFiles.ids)
             let routings = try RoutingFile.routings(
                 try ModelFiles.read("\(folder)/\(ModelFiles.routings)"),
                 operations: document.operations.codes.count,
                 path: "\(folder)/\(ModelFiles.routings)"
             )
             let tables = try TableFile(decoding: try ModelFiles.read("\(folder)/\(ModelFiles.parts)")).tables
-            return (items, routings, tables)
+            return (routings, tables)
         }
         guard let parts = tables["ItemMaster"] else {
             throw RoutingModelFault(
@@ -138,6 +145,7 @@ package struct TrainedModel: Sendable {
             encoder: encoder,
             learning: nil,
             items: items,
+            places: places,
             operations: document.operations,
             routings: routings,
             parts: parts,

@@ -28,6 +28,11 @@ package struct RoutingColumns: Sendable, Equatable {
 
     package init() {}
 
+    /// Columns that fit each other: as many operations as minutes of each kind, and as the last of `firsts`, which ascend from 0.
+    init(firsts: [Int], operations: [UInt16], setup: [Double], run: [Double]) {
+        (self.firsts, self.operations, self.setup, self.run) = (firsts, operations, setup, run)
+    }
+
     /// Adds the next part's routing, which may be empty.
     package mutating func append(_ steps: some Sequence<RoutingStep>) {
         for step in steps {
