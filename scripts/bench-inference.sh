@@ -2,7 +2,8 @@
 # Similar parts over HTTP beside bare hnswlib in C++, and with `peers` beside FastAPI, Uvicorn and hnswlib: the same index file, the same
 # queries, all different, by the same client (wrk), turn by turn, on loopback without TLS. Then proposals, time summaries, the start to the
 # first answer, memory, and activations under load.
-# The model is trained once on a made plant of 100,000 parts with vectors of 128 numbers, and kept below .build/bench-inference.
+# The model is trained once on a made plant of 100,000 parts (PARTS=N: so many, the bars are meant for 100,000) with vectors of 128
+# numbers, and kept below .build/bench-inference-N.
 # Usage: scripts/bench-inference.sh [peers] [SECONDS of each run, default 5] [ROUNDS, default 3]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,10 +14,11 @@ if [[ ${1:-} == peers ]]; then
 fi
 seconds="${1:-5}"
 rounds="${2:-3}"
-for tool in wrk sqlite3 g++; do
+for tool in wrk time g++; do
     command -v "$tool" >/dev/null || { printf 'bench-inference: %s is missing; `make setup` with the section [bench] installs it\n' "$tool" >&2; exit 69; }
 done
-folder="$PWD/.build/bench-inference"
+parts="${PARTS:-100000}"
+folder="$PWD/.build/bench-inference-$parts"
 mkdir -p "$folder"
 pids=()
 finish() {
@@ -39,14 +41,19 @@ median() { sort -n | awk '{ all[NR] = $0 } END { print all[int((NR + 1) / 2)] }'
 held() { awk -v a="$1" -v b="$2" 'BEGIN { print (a >= b ? "held" : "MISSED") }'; }
 
 if [[ ! -s $folder/versions ]]; then
-    rm -rf "$home"
+    rm -rf "$home" "$folder/versions.new"
     "$daybook" init >/dev/null
-    # Results and orders cost most of the plant's size and are not needed: routings and minutes stand in the master.
-    "$daybook" sample --items 100000 --out "$folder/plant.db" >/dev/null
-    sqlite3 "$folder/plant.db" 'DELETE FROM WorkResult; VACUUM'
+    # Without orders: routings and minutes stand in the master.
+    began="$(now)"
+    "$daybook" sample --items "$parts" --no-orders --out "$folder/plant.db" >/dev/null
+    printf 'the plant: %s ms\n' "$((($(now) - began) / 1000000))"
     # Sixteen dimensions of text and thirty-three others are usual; 95 of text make 128.
-    "$daybook" config patch trainer '{"embedding.text_dimensions": 95}' --reason "128 numbers" >/dev/null
-    for _ in 1 2; do "$daybook" train --source "$folder/plant.db" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])'; done >"$folder/versions.new"
+    "$daybook" config patch trainer '{"embedding.text_dimensions": 95, "index.threads": 2}' --reason "128 numbers" >/dev/null
+    for _ in 1 2; do
+        /usr/bin/env time -f '%e s, %M KiB' -o "$folder/train.time" \
+            "$daybook" train --source "$folder/plant.db" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])' >>"$folder/versions.new"
+        printf 'the training: %s\n' "$(cat "$folder/train.time")"
+    done
     "$daybook" service-account create bench >/dev/null
     "$daybook" service-account issue bench --scope read,operate --days 30 --out "$folder/key" >/dev/null
     rm -f "$folder/plant.db"
@@ -81,7 +88,7 @@ ask() { wrk -t 1 -c "$2" -d "${seconds}s" -s Benchmarks/peers/similar.lua "$1" -
 memory() { awk '/VmRSS/ { print int($2 / 1024) }' "/proc/$1/status"; }
 rest="$(memory "$worker")"
 
-printf 'similar, 100,000 parts of %s numbers, k 50, ef_search 128, %s different queries\n' "$dimension" "$(wc -l <"$folder/bodies")"
+printf 'similar, %s parts of %s numbers, k 50, ef_search 128, %s different queries\n' "$parts" "$dimension" "$(wc -l <"$folder/bodies")"
 for round in $(seq "$rounds"); do
     "$folder/similar_peer" search "$index" "$dimension" 50 128 2 "$seconds" "$folder/bodies" >>"$folder/bare.$$"
     "$folder/similar_peer" search "$index" "$dimension" 50 128 1 "$seconds" "$folder/bodies" >>"$folder/alone.$$"
@@ -163,7 +170,7 @@ printf 'from the start of the process to the first answer: %s ms, bar 500 ms: %s
 
 # Activations: from the command's end to the version's first answer. First while nobody asks; then while 16 connections do, who take
 # both processors: loading gives way to them, and is bound to take longer.
-count=20
+count=100
 most="$rest"
 activations() {
     local turn version began size
@@ -182,12 +189,14 @@ activations "$folder/quiet.$$"
 printf 'activation to serving, nobody asks: p50 %s, p95 %s ms of %s' $(quantiles "$folder/quiet.$$")
 printf ', bar 500 ms: %s\n' "$(held 500 "$(quantiles "$folder/quiet.$$" | cut -d' ' -f2)")"
 quiet="$(cut -d' ' -f4 <<<"$(median <"$folder/ours.16.$$")")"
-wrk -t 1 -c 16 -d "$((count * 4))s" -s Benchmarks/peers/similar.lua "$url" -- /v1/similar "$folder/bodies" "$token" | sed -n 's/^RESULT //p' >"$folder/under.$$" &
+wrk -t 1 -c 16 -d 3600s -s Benchmarks/peers/similar.lua "$url" -- /v1/similar "$folder/bodies" "$token" >"$folder/under.$$" &
 load="$!"
 activations "$folder/busy.$$"
 printf 'activation to serving, both processors taken by those who ask: p50 %s, p95 %s ms of %s\n' $(quantiles "$folder/busy.$$")
-wait "$load"
-under="$(cat "$folder/under.$$")"
+# Interrupted, wrk tells what it saw so far.
+kill -INT "$load"
+wait "$load" || true
+under="$(sed -n 's/^RESULT //p' "$folder/under.$$")"
 printf '%s\n' "$under" | awk -v quiet="$quiet" '{ r = $4 / quiet; printf "  those who ask: p99 %.2f ms, quiet %.2f: %.1f times, bar 2: %s; refused %d\n", $4, quiet, r, (r <= 2 ? "held" : "MISSED"), $5 }'
 printf 'memory: %s MiB at rest, %s MiB at most with two versions\n' "$rest" "$most"
 rm -f "$folder"/*.$$

@@ -15,9 +15,12 @@ package struct SamplePlant: Sendable {
         package var noise: Double
         package var seed: UInt64
         package var traps: Set<Trap>
+        /// Whether there are orders, and reports of them: most of a plant's rows.
+        package var hasOrders: Bool
 
-        package init(items: Int, noise: Double = 1, seed: UInt64 = 1, traps: Set<Trap> = []) {
+        package init(items: Int, noise: Double = 1, seed: UInt64 = 1, traps: Set<Trap> = [], hasOrders: Bool = true) {
             (self.items, self.noise, self.seed, self.traps) = (items, noise, seed, traps)
+            self.hasOrders = hasOrders
         }
     }
 
@@ -102,6 +105,7 @@ package struct SamplePlant: Sendable {
             try write("ItemMaster", row(of: part))
             let steps = part.routing(noise: request.noise, &random)
             try writeRouting(of: part.code, steps, write)
+            guard request.hasOrders else { continue }
             for _ in 0..<(1 + Int(random.next() % 2)) {
                 order += 1
                 try writeOrder(order, of: part.code, steps, write)

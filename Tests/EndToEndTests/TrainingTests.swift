@@ -33,6 +33,23 @@ struct TrainingTests {
         try await home.succeed(["verify"])
     }
 
+    @Test("A plant without orders has routings and their planned minutes, which suffice for a model")
+    func planned() async throws {
+        let home = try await TestHome.make()
+        let plant = home.folder.path("planned.db")
+        let made = try await home.json(["sample", "--out", plant, "--items", "120", "--no-orders"])
+        let rows = made["rows"]?.members ?? [:]
+        #expect(rows["WorkOrder"] == 0 && rows["WorkResult"] == 0 && rows["ItemMaster"] == 120, "\(rows)")
+        let version = try #require(try await home.json(["train", "--source", plant])["version"]?.text)
+        try await home.succeed(["model", "activate", version, "--reason", "first"])
+        let part = home.folder.path("part.json")
+        try Data(#"{"ITEM_GRP": "SHAFT", "MATERIAL_CD": "S45C", "OUTER_DIA_MM": 20}"#.utf8).write(
+            to: URL(filePath: part)
+        )
+        let proposal = try await home.json(["ask", part])["proposals"]?.elements?.first
+        #expect(proposal?["operations"]?.elements?.isEmpty == false, "\(String(describing: proposal))")
+    }
+
     @Test("Two runs with one seed give the same digests, another seed of the index another index")
     func deterministic() async throws {
         let home = try await TestHome.make()

@@ -29,11 +29,19 @@ struct SampleCommand: AsyncParsableCommand {
         help: ArgumentHelp("A trap to set; may be repeated. \"all\" sets each of them.", valueName: "name")
     )
     var trap: [String] = []
+    @Flag(name: .long, inversion: .prefixedNo, help: "Orders and what was reported of them: four fifths of all rows.")
+    var orders = true
     @Flag(name: .long, help: "Print JSON for programs instead of text for people.")
     var json = false
 
     func run() async throws {
-        let request = SamplePlant.Request(items: items, noise: noise, seed: seed, traps: try traps())
+        let request = SamplePlant.Request(
+            items: items,
+            noise: noise,
+            seed: seed,
+            traps: try traps(),
+            hasOrders: orders
+        )
         guard 1...1_000_000 ~= items else { throw ValidationError("--items \(items) is not from 1 to 1000000") }
         guard 0...10 ~= noise else { throw ValidationError("--noise \(noise) is not from 0 to 10") }
         let path = out
