@@ -1,8 +1,6 @@
 import CanonicalJSON
 import EventStoreTesting
 import Foundation
-import Glibc
-import Synchronization
 import Testing
 
 @Suite("Inference with the program", .timeLimit(.minutes(15)))
@@ -200,35 +198,6 @@ struct InferenceTests {
         let key = try #require(keys.filter { $0["status"] != "revoked" }.last?["key_id"]?.text, "\(keys)")
         let revoked = try await served.send("POST", "/api/v1/service-keys/\(key)/revoke", ["reason": "a test"])
         #expect(revoked.status < 300, "\(revoked.text)")
-    }
-
-    @Test(
-        "A worker that is killed at any moment of an activation serves the active version when it is back, and never another"
-    )
-    func kills() async throws {
-        var random = SeededGenerator()
-        let home = try await TestHome.make()
-        let versions = try await [1, 2].asyncMap { try await Self.train(home, seed: $0).version }
-        try await Self.activate(home, versions[0])
-        var active = versions[0]
-        for round in 0..<8 {
-            let worker = try await RunningWorker.start(home.path)
-            try await worker.until("round \(round) serves") { try await worker.version() == active }
-            let next = versions[(round + 1) % 2]
-            async let activated: Void = Self.activate(home, next)
-            // Asked until it is killed: each answer is of one of the two.
-            for _ in 0..<Int.random(in: 0...60, using: &random) {
-                let version = try await worker.version()
-                #expect(version == active || version == next)
-            }
-            worker.child.kill()
-            try await activated
-            _ = try await onThread { [child = worker.child] in child.result() }
-            active = next
-        }
-        let worker = try await RunningWorker.start(home.path)
-        try await worker.until("the last serves") { try await worker.version() == active }
-        try await home.succeed(["verify"])
     }
 
     @Test("A worker tells an address by which others reach it, and one of another machine never this machine's own")
