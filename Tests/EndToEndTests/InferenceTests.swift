@@ -230,6 +230,42 @@ struct InferenceTests {
         }
     }
 
+    @Test(
+        "What a loader remarks of a version stands in the event and in the list of workers; without a remark nothing does"
+    )
+    func warnings() async throws {
+        let home = try await TestHome.make()
+        let (plain, _) = try await Self.train(home, seed: 1)
+        let (drifted, folder) = ("2099.01.01_1", home.folder.path("2099.01.01_1"))
+        try FileManager.default.copyItem(atPath: "\(home.path)/models/\(plain)", toPath: folder)
+        for name in ["manifest.json", "manifest.dsse.json"] {
+            try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        }
+        let metadata = URL(filePath: "\(folder)/training_metadata.json")
+        let text = try String(contentsOf: metadata, encoding: .utf8)
+        let other = text.replacing(/hnswlib 0\.\d+/, with: "hnswlib 0.99").replacing(plain, with: drifted)
+        #expect(other.contains("hnswlib 0.99"))
+        try Data(other.utf8).write(to: metadata)
+        try Sample.age(folder)
+        try await home.succeed(["model", "register", folder])
+        let worker = try await RunningWorker.start(home.path)
+        for (version, words) in [(plain, nil), (drifted, "made with hnswlib 0.99"), (plain, nil)] {
+            try await Self.activate(home, version)
+            try await worker.until("\(version) serves") { try await worker.version() == version }
+            try await worker.until("\(version) is told") {
+                try await home.json(["inference", "list"]).elements?.first?["version"]?.text == version
+            }
+            let row = try #require(try await home.json(["inference", "list"]).elements?.first)
+            let event = try #require(try await home.events().last { $0["type"] == "inference.loaded" })
+            for told in [row["warnings"], event["payload"]?["warnings"]] {
+                #expect(words.map { told?.text?.contains($0) == true } ?? (told?.text == nil), "\(row.prettyText)")
+            }
+            let listed = try await home.succeed(["inference", "list"]).output
+            #expect(listed.contains("warning: ") == (words != nil), "\(listed)")
+        }
+        #expect(try await worker.stop().exit == 0)
+    }
+
     @Test("An imported version of a Python plant is served with Python's own neighbours, and proposes no routings")
     func imported() async throws {
         guard let data = ProcessInfo.processInfo.environment["DAYBOOK_TEST_DATA"] else {

@@ -695,3 +695,7 @@ ALTER TABLE inference_workers ADD COLUMN failed_position INTEGER;
 ALTER TABLE activation_history ADD COLUMN is_external INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE activation_history ADD COLUMN overridden_gates TEXT;
 ALTER TABLE activation_history ADD COLUMN override_reason TEXT;
+
+-- 0042-inference_workers.sql
+-- What the loader remarked of the version that a worker answers with.
+ALTER TABLE inference_workers ADD COLUMN warnings TEXT;
