@@ -232,7 +232,9 @@ final class ActivationRun {
         served = try await ServedHome.start(home, ["--insecure-http", "--port", "\(port)"])
     }
 
-    /// Starts a killed worker, of four one twice: it is killed once more while it begins. Returns who asks it.
+    /// Starts a killed worker again and returns who asks it.
+    ///
+    /// One of four is killed once more while it begins.
     private func restart(
         _ place: Victim,
         _ versions: [String],

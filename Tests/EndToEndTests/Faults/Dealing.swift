@@ -21,7 +21,9 @@ final class Dealing {
 
     var isOver: Bool { left.isEmpty }
 
-    /// Whoever is to be killed now. What waits for growth waits no longer once the command is answered or gone.
+    /// Whoever is to be killed now.
+    ///
+    /// What waits for growth waits no longer once the command is answered or gone.
     func due(isAnswered: Bool) -> [ActivationRun.Victim] {
         let now = ContinuousClock.now
         if grown == nil, isAnswered || Self.metaPages(log) != before { grown = now }
