@@ -69,7 +69,7 @@ while IFS='|' read -r name tests variable short long what; do
         grep -E '✘|SEED=' "$folder/$name.log" | head -20
         printf 'the whole record: %s\n' "$folder/$name.log"
     }
-    summary+=("$(printf '%-10s %-6s %5ds  %s' "$name" "$status" "$((SECONDS - start))" "$(paste -sd ';' <<<"$figures" | sed 's/;/; /g')")")
+    summary+=("$(printf '%-11s %-6s %5ds  %s' "$name" "$status" "$((SECONDS - start))" "$(paste -sd ';' <<<"$figures" | sed 's/;/; /g')")")
 done <<<"$suites"
 
 if ((${#summary[@]} == 0)); then
