@@ -29,6 +29,7 @@ readers   | CrowdTests/staleReader      | DAYBOOK_CROWD_ROUNDS     | 5000  | 500
 rebuilds  | CrowdTests/killedRebuild    | DAYBOOK_REBUILDS_ROUNDS  | 200   | 2000   | rebuilds killed in their middle
 rewrites  | RewriteTests                | DAYBOOK_REWRITES_ROUNDS  | 100   | 1000   | histories made anew by an insider, stale copies, forks
 as_of     | AsOfTests                   | DAYBOOK_AS_OF_ROUNDS     | 500   | 5000   | read models as of any position equal a rebuild
+activations | ActivationKillTests       | DAYBOOK_ACTIVATIONS_ROUNDS | 200 | 1000  | kills of the command, the control service and the workers
 erasure   | PersonalDataTests           | DAYBOOK_KILL_ROUNDS      | 100   | 1000   | markers planted everywhere are gone; redactions killed
 verifying | VerifyProcessTests          | DAYBOOK_VERIFY_ROUNDS    | 1     | 1      | ends of the process that verifies
 fuzz      | scripts/fuzz-api.sh         | DAYBOOK_FUZZ_SECONDS     | 60    | 1800   | Schemathesis as each of six roles, so many seconds each
@@ -68,7 +69,7 @@ while IFS='|' read -r name tests variable short long what; do
         grep -E '✘|SEED=' "$folder/$name.log" | head -20
         printf 'the whole record: %s\n' "$folder/$name.log"
     }
-    summary+=("$(printf '%-10s %-6s %5ds  %s' "$name" "$status" "$((SECONDS - start))" "$(paste -sd ';' <<<"$figures" | sed 's/;/; /g')")")
+    summary+=("$(printf '%-11s %-6s %5ds  %s' "$name" "$status" "$((SECONDS - start))" "$(paste -sd ';' <<<"$figures" | sed 's/;/; /g')")")
 done <<<"$suites"
 
 if ((${#summary[@]} == 0)); then

@@ -10,7 +10,7 @@ record="${1:-.build/test.log}"
 served='ServingTests|ControlAPITests|EndToEndTests.(ClientTests|ServedCommandTests|AccountCommandTests|JobTests|SlowCrowdTests|HostileBodyTests|DocumentationPageTests|HealthTests|FeedTests|ObservationTests|TimetableTests)'
 # Suites that train on whole plants or fill a log for seconds: they want both processors, and have limits of time of their own.
 model='TrainingTests|RoutingModelTests|ExtractionTests|LegacyArtefactsTests|CommandHandlingTests'
-workers='InferenceTests|RemoteWorkerTests|ModelGatesTests|ModelGateTests|ResumptionTests'
+workers='InferenceTests|ActivationKillTests|RemoteWorkerTests|ModelGatesTests|ModelGateTests|ResumptionTests'
 # Of these the ones that watch what happens within seconds: alerts, jobs, the clock. Beside the others they see it too late.
 watched='EndToEndTests.(HealthTests|JobTests|TimetableTests|ObservationTests)|ControlAPITests.(AlertTests|HealthTests|HealthRouteTests|RunbookTests|TimetableTests|JobTests)'
 group() {

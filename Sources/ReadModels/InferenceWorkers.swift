@@ -27,6 +27,8 @@ package struct WorkerRow: ReadModelRow {
     package let loadedPosition: Int?
     /// Where the failure stands that it has had since.
     package let failedPosition: Int?
+    /// What the loader remarked of the version that it answers with, each on a line; nil where there was nothing.
+    package let warnings: String?
 }
 
 /// Who answers proposals.

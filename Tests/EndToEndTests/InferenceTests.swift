@@ -1,8 +1,6 @@
 import CanonicalJSON
 import EventStoreTesting
 import Foundation
-import Glibc
-import Synchronization
 import Testing
 
 @Suite("Inference with the program", .timeLimit(.minutes(15)))
@@ -210,35 +208,6 @@ struct InferenceTests {
         #expect(revoked.status < 300, "\(revoked.text)")
     }
 
-    @Test(
-        "A worker that is killed at any moment of an activation serves the active version when it is back, and never another"
-    )
-    func kills() async throws {
-        var random = SeededGenerator()
-        let home = try await TestHome.make()
-        let versions = try await [1, 2].asyncMap { try await Self.train(home, seed: $0).version }
-        try await Self.activate(home, versions[0])
-        var active = versions[0]
-        for round in 0..<8 {
-            let worker = try await RunningWorker.start(home.path)
-            try await worker.until("round \(round) serves") { try await worker.version() == active }
-            let next = versions[(round + 1) % 2]
-            async let activated: Void = Self.activate(home, next)
-            // Asked until it is killed: each answer is of one of the two.
-            for _ in 0..<Int.random(in: 0...60, using: &random) {
-                let version = try await worker.version()
-                #expect(version == active || version == next)
-            }
-            worker.child.kill()
-            try await activated
-            _ = try await onThread { [child = worker.child] in child.result() }
-            active = next
-        }
-        let worker = try await RunningWorker.start(home.path)
-        try await worker.until("the last serves") { try await worker.version() == active }
-        try await home.succeed(["verify"])
-    }
-
     @Test("A worker tells an address by which others reach it, and one of another machine never this machine's own")
     func address() async throws {
         let home = try await TestHome.make()
@@ -267,6 +236,42 @@ struct InferenceTests {
             )
             #expect(refused.exit == 78 && refused.errors.contains("inference.url is \(bad)"), "\(refused)")
         }
+    }
+
+    @Test(
+        "What a loader remarks of a version stands in the event and in the list of workers; without a remark nothing does"
+    )
+    func warnings() async throws {
+        let home = try await TestHome.make()
+        let (plain, _) = try await Self.train(home, seed: 1)
+        let (drifted, folder) = ("2099.01.01_1", home.folder.path("2099.01.01_1"))
+        try FileManager.default.copyItem(atPath: "\(home.path)/models/\(plain)", toPath: folder)
+        for name in ["manifest.json", "manifest.dsse.json"] {
+            try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        }
+        let metadata = URL(filePath: "\(folder)/training_metadata.json")
+        let text = try String(contentsOf: metadata, encoding: .utf8)
+        let other = text.replacing(/hnswlib 0\.\d+/, with: "hnswlib 0.99").replacing(plain, with: drifted)
+        #expect(other.contains("hnswlib 0.99"))
+        try Data(other.utf8).write(to: metadata)
+        try Sample.age(folder)
+        try await home.succeed(["model", "register", folder])
+        let worker = try await RunningWorker.start(home.path)
+        for (version, words) in [(plain, nil), (drifted, "made with hnswlib 0.99"), (plain, nil)] {
+            try await Self.activate(home, version)
+            try await worker.until("\(version) serves") { try await worker.version() == version }
+            try await worker.until("\(version) is told") {
+                try await home.json(["inference", "list"]).elements?.first?["version"]?.text == version
+            }
+            let row = try #require(try await home.json(["inference", "list"]).elements?.first)
+            let event = try #require(try await home.events().last { $0["type"] == "inference.loaded" })
+            for told in [row["warnings"], event["payload"]?["warnings"]] {
+                #expect(words.map { told?.text?.contains($0) == true } ?? (told?.text == nil), "\(row.prettyText)")
+            }
+            let listed = try await home.succeed(["inference", "list"]).output
+            #expect(listed.contains("warning: ") == (words != nil), "\(listed)")
+        }
+        #expect(try await worker.stop().exit == 0)
     }
 
     @Test("An imported version of a Python plant is served with Python's own neighbours, and proposes no routings")

@@ -141,4 +141,20 @@ struct TellingTests {
         untold.putBack(fault("c"))
         #expect(untold.begin() && words(untold.next()) == "d" && untold.next() == nil && untold.begin())
     }
+
+    @Test("What a loader remarks is told in a form that the log takes, whatever the files say")
+    func warnings() throws {
+        let kinds = [["one", "two"], ["made with \u{7}\u{1b}[31m0.9\n0.8"], [String(repeating: "é", count: 9_000)]]
+        for warnings in kinds {
+            let told = try #require(ServedModel.told(warnings))
+            _ = try FreeText.checked(told, field: "warnings", maximumBytes: ReportLoad.maximumWarnings)
+        }
+        #expect(ServedModel.told(kinds[0]) == "one\ntwo" && ServedModel.told([]) == nil)
+        // The control: as they are, the log would refuse them, and with them the word that the version serves.
+        for warnings in kinds.dropFirst() {
+            #expect(throws: Rejection.self) {
+                try FreeText.checked(warnings[0], field: "warnings", maximumBytes: ReportLoad.maximumWarnings)
+            }
+        }
+    }
 }

@@ -154,7 +154,8 @@ struct HandledReports: WorkerReporting {
                 version: served.order.version,
                 manifestSha256: served.order.manifestSha256,
                 indexHandle: served.handle,
-                loadMs: served.loadMs
+                loadMs: served.loadMs,
+                warnings: served.toldWarnings
             ),
             by: sender
         )

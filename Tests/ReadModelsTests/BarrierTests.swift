@@ -58,7 +58,8 @@ struct BarrierTests {
             failedAt: nil,
             position: 0,
             loadedPosition: loaded,
-            failedPosition: failed?.at
+            failedPosition: failed?.at,
+            warnings: nil
         )
     }
 

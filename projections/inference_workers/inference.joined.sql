@@ -19,5 +19,6 @@ ON CONFLICT (worker) DO UPDATE SET
     failed_message = NULL,
     failed_at = NULL,
     loaded_position = NULL,
+    warnings = NULL,
     failed_position = NULL,
     position = excluded.position;

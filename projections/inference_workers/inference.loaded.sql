@@ -10,6 +10,7 @@ SET
     failed_message = NULL,
     failed_at = NULL,
     loaded_position = :position,
+    warnings = :warnings,
     failed_position = NULL,
     position = :position
 WHERE worker = :worker;

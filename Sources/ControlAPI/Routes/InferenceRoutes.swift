@@ -130,6 +130,12 @@ struct InferenceRoutes: Sendable {
                 ),
                 Schema.Member("index_handle", .string(min: 1, max: 200), "What its own log calls the loaded index."),
                 Schema.Member("load_ms", .integer(0...86_400_000), "From the order to the first answer."),
+                Schema.Member(
+                    "warnings",
+                    .string(min: 1, max: ReportLoad.maximumWarnings),
+                    "What the loader remarked without refusing the version, each on a line.",
+                    isOptional: true
+                ),
             ]
         ) { worker, call in
             ReportLoad(
@@ -137,7 +143,8 @@ struct InferenceRoutes: Sendable {
                 version: call.text("version"),
                 manifestSha256: call.text("manifest_sha256"),
                 indexHandle: call.text("index_handle"),
-                loadMs: call.json["load_ms"]?.number ?? 0
+                loadMs: call.json["load_ms"]?.number ?? 0,
+                warnings: call.json["warnings"]?.text
             )
         }
     }

@@ -103,6 +103,26 @@ package final class ServedModel: Sendable {
         }
     }
 
+    /// The warnings as a report tells them, each on a line; nil where there are none.
+    package var toldWarnings: String? { Self.told(warnings) }
+
+    /// Warnings quote what files say: control characters become blanks, and what is longer than a report takes ends with three dots.
+    static func told(_ warnings: [String]) -> String? {
+        let lines = warnings.map { line in
+            var clean = String.UnicodeScalarView()
+            for scalar in line.unicodeScalars {
+                clean.append(scalar.properties.generalCategory == .control ? " " : scalar)
+            }
+            return String(clean)
+        }
+        var text = lines.joined(separator: "\n")
+        guard text.contains(where: { !$0.isWhitespace }) else { return nil }
+        guard text.utf8.count > ReportLoad.maximumWarnings else { return text }
+        text = String(text.prefix(ReportLoad.maximumWarnings))
+        while text.utf8.count > ReportLoad.maximumWarnings - 3 { text.removeLast() }
+        return "\(text)..."
+    }
+
     /// How its caches fare, by name.
     package var caches: [(name: String, figures: CacheFigures)] {
         [("embeddings", embeddings.figures), ("time_summaries", summaries.figures)]

@@ -113,6 +113,8 @@ package enum Upcasting {
         // No run of training.started 1 went on from another, and no step of training.step_completed 1 was another run's.
         Step(type: TrainingStarted.about.type, from: 1) { $0 },
         Step(type: TrainingStepCompleted.about.type, from: 1) { $0 },
+        // inference.loaded 1 did not tell what the loader remarked.
+        Step(type: InferenceLoaded.about.type, from: 1) { $0 },
         // model.registered 1 did not look at who can answer with the version, and nothing was signed.
         Step(type: ModelRegistered.about.type, from: 1) { old in
             old.merging(["servable": .string(Servable.unknown.rawValue)]) { stored, _ in stored }

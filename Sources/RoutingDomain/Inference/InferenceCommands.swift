@@ -133,13 +133,25 @@ package struct ReportLoad: RequestedCommand {
     package var manifestSha256: String
     package var indexHandle: String
     package var loadMs: Int
+    package var warnings: String?
 
-    package init(worker: String, version: String, manifestSha256: String, indexHandle: String, loadMs: Int) {
+    /// The bytes that ``warnings`` may have.
+    package static let maximumWarnings = 4_000
+
+    package init(
+        worker: String,
+        version: String,
+        manifestSha256: String,
+        indexHandle: String,
+        loadMs: Int,
+        warnings: String? = nil
+    ) {
         self.worker = worker
         self.version = version
         self.manifestSha256 = manifestSha256
         self.indexHandle = indexHandle
         self.loadMs = loadMs
+        self.warnings = warnings
     }
 
     package func streams(_ known: WorkerState) -> [String] { [WorkerState.stream(worker)] }
@@ -151,7 +163,10 @@ package struct ReportLoad: RequestedCommand {
             version: try ModelVersion.checked(version).description,
             manifestSha256: try FreeText.checked(manifestSha256, field: "manifest_sha256", maximumBytes: 64),
             indexHandle: try FreeText.checked(indexHandle, field: "index_handle", maximumBytes: 200),
-            loadMs: max(0, loadMs)
+            loadMs: max(0, loadMs),
+            warnings: try warnings.map { text throws(Rejection) in
+                try FreeText.checked(text, field: "warnings", maximumBytes: Self.maximumWarnings)
+            }
         )
         return [Decided(event, on: WorkerState.stream(worker))]
     }

@@ -74,17 +74,27 @@ package struct InferenceLoaded: DomainEvent {
     package var manifestSha256: String
     package var indexHandle: String
     package var loadMs: Int
+    package var warnings: String?
 
-    package init(worker: String, version: String, manifestSha256: String, indexHandle: String, loadMs: Int) {
+    package init(
+        worker: String,
+        version: String,
+        manifestSha256: String,
+        indexHandle: String,
+        loadMs: Int,
+        warnings: String? = nil
+    ) {
         self.worker = worker
         self.version = version
         self.manifestSha256 = manifestSha256
         self.indexHandle = indexHandle
         self.loadMs = loadMs
+        self.warnings = warnings
     }
 
     package static let about = EventAbout(
         "inference.loaded",
+        version: 2,
         summary: "inference worker {worker} answers with {version}",
         object: "worker",
         notes: [
@@ -93,6 +103,8 @@ package struct InferenceLoaded: DomainEvent {
             "manifest_sha256": "digest of the manifest that it verified the files against",
             "index_handle": "what the loaded index is known by in the worker's own log",
             "load_ms": "milliseconds from the order to the first answer",
+            "warnings":
+                "what the loader remarked without refusing the version, each on a line; absent where there was nothing",
         ]
     )
 }

@@ -29,7 +29,8 @@ struct InferenceCommand: AsyncParsableCommand {
                 [
                     row.worker, row.status, state[row.worker] ?? "", row.host,
                     Words.instant(row.endedAt ?? row.joinedAt), row.version ?? "-",
-                    row.failedVersion.map { "could not load \($0): \(Words.short(row.failedMessage, 60))" } ?? "",
+                    row.failedVersion.map { "could not load \($0): \(Words.short(row.failedMessage, 60))" }
+                        ?? row.warnings.map { "warning: \(Words.short($0, 60))" } ?? "",
                 ]
             }
             home.printer.show(

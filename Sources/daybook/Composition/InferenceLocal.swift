@@ -41,7 +41,8 @@ struct LocalReports: WorkerReporting {
                 version: served.order.version,
                 manifestSha256: served.order.manifestSha256,
                 indexHandle: served.handle,
-                loadMs: served.loadMs
+                loadMs: served.loadMs,
+                warnings: served.toldWarnings
             )
         )
     }

@@ -234,14 +234,12 @@ struct RemoteReports: WorkerReporting {
     }
 
     func loaded(_ worker: WorkerName, _ served: ServedModel) async throws {
-        try await tell(
-            worker,
-            "loaded",
-            [
-                "version": .string(served.order.version), "manifest_sha256": .string(served.order.manifestSha256),
-                "index_handle": .string(served.handle), "load_ms": .integer(served.loadMs),
-            ]
-        )
+        var body: [String: JSONValue] = [
+            "version": .string(served.order.version), "manifest_sha256": .string(served.order.manifestSha256),
+            "index_handle": .string(served.handle), "load_ms": .integer(served.loadMs),
+        ]
+        body["warnings"] = served.toldWarnings.map { .string($0) }
+        try await tell(worker, "loaded", .object(body))
     }
 
     func failed(_ worker: WorkerName, _ order: ServingOrder, _ fault: LoadFault) async throws {
