@@ -82,6 +82,8 @@ struct JSONTests {
             (["train"], ["--source", home.folder.path("plant.db"), "--version", "2026.03.01_1"]),
             (["training", "list"], []), (["model", "examine"], ["2026.03.01_1"]),
             (["ask"], [try part(home), "--version", "2026.03.01_1"]),
+            (["routing", "save"], [try routing(home), "--reason", "x"]), (["routing", "list"], []),
+            (["routing", "show"], [""]), (["routing", "withdraw"], ["", "--reason", "x"]),
         ]
     }
 
@@ -130,6 +132,13 @@ struct JSONTests {
     private static func part(_ home: TestHome) throws -> String {
         let path = home.folder.path("part.json")
         try Data(#"{"ITEM_GRP": "SHAFT", "HOLE_CNT": 1}"#.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
+    private static func routing(_ home: TestHome) throws -> String {
+        let path = home.folder.path("routing.json")
+        try Data(#"{"item": "A", "operations": [{"operation": "X", "sequence": 10}]}"#.utf8)
+            .write(to: URL(filePath: path))
         return path
     }
 
