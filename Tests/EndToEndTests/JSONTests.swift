@@ -82,8 +82,6 @@ struct JSONTests {
             (["train"], ["--source", home.folder.path("plant.db"), "--version", "2026.03.01_1"]),
             (["training", "list"], []), (["model", "examine"], ["2026.03.01_1"]),
             (["ask"], [try part(home), "--version", "2026.03.01_1"]),
-            (["routing", "save"], [try routing(home), "--reason", "x"]), (["routing", "list"], []),
-            (["routing", "show"], [""]), (["routing", "withdraw"], ["", "--reason", "x"]),
         ]
     }
 
@@ -118,6 +116,8 @@ struct JSONTests {
                     "\(home.path)/models/\(Sample.versions[0])",
                 ]
             ),
+            (["routing", "save"], [try routing(home), "--reason", "x"]), (["routing", "list"], []),
+            (["routing", "show"], [""]), (["routing", "withdraw"], ["", "--reason", "x"]),
             (["keys", "rotate"], ["--reason", "x"]), (["upgrade"], ["--check"]),
         ]
     }

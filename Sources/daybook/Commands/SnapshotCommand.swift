@@ -125,7 +125,9 @@ struct SnapshotCommand: AsyncParsableCommand {
             if dryRun, sender.reason == nil { sender.reason = "dry run" }
             let decided = try home.handler.preview(command, by: sender, isDryRun: dryRun)
             let lines =
-                decided.map(Self.words) + ["stays: registrations, people, tasks, routings, approvals, snapshots, the log itself"]
+                decided.map(Self.words) + [
+                    "stays: registrations, people, tasks, routings, approvals, snapshots, the log itself"
+                ]
             if dryRun {
                 home.printer.show(lines.joined(separator: "\n"), Self.json(decided, nil))
                 return
