@@ -74,6 +74,16 @@ import Testing
     func refused() async throws {
         try await RunningHome.with { home in
             let (token, _) = try await home.user(.operator)
+            let proposed = Self.routing(4).members?.merging([
+                "source": "proposed", "version": "2026.01.12_1",
+                "evidence": [
+                    "confidence": .decimal("0.8312"), "verdict": "accepted",
+                    "similar": [["item": "A-99", "distance": .decimal("5e-05"), "weight": .decimal("1.0000")]],
+                ],
+            ]) { $1 }
+            let kept = try await home.post(Self.path, .object(try #require(proposed)), token: token)
+            let evidence = kept.json["events"]?.elements?.first?["data"]?["content"]?["evidence"]
+            #expect(evidence?["similar"]?.elements?.first?["distance"] == "5e-05", "\(kept.text)")
             let size = try home.size
             let unknown = "00000000-0000-4000-8000-00000000abcd"
             #expect(try await home.get("\(Self.path)/\(unknown)", token: token).status == 404)

@@ -137,7 +137,8 @@ struct RoutingRoutes: Sendable {
                     .array(
                         .object([
                             Schema.Member("item", .string(min: 1, max: 100), "The part's code."),
-                            Schema.Member("distance", .decimal(digits: 40), "Squared distance of the vectors."),
+                            // A number as a worker spells it: near 0 with an exponent. The decider looks closer.
+                            Schema.Member("distance", .any, "Squared distance of the vectors, as the answer has it."),
                             Schema.Member(
                                 "weight",
                                 orNull(.decimal(digits: 20)),
