@@ -15,6 +15,8 @@ step swift build --build-tests
 export DAYBOOK_KILL_SECONDS="${DAYBOOK_KILL_SECONDS:-60}"
 record=.build/check.log
 step scripts/test.sh "$record"
+# A plant, a model, a proposal over HTTP and the routing kept of it, without a network.
+step scripts/offline.sh
 # A quarter of a minute for each of three roles; `make fuzz` and `make soak` take longer.
 # One seed, so that a change and not the day decides what is found.
 export SEED="${SEED:-1}"

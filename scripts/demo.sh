@@ -7,11 +7,7 @@ models="${MODELS:-samples/models}"
 home="${HOME_DIR:-.build/demo-home}"
 program="$(swift build --show-bin-path)/daybook"
 export DAYBOOK_HOME="$home"
-
-fail() {
-    printf 'demo: %s\n      %s\n' "$1" "$2" >&2
-    exit "${3:-65}"
-}
+source scripts/common.sh
 
 # Shows a command as a person would type it, then runs it.
 daybook() {
@@ -22,17 +18,6 @@ daybook() {
     done
     printf '\n'
     "$program" "$@"
-}
-
-# Waits for the first line that a service writes when it listens, and shows it: FILE, process, its name, its diagnostics.
-listening() {
-    for _ in $(seq 300); do
-        if [[ -s $1 ]]; then break; fi
-        kill -0 "$2" 2>/dev/null || fail "the $3 ended" "see $4" 69
-        read -rt 0.1 <> <(:) || true
-    done
-    [[ -s $1 ]] || fail "the $3 does not answer" "see $4" 69
-    cat "$1"
 }
 
 # A folder that was copied or cloned seconds ago is refused with 75, "try again": so try again.
@@ -94,10 +79,7 @@ daybook sample --out "$home/plant.db" --items "${ITEMS:-3000}"
 daybook train --source "$home/plant.db" --notes "The demonstration's own"
 trained="$("$program" training list --json | sed -n 's/.*"version": "\(.*\)".*/\1/p' | head -n 1)"
 daybook model activate "$trained" --reason "Trained on the plant's own parts"
-cat >"$home/part.json" <<'PART'
-{"ITEM_GRP": "SHAFT", "MATERIAL_CD": "SCM440", "OUTER_DIA_MM": 25, "WIDTH_MM": 25, "LENGTH_MM": 120, "WEIGHT_KG": 0.46,
- "TOLERANCE_MM": 0.01, "HARDNESS_HRC": 58, "HOLE_CNT": 1, "THREAD_YN": true, "SURFACE_CD": "NONE"}
-PART
+new_part >"$home/part.json"
 printf '\n$ cat %s\n' "$home/part.json"
 cat "$home/part.json"
 daybook ask "$home/part.json"
@@ -113,12 +95,12 @@ end_worker() { kill "$worker" 2>/dev/null || true; wait "$worker" 2>/dev/null ||
 trap end_worker EXIT
 listening "$home/infer.json" "$worker" worker "$home/logs/infer.jsonl"
 if command -v curl >/dev/null; then
-    url="$(sed 's/.*"url":"\([^"]*\)".*/\1/' "$home/infer.json")"
+    url="$(address "$home/infer.json")"
     daybook service-account create erp
     daybook service-account issue erp --scope read --days 1 --out "$home/erp.key"
     ask=(curl -sSk --fail-with-body -H "Authorization: Bearer $(cat "$home/erp.key")" -H 'Content-Type: application/json')
     printf '{"parts": [{"features": %s}], "neighbours": 5}' "$(cat "$home/part.json")" >"$home/asked.json"
-    for _ in $(seq 100); do curl -sSk -o /dev/null -f "$url/health/ready" 2>/dev/null && break; read -rt 0.1 <> <(:) || true; done
+    ready "$url"
     printf '\n$ curl -H "Authorization: Bearer $(cat %s)" -d @%s %s/v1/proposals\n' "$home/erp.key" "$home/asked.json" "$url"
     "${ask[@]}" -d @"$home/asked.json" "$url/v1/proposals" | head -c 1200
     echo " …"
@@ -175,7 +157,7 @@ server="$!"
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
 listening "$home/serve.json" "$server" server "$home/logs/serve.jsonl"
 if command -v curl >/dev/null; then
-    url="$(sed 's/.*"url":"\([^"]*\)".*/\1/' "$home/serve.json")"
+    url="$(address "$home/serve.json")"
     printf '\n$ curl -k %s/api/v1/auth/me\n' "$url"
     curl -sSk "$url/api/v1/auth/me"
 fi

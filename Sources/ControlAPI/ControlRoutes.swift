@@ -33,6 +33,7 @@ package enum ControlRoutes {
             ScheduleRoutes(home: home).all,
             TrainingRoutes(home: home).all,
             MappingRoutes(home: home).all,
+            RoutingRoutes(home: home).all,
         ]
         return groups.flatMap(\.self)
     }

@@ -87,6 +87,7 @@ package struct ReadModelDiff: Equatable, Sendable {
         State(name: "sprints", key: "sprint", circumstances: ["position"]),
         State(name: "alerts", key: "opened_position", circumstances: ["position"]),
         State(name: "inference_workers", key: "worker", circumstances: ["position"]),
+        State(name: "routings", key: "routing", circumstances: ["position"]),
     ]
 
     private static let journals = [
@@ -94,7 +95,7 @@ package struct ReadModelDiff: Equatable, Sendable {
     ]
 
     /// Columns that hold JSON text.
-    private static let documents: Set<String> = ["value", "facts", "fields"]
+    private static let documents: Set<String> = ["value", "facts", "fields", "operations", "evidence"]
 
     /// Compares every state row by row and every journal by its length.
     package static func between(_ old: Moment, _ new: Moment) throws -> ReadModelDiff {

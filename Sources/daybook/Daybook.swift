@@ -28,6 +28,7 @@ struct Daybook: AsyncParsableCommand {
             AuditCommand.self, MetricsCommand.self, ExplainCommand.self,
             VerifyCommand.self, ProofCommand.self, TreeHeadCommand.self, AuditorCardCommand.self, WitnessCommand.self,
             SampleCommand.self, TrainCommand.self, TrainingCommand.self, MappingCommand.self, AskCommand.self,
+            RoutingCommand.self,
             BackupCommand.self,
             ScheduleCommand.self,
             KeysCommand.self, ImportCommand.self, UpgradeCommand.self,

@@ -116,6 +116,8 @@ struct JSONTests {
                     "\(home.path)/models/\(Sample.versions[0])",
                 ]
             ),
+            (["routing", "save"], [try routing(home), "--reason", "x"]), (["routing", "list"], []),
+            (["routing", "show"], [""]), (["routing", "withdraw"], ["", "--reason", "x"]),
             (["keys", "rotate"], ["--reason", "x"]), (["upgrade"], ["--check"]),
         ]
     }
@@ -130,6 +132,13 @@ struct JSONTests {
     private static func part(_ home: TestHome) throws -> String {
         let path = home.folder.path("part.json")
         try Data(#"{"ITEM_GRP": "SHAFT", "HOLE_CNT": 1}"#.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
+    private static func routing(_ home: TestHome) throws -> String {
+        let path = home.folder.path("routing.json")
+        try Data(#"{"item": "A", "operations": [{"operation": "X", "sequence": 10}]}"#.utf8)
+            .write(to: URL(filePath: path))
         return path
     }
 

@@ -146,7 +146,7 @@ struct SnapshotRoutes: Sendable {
             .get,
             "/api/v1/moments/preview",
             "What going back to a moment would change; nothing is changed",
-            details: "Registrations, people, tasks, approvals, snapshots and the log itself always stay.",
+            details: "Registrations, people, tasks, routings, approvals, snapshots and the log itself always stay.",
             access: .requires(.read),
             query: [Parameter("to", Self.moment, "Position, time or snapshot.", isRequired: true)],
             answers: [

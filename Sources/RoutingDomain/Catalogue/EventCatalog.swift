@@ -35,6 +35,7 @@ package enum EventCatalog {
         TrainingFailed.self, TrainingCancelled.self,
         ExtractionFailed.self,
         MappingSaved.self, MappingActivated.self,
+        RoutingSaved.self, RoutingWithdrawn.self,
     ]
 
     /// The schemas of ``all`` by wire name.

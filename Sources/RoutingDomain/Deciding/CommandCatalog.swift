@@ -7,6 +7,7 @@ package enum CommandCatalog {
         RegisterModel.self, ActivateModel.self, RollBackModel.self,
         PatchConfig.self, UndoConfigChange.self, KeepConfigChange.self, RestoreConfig.self,
         SaveMapping.self, ActivateMapping.self,
+        SaveRouting.self, WithdrawRouting.self,
         CreateSnapshot.self, RestoreMoment.self,
         OpenTask.self, LogTask.self, CloseTask.self, OpenSprint.self, CloseSprint.self,
         RequestApproval.self, AnswerApproval.self, SetApprovalRule.self, ReviewChange.self,

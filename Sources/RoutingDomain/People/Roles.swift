@@ -10,7 +10,7 @@ package enum Permission: String, Choice {
     case observe
     /// Take documents, bundles and lists out of the house, search the audit trail, have the log verified.
     case export
-    /// Activate and roll back, change settings, write tasks, sprints and snapshots.
+    /// Activate and roll back, change settings, write tasks, sprints and snapshots, save routings.
     case operate
     /// Register models, put their files there, run trainings.
     case train

@@ -97,7 +97,7 @@ struct SnapshotCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Bring activation and configs back to a moment, all at once; new events.",
             discussion: """
-                Previews every change and says what stays. Registrations, people, tasks, approvals and the log itself are \
+                Previews every change and says what stays. Registrations, people, tasks, routings, approvals and the log itself are \
                 never taken back.
                 """
         )
@@ -125,7 +125,9 @@ struct SnapshotCommand: AsyncParsableCommand {
             if dryRun, sender.reason == nil { sender.reason = "dry run" }
             let decided = try home.handler.preview(command, by: sender, isDryRun: dryRun)
             let lines =
-                decided.map(Self.words) + ["stays: registrations, people, tasks, approvals, snapshots, the log itself"]
+                decided.map(Self.words) + [
+                    "stays: registrations, people, tasks, routings, approvals, snapshots, the log itself"
+                ]
             if dryRun {
                 home.printer.show(lines.joined(separator: "\n"), Self.json(decided, nil))
                 return

@@ -95,6 +95,13 @@ private struct Typist {
         try await home.succeed(request)
         try await home.succeed(["approval", "withdraw", "a\(number)", "--reason", next(), "--as", name])
         try await home.succeed(["sprint", "open", "w\(number)", next(), "--reason", next(), "--as", name])
+        let routing = home.folder.path("routing-\(number).json")
+        let text = #"{"item": "A", "operations": [{"operation": "TURN", "sequence": 10}]}"#
+        try Data(text.utf8).write(to: URL(filePath: routing))
+        let words = ["--title", next(), "--notes", next(), "--reason", next(), "--as", name]
+        let saved = try await home.json(["routing", "save", routing] + words)
+        let id = try #require(saved["routing"]?.text)
+        try await home.succeed(["routing", "withdraw", id, "--reason", next(), "--as", name])
         let patch = "{\"ef_search\": \(100 + number)}"
         try await home.succeed(["config", "patch", "runtime", patch, "--reason", next(), "--as", name])
         try await home.succeed(["snapshot", "create", "s-\(number)", "--reason", next(), "--as", name])
