@@ -3,7 +3,7 @@
 # queries, all different, by the same client (wrk), turn by turn, on loopback without TLS. Then proposals, time summaries, the start to the
 # first answer, memory, and activations under load.
 # The model is trained once on a made plant of 100,000 parts (PARTS=N: so many, the bars are meant for 100,000) with vectors of 128
-# numbers, and kept below .build/bench-inference-N.
+# numbers, and kept below .build/bench-inference-N. ACTIVATIONS=N: so many of them, quiet and under load.
 # Usage: scripts/bench-inference.sh [peers] [SECONDS of each run, default 5] [ROUNDS, default 3]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -47,8 +47,8 @@ if [[ ! -s $folder/versions ]]; then
     began="$(now)"
     "$daybook" sample --items "$parts" --no-orders --out "$folder/plant.db" >/dev/null
     printf 'the plant: %s ms\n' "$((($(now) - began) / 1000000))"
-    # Sixteen dimensions of text and thirty-three others are usual; 95 of text make 128.
-    "$daybook" config patch trainer '{"embedding.text_dimensions": 95, "index.threads": 2}' --reason "128 numbers" >/dev/null
+    # Sixteen dimensions of text and thirty-two others are usual; 96 of text make 128.
+    "$daybook" config patch trainer '{"embedding.text_dimensions": 96, "index.threads": 2}' --reason "128 numbers" >/dev/null
     for _ in 1 2; do
         /usr/bin/env time -f '%e s, %M KiB' -o "$folder/train.time" \
             "$daybook" train --source "$folder/plant.db" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])' >>"$folder/versions.new"
@@ -170,7 +170,7 @@ printf 'from the start of the process to the first answer: %s ms, bar 500 ms: %s
 
 # Activations: from the command's end to the version's first answer. First while nobody asks; then while 16 connections do, who take
 # both processors: loading gives way to them, and is bound to take longer.
-count=100
+count="${ACTIVATIONS:-100}"
 most="$rest"
 activations() {
     local turn version began size
