@@ -138,7 +138,10 @@ struct MetricTests {
             let answer = try await home.get("/metrics", token: token)
             #expect(answer.headers["content-type"]?.hasPrefix("text/plain; version=0.0.4") == true)
             let families = try ScrapeReader.read(answer.text)
-            #expect(Set(MetricCatalogue.all.map(\.name)).symmetricDifference(families.keys).isEmpty)
+            // Caches are a worker's.
+            let others: Set<MetricDefinition> = [.cacheLookups, .cacheEntries, .cacheLimit]
+            let own = MetricCatalogue.all.filter { !others.contains($0) }.map(\.name)
+            #expect(Set(own).symmetricDifference(families.keys).isEmpty)
             #expect(families["daybook_log_events"]?.samples.first?.value == Double(try home.log.head().size))
             #expect(families["daybook_build_info"]?.samples.first?.labels == ["version": "0.0.0"])
             let memory = try #require(families["process_resident_memory_bytes"]?.samples.first?.value)
