@@ -42,13 +42,15 @@ package struct SIEMFile: ~Copyable {
         try file.synchronise()
     }
 
-    /// The position after that of the last whole line, of the newest file that has one.
+    /// The position after the greatest that a last whole line tells.
+    ///
+    /// Names tell the order of files only as long as the clock was never set back over a midnight; positions always do.
     private static func checkpoint(in folder: String) throws(FileFault) -> Position {
-        let older = RotatingFile.older(in: folder, name: name, ending: ending)
-        for path in ["\(folder)/\(name).\(ending)"] + older {
+        var next: Position = 0
+        for path in ["\(folder)/\(name).\(ending)"] + RotatingFile.older(in: folder, name: name, ending: ending) {
             guard let line = try RotatingFile.lastLine(of: path) else { continue }
-            if let position = SyslogLine.position(of: line) { return position + 1 }
+            if let position = SyslogLine.position(of: line) { next = max(next, position + 1) }
         }
-        return 0
+        return next
     }
 }

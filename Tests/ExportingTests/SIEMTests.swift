@@ -35,8 +35,17 @@ struct SIEMTests {
         return log
     }
 
+    /// The day on which these tests write, whatever day it is.
+    private static let day = "2026-11-23"
+
+    /// The file as a program finds it that starts on that day.
     private static func file(_ folder: TemporaryFolder, bytes: Int = 1 << 20) throws -> SIEMFile {
-        try SIEMFile(folder: folder.path, host: "plant.example", rule: RotationRule(fileBytes: bytes))
+        let path = folder.path("siem.log")
+        if FileManager.default.fileExists(atPath: path) {
+            let noon = try Date("\(day)T12:00:00Z", strategy: .iso8601)
+            try FileManager.default.setAttributes([.modificationDate: noon], ofItemAtPath: path)
+        }
+        return try SIEMFile(folder: folder.path, host: "plant.example", rule: RotationRule(fileBytes: bytes))
     }
 
     /// The positions that all files tell, the oldest file first.
@@ -52,7 +61,7 @@ struct SIEMTests {
         while true {
             let page = try log.page(from: file.next, limit: page)
             guard !page.events.isEmpty else { return }
-            try file.write(page, day: "2026-11-23")
+            try file.write(page, day: Self.day)
         }
     }
 
@@ -84,7 +93,7 @@ struct SIEMTests {
         for round in 0..<60 {
             let folder = try TemporaryFolder()
             var first = try Self.file(folder, bytes: 4_096)
-            try first.write(try log.page(from: 0, limit: Int.random(in: 1...39, using: &random)), day: "2026-11-23")
+            try first.write(try log.page(from: 0, limit: Int.random(in: 1...39, using: &random)), day: Self.day)
             let path = folder.path("siem.log")
             let size = try Data(contentsOf: URL(filePath: path)).count
             truncate(path, off_t(Int.random(in: 0...size, using: &random)))
@@ -115,14 +124,31 @@ struct SIEMTests {
         let folder = try TemporaryFolder()
         var file = try Self.file(folder)
         #expect(file.next == 0)
-        try file.write(try log.page(from: 0, limit: 4), day: "2026-11-23")
-        try file.write(try log.page(from: 2, limit: 4), day: "2026-11-23")
+        try file.write(try log.page(from: 0, limit: 4), day: Self.day)
+        try file.write(try log.page(from: 2, limit: 4), day: Self.day)
         #expect(try Self.positions(folder) == [0, 1, 2, 3, 4, 5])
         try FileManager.default.moveItem(
             atPath: folder.path("siem.log"),
-            toPath: folder.path("siem-2026-11-23.1.log")
+            toPath: folder.path("siem-\(Self.day).1.log")
         )
         try Data().write(to: URL(filePath: folder.path("siem.log")))
         #expect(try Self.file(folder).next == 6)
+    }
+
+    @Test("A clock set back over a midnight makes it tell no event twice")
+    func clock() async throws {
+        let log = try await Self.log(10)
+        let folder = try TemporaryFolder()
+        var file = try Self.file(folder)
+        try file.write(try log.page(from: 0, limit: 4), day: "2026-11-24")
+        try file.write(try log.page(from: 4, limit: 4), day: Self.day)
+        try FileManager.default.moveItem(
+            atPath: folder.path("siem.log"),
+            toPath: folder.path("siem-\(Self.day).1.log")
+        )
+        // The name that sorts last holds the older events.
+        let older = RotatingFile.older(in: folder.path, name: "siem", ending: "log")
+        #expect(older.first == folder.path("siem-2026-11-24.1.log"))
+        #expect(try Self.file(folder).next == 8)
     }
 }
