@@ -178,35 +178,33 @@ printf 'from the start of the process to the first answer: the first %s, median 
 # Activations: from the command's end to the version's first answer. First while nobody asks; then while 16 connections do, who take
 # both processors: loading gives way to them, and is bound to take longer.
 count="${ACTIVATIONS:-100}"
-turn=0
-most="$rest"
 activations() {
-    local version began size
-    for _ in $(seq "$count"); do
-        turn=$((turn + 1))
-        version="${versions[$((turn % 2))]}"
-        "$daybook" model activate "$version" --reason "bench" >/dev/null
-        began="$(now)"
-        until [[ "$(curl -s --unix-socket "$home/data/inference/bench.sock" http://localhost/v1/model | sed -n 's/.*"version": "\(.*\)".*/\1/p')" == "$version" ]]; do :; done
-        printf '%s\n' "$((($(now) - began) / 1000000))"
-        size="$(memory "$worker")"
-        if ((size > most)); then most="$size"; fi
-    done >"$1"
+    python3 Benchmarks/peers/activations.py "$daybook" "$home/data/inference/bench.sock" "$worker" "$2" "$3" "${versions[@]:0:2}" >"$1"
+    largest+=("$(sed -n 's/^MOST //p' "$1")")
+    sed -i '/^MOST/d' "$1"
 }
+largest=("$((rest * 1024))")
 quantiles() { sort -n "$1" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)], all[int(NR * 0.95)], NR }'; }
-activations "$folder/quiet.$$"
+activations "$folder/quiet.$$" "$count" 0
 printf 'activation to serving, nobody asks: p50 %s, p95 %s ms of %s' $(quantiles "$folder/quiet.$$")
 printf ', bar 500 ms: %s\n' "$(held 500 "$(quantiles "$folder/quiet.$$" | cut -d' ' -f2)")"
 quiet="$(cut -d' ' -f4 <<<"$(median <"$folder/ours.16.$$")")"
-wrk -t 1 -c 16 -d 3600s -s Benchmarks/peers/similar.lua "$url" -- /v1/similar "$folder/bodies" "$token" >"$folder/under.$$" &
-load="$!"
-pids+=("$load")
-activations "$folder/busy.$$"
-printf 'activation to serving, both processors taken by those who ask: p50 %s, p95 %s ms of %s\n' $(quantiles "$folder/busy.$$")
-# Interrupted, wrk tells what it saw so far.
-kill -INT "$load"
-wait "$load" || true
-under="$(sed -n 's/^RESULT //p' "$folder/under.$$")"
-printf '%s\n' "$under" | awk -v quiet="$quiet" '{ r = $4 / quiet; printf "  those who ask: p99 %.2f ms, quiet %.2f: %.1f times, bar 2: %s; refused %d\n", $4, quiet, r, (r <= 2 ? "held" : "MISSED"), $5 }'
-printf 'memory: %s MiB at rest, %s MiB at most with two versions\n' "$rest" "$most"
+# So many activations, with so many seconds between them, while others ask.
+during() {
+    local load under
+    wrk -t 1 -c 16 -d 3600s -s Benchmarks/peers/similar.lua "$url" -- /v1/similar "$folder/bodies" "$token" >"$folder/under.$$" &
+    load="$!"
+    pids+=("$load")
+    activations "$folder/busy.$$" "$1" "$2"
+    # Interrupted, wrk tells what it saw so far.
+    kill -INT "$load"
+    wait "$load" || true
+    under="$(sed -n 's/^RESULT //p' "$folder/under.$$")"
+    printf 'activation to serving, both processors taken by those who ask, %s s between: p50 %s, p95 %s ms of %s\n' "$2" $(quantiles "$folder/busy.$$")
+    printf '%s\n' "$under" | awk -v quiet="$quiet" '{ r = $4 / quiet; printf "  those who ask: p99 %.2f ms, quiet %.2f: %.1f times, bar 2: %s; refused %d\n", $4, quiet, r, (r <= 2 ? "held" : "MISSED"), $5 }'
+}
+during "$count" 0
+during "$(((count + 4) / 5))" 2
+most="$(printf '%s\n' "${largest[@]}" | sort -n | tail -1)"
+printf 'memory: %s MiB at rest, %s MiB at most with two versions\n' "$rest" "$((most / 1024))"
 rm -f "$folder"/*.$$

@@ -77,7 +77,8 @@ extension OpenHome {
         let (root, handler) = (folders.root, handler)
         let limits = try gateLimits()
         ProgressBar.tell("checking \(version)")
-        let report = try await onThread {
+        // A rollback is in a hurry; any other activation lets those who ask go first.
+        let report = try await onThread(givingWay: withQuality) {
             let folder = try RegisteredFolder(version, home: root, commands: handler)
             return try gates.report(on: folder, limits, withQuality: withQuality)
         }

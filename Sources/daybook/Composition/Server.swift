@@ -252,7 +252,9 @@ struct Server {
             folder,
             limits,
             withQuality in
-            try await onThread { try gates.report(on: folder, limits, withQuality: withQuality) }
+            try await onThread(givingWay: withQuality) {
+                try gates.report(on: folder, limits, withQuality: withQuality)
+            }
         }
     }
 
