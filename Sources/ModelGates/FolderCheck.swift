@@ -188,7 +188,7 @@ struct FolderCheck {
     /// What is wrong with the answer for a part of the model; nil for nothing.
     private static func fault(_ proposal: RoutingProposal, _ nearest: Neighbour?, _ itself: Neighbour?) -> String? {
         guard !proposal.operations.isEmpty else { return "gets no routing" }
-        let minutes = proposal.operations.flatMap { [$0.setup, $0.run] }.compactMap(\.self)
+        let minutes = proposal.operations.flatMap { [$0.work.setup, $0.work.run] }.compactMap(\.self)
         let numbers = minutes.flatMap { [$0.expected, $0.low, $0.high] } + [proposal.confidence]
         guard numbers.allSatisfy(\.isFinite) else { return "is answered with what is no number" }
         // Parts that are alike in everything stand at one place: any of them is itself.

@@ -21,7 +21,13 @@ struct RoutingTests {
                         "setup_minutes": .null, "run_minutes": .null,
                     ],
                 ],
-                "alternatives": [["origin": "neighbours", "share": 1, "operations": ["DEBURR", "TURN"]]],
+                "alternatives": [["origin": "neighbours", "share": 1, "operations": ["DEBURR", "TURN", "PACK"]]],
+                "other_operations": [
+                    [
+                        "operation": "DEBURR", "name": "Deburring", "work_centres": "BENCH", "setup_minutes": .null,
+                        "run_minutes": ["expected": .decimal("0.750"), "low": 0, "high": 2],
+                    ]
+                ],
                 "neighbours": [["item": "A-99", "distance": .decimal("0.0123"), "weight": .decimal("1.0000")]],
             ]
         ],
@@ -53,9 +59,19 @@ struct RoutingTests {
         #expect(shown["routing"]?["evidence"]?["similar"]?.elements?.first?["distance"] == "0.0123")
         let other = try await home.json(save + ["--alternative", "2"])
         let alternative = try await home.json(["routing", "show", try #require(other["routing"]?.text)])
-        let codes = alternative["routing"]?["operations"]?.elements ?? []
-        #expect(codes.map { $0["operation"] } == ["DEBURR", "TURN"] && codes[0]["run_minutes"] == nil)
-        #expect(codes[1]["run_minutes"] == "4.250" && codes[1]["sequence"] == 20)
+        let chosen: JSONValue = [
+            [
+                "operation": "DEBURR", "name": "Deburring", "sequence": 10, "work_centres": "BENCH",
+                "run_minutes": "0.750",
+            ],
+            [
+                "operation": "TURN", "name": "Turning", "sequence": 20, "work_centres": "LATHE",
+                "setup_minutes": "30.100", "run_minutes": "4.250",
+            ],
+            // Nothing else is told of it.
+            ["operation": "PACK", "sequence": 30],
+        ]
+        #expect(alternative["routing"]?["operations"] == chosen, "\(alternative.prettyText)")
 
         // What was shown is edited and saved again, through a server: the same rules, its door.
         let served = try await ServedHome.start(home)

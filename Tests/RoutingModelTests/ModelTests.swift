@@ -95,6 +95,18 @@ struct ModelTests {
         #expect(try read.proposals(for: asked, ef: 128, except: [7, 8]) == told)
         #expect(told.allSatisfy { !$0.operations.isEmpty && $0.neighbours.count == 20 })
         #expect(!told[0].neighbours.contains { $0.part == 7 })
+        let inputs = model.times.inputs(model.encoder, asked)
+        for (proposal, part) in zip(told, inputs) {
+            let own = proposal.operations.map(\.work.operation)
+            let others = proposal.otherWork.map(\.operation)
+            let named =
+                proposal.alternatives.flatMap(\.operations)
+                + proposal.expansions.flatMap { $0.choices.compactMap(\.operation) }
+            #expect(!others.isEmpty && Set(others).count == others.count && Set(own).isDisjoint(with: others))
+            #expect(Set(named).subtracting(own) == Set(others))
+            #expect(proposal.otherWork.map(\.run) == others.map { model.times.runMinutes($0, part) })
+            #expect(proposal.otherWork.map(\.setup) == others.map { model.times.setupMinutes($0, part) })
+        }
         for name in [ModelFiles.encoder, ModelFiles.model, ModelFiles.routings, ModelFiles.parts, ModelFiles.ids] {
             let place = URL(filePath: folder.path(name))
             let whole = try Data(contentsOf: place)

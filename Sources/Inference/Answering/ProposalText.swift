@@ -34,6 +34,7 @@ extension AnswerText {
         operations(proposal.operations, model.operations)
         alternatives(proposal.alternatives, model.operations)
         expansions(proposal.expansions, model.operations)
+        others(proposal.otherWork, model.operations)
         evidence(proposal.neighbours, model.items)
         raw(",\"remarks\":[")
         for (place, oddity) in part.oddities.enumerated() {
@@ -49,21 +50,38 @@ extension AnswerText {
             comma(unlessFirst: place)
             raw("{\"sequence\":")
             integer((place + 1) * 10)
-            raw(",\"operation\":")
-            text(list.codes[Int(operation.operation)])
-            raw(",\"name\":")
-            text(list.names[Int(operation.operation)])
-            raw(",\"work_centres\":")
-            text(list.groups[Int(operation.operation)])
-            raw(",\"setup_minutes\":")
-            minutes(operation.setup)
-            raw(",\"run_minutes\":")
-            minutes(operation.run)
+            raw(",")
+            work(operation.work, list)
             raw(",\"share\":")
             decimal(operation.share, 4)
             raw("}")
         }
         raw("]")
+    }
+
+    private mutating func others(_ others: [RoutingProposal.Work], _ list: OperationList) {
+        raw(",\"other_operations\":[")
+        for (place, other) in others.enumerated() {
+            comma(unlessFirst: place)
+            raw("{")
+            work(other, list)
+            raw("}")
+        }
+        raw("]")
+    }
+
+    /// The members of an operation that its part alone decides.
+    private mutating func work(_ work: RoutingProposal.Work, _ list: OperationList) {
+        raw("\"operation\":")
+        text(list.codes[Int(work.operation)])
+        raw(",\"name\":")
+        text(list.names[Int(work.operation)])
+        raw(",\"work_centres\":")
+        text(list.groups[Int(work.operation)])
+        raw(",\"setup_minutes\":")
+        minutes(work.setup)
+        raw(",\"run_minutes\":")
+        minutes(work.run)
     }
 
     private mutating func alternatives(_ alternatives: [RoutingProposal.Alternative], _ list: OperationList) {

@@ -50,13 +50,17 @@ enum AnswerShapes {
         )
     )
 
-    private static let operation = Schema.object([
-        member("sequence", .integer(0...1_000_000), "10, 20, …"), member("operation", text, "The plant's code."),
-        member("name", text, "What people call it."), member("work_centres", text, "The group of work centres."),
+    private static let work = [
+        member("operation", text, "The plant's code."), member("name", text, "What people call it."),
+        member("work_centres", text, "The group of work centres."),
         member("setup_minutes", minutes, "Null where no set-up is known."),
         member("run_minutes", minutes, "For each piece; null where no time is known."),
-        member("share", share, "The share of similar parts that have it there."),
-    ])
+    ]
+
+    private static let operation = Schema.object(
+        [member("sequence", .integer(0...1_000_000), "10, 20, …")] + work
+            + [member("share", share, "The share of similar parts that have it there.")]
+    )
 
     private static let proposal = Schema.named(
         "Proposal",
@@ -97,6 +101,11 @@ enum AnswerShapes {
                     ])
                 ),
                 "Where similar parts differ."
+            ),
+            member(
+                "other_operations",
+                list(.object(work)),
+                "What alternatives and expansions have and the routing has not, each once."
             ),
             member(
                 "neighbours",

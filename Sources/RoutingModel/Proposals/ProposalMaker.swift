@@ -35,6 +35,7 @@ package struct ProposalMaker: Sendable {
                 operations: [],
                 alternatives: [],
                 expansions: [],
+                otherWork: [],
                 confidence: 0,
                 verdict: .none
             )
@@ -43,20 +44,31 @@ package struct ProposalMaker: Sendable {
         let evidence = Evidence(paths: paths, weights: weights, distances: found.map(\.distance), chosen: path)
         let probability = confidence.probability(evidence)
         let tally = PlaceTally(path, paths, weights)
+        let alternatives = Self.alternatives(path, paths, weights)
+        let differences = Array(tally.expansions(least: Self.leastShare).prefix(expansions))
+        var known = Set(path)
+        let others = alternatives.flatMap(\.operations) + differences.flatMap { $0.choices.compactMap(\.operation) }
         return RoutingProposal(
             neighbours: neighbours,
             operations: path.enumerated().map { place, operation in
                 RoutingProposal.Operation(
-                    operation: operation,
-                    setup: times.setupMinutes(operation, inputs),
-                    run: times.runMinutes(operation, inputs),
+                    work: work(operation, inputs),
                     share: tally.share(of: operation, at: place)
                 )
             },
-            alternatives: Self.alternatives(path, paths, weights),
-            expansions: Array(tally.expansions(least: Self.leastShare).prefix(expansions)),
+            alternatives: alternatives,
+            expansions: differences,
+            otherWork: others.filter { known.insert($0).inserted }.map { work($0, inputs) },
             confidence: probability,
             verdict: gates.verdict(probability)
+        )
+    }
+
+    private func work(_ operation: UInt16, _ inputs: TimeModel.PartInputs) -> RoutingProposal.Work {
+        RoutingProposal.Work(
+            operation: operation,
+            setup: times.setupMinutes(operation, inputs),
+            run: times.runMinutes(operation, inputs)
         )
     }
 

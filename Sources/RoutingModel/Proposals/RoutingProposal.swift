@@ -10,13 +10,18 @@ package struct RoutingProposal: Sendable, Equatable {
         package let weight: Double
     }
 
-    /// An operation that is proposed.
-    package struct Operation: Sendable, Equatable {
+    /// What an operation takes at the part.
+    package struct Work: Sendable, Equatable {
         package let operation: UInt16
         /// Minutes to set up; nil where no set-up of the operation is known.
         package let setup: MinutesRange?
         /// Minutes for each piece; nil where no time of the operation is known.
         package let run: MinutesRange?
+    }
+
+    /// An operation that is proposed.
+    package struct Operation: Sendable, Equatable {
+        package let work: Work
         /// The share of the neighbours' weight that has it.
         package let share: Double
     }
@@ -70,6 +75,8 @@ package struct RoutingProposal: Sendable, Equatable {
     /// Other routings, the likeliest first.
     package let alternatives: [Alternative]
     package let expansions: [Expansion]
+    /// The work of what alternatives and expansions have and the routing has not, each once, as they first name it.
+    package let otherWork: [Work]
     /// The estimated probability that at most one operation has to be changed, from 0 to 1.
     package let confidence: Double
     package let verdict: Verdict

@@ -187,21 +187,17 @@ private struct Sheets {
         minutes: (UInt16) -> MinutesRange?
     ) {
         model.add(
-            proposal.operations,
+            proposal.operations.map(\.work.operation),
             alternatives: proposal.alternatives.map(\.operations),
             truth: truth,
             minutes: minutes
         )
         let steps = set.routings.steps(of: drawn(except: part))
-        chance.add(steps.map(\.plain), alternatives: [], truth: truth) { operation in
+        chance.add(steps.map(\.operation), alternatives: [], truth: truth) { operation in
             steps.first { $0.operation == operation && !$0.run.isNaN }
                 .map { MinutesRange(expected: $0.run, low: $0.run, high: $0.run) }
         }
-        consensus.add(
-            common.map { RoutingStep(operation: $0, setup: .nan, run: .nan).plain },
-            alternatives: [],
-            truth: truth
-        ) { median[Int($0)] }
+        consensus.add(common, alternatives: [], truth: truth) { median[Int($0)] }
     }
 
     /// The medoid of as many parts as the model has neighbours, drawn by the seed.
@@ -223,11 +219,5 @@ private struct Sheets {
             random: chance.scores,
             consensus: consensus.scores
         )
-    }
-}
-
-extension RoutingStep {
-    fileprivate var plain: RoutingProposal.Operation {
-        RoutingProposal.Operation(operation: operation, setup: nil, run: nil, share: 0)
     }
 }

@@ -46,13 +46,12 @@ struct ScoreSheet {
 
     /// Adds a part: what was told, and what is true.
     mutating func add(
-        _ told: [RoutingProposal.Operation],
+        _ proposed: [UInt16],
         alternatives: [[UInt16]],
         truth: [RoutingStep],
         minutes: (UInt16) -> MinutesRange?
     ) {
         let path = truth.map(\.operation)
-        let proposed = told.map(\.operation)
         let similarity = EditDistance.similarity(proposed, path)
         similarities.append(similarity)
         best.append(max(similarity, alternatives.map { EditDistance.similarity($0, path) }.max() ?? 0))

@@ -79,12 +79,13 @@ struct RoutingDocument {
     private mutating func take(_ proposal: JSONValue, _ alternative: Int) throws {
         source = .proposed
         item = proposal["item"]?.text
-        let proposed = (proposal["operations"]?.elements ?? []).map(Self.operation)
-        operations = .array(proposed)
+        let proposed = proposal["operations"]?.elements ?? []
+        operations = .array(proposed.map(Self.operation))
         if alternative != 1 {
             let others = proposal["alternatives"]?.elements ?? []
             let codes = try Self.chosen(others, "alternative", alternative - 1, "--alternative", from: 2)["operations"]
-            operations = .array(Self.operations(codes?.elements ?? [], as: proposed))
+            let known = proposed + (proposal["other_operations"]?.elements ?? [])
+            operations = .array(Self.operations(codes?.elements ?? [], outOf: known))
         }
         let similar = proposal["neighbours"]?.elements ?? []
         var evidence: [String: JSONValue] = [
@@ -103,11 +104,10 @@ struct RoutingDocument {
         return .object(members)
     }
 
-    /// The operations of an alternative: minutes belong to part and operation, so those of the same operation hold here too.
-    private static func operations(_ codes: [JSONValue], as proposed: [JSONValue]) -> [JSONValue] {
+    /// The operations of an alternative: minutes belong to part and operation, wherever in the proposal the operation stands.
+    private static func operations(_ codes: [JSONValue], outOf known: [JSONValue]) -> [JSONValue] {
         codes.enumerated().map { place, code in
-            let same = proposed.first { $0["operation"] == code }
-            var members = same?.members ?? ["operation": code]
+            var members = known.first { $0["operation"] == code }.map(operation)?.members ?? ["operation": code]
             members["sequence"] = .integer((place + 1) * 10)
             return .object(members)
         }

@@ -18,13 +18,7 @@ struct ProposalWords {
         default:
             lines = ["\(title): NO RECOMMENDATION; at most one operation to change with only \(sure). What is nearest:"]
         }
-        lines += ["", table]
-        let runs = operations.compactMap { $0["run_minutes"]?["expected"] }.map(\.double)
-        let setups = operations.compactMap { $0["setup_minutes"]?["expected"] }.map(\.double)
-        lines.append(
-            "sum: set-up \(Self.text(setups.reduce(0, +), 0)) min, run \(Self.text(runs.reduce(0, +), 1)) min a piece"
-                + (runs.count < operations.count ? " (operations without a known time not counted)" : "")
-        )
+        lines += ["", table, "sum: \(Self.sum(operations))"]
         if !differences.isEmpty { lines += ["", "where similar parts differ:"] + differences }
         if !others.isEmpty { lines += ["", "other ways:"] + others }
         lines += ["", "from: \(evidence)"]
@@ -66,11 +60,22 @@ struct ProposalWords {
     }
 
     private var others: [String] {
-        list("alternatives").prefix(4).map { alternative in
+        let known = operations + list("other_operations")
+        return list("alternatives").prefix(4).flatMap { alternative in
             let origin = alternative["origin"] == "consensus" ? "common ground" : Self.percent(alternative["share"])
-            return
-                "  \(origin): \((alternative["operations"]?.elements ?? []).compactMap(\.text).joined(separator: " > "))"
+            let codes = alternative["operations"]?.elements ?? []
+            let work = codes.map { code in known.first { $0["operation"] == code } ?? .null }
+            return [
+                "  \(origin): \(codes.compactMap(\.text).joined(separator: " > "))", "    \(Self.sum(work))",
+            ]
         }
+    }
+
+    private static func sum(_ operations: [JSONValue]) -> String {
+        func known(_ minutes: String) -> [Double] { operations.compactMap { $0[minutes]?["expected"]?.double } }
+        let (setups, runs) = (known("setup_minutes"), known("run_minutes"))
+        return "set-up \(text(setups.reduce(0, +), 0)) min, run \(text(runs.reduce(0, +), 1)) min a piece"
+            + (runs.count < operations.count ? " (operations without a known time not counted)" : "")
     }
 
     private var evidence: String {
