@@ -156,6 +156,34 @@ import Testing
         }
     }
 
+    @Test("Whoever asked for a job sees it and calls it off, with no other right than the one that it took")
+    func own() async throws {
+        let gate = Gatekeeper()
+        let works = Works { _, _ in
+            try await gate.pass()
+            return [:]
+        }
+        try await RunningHome.with(works: works) { home in
+            func program() async throws -> String {
+                let account = UUID().text
+                let command = CreateServiceAccount(account: account, name: "line-\(account.prefix(4))")
+                _ = try await home.control.commands.handle(command, by: .system(reason: "r"))
+                return try await home.key(scope: ["train"], account: account).token
+            }
+            let (trainer, other) = (try await program(), try await program())
+            let started = try await home.post("/api/v1/trainings", reason, token: trainer)
+            let job = try #require(started.headers["location"], "\(started.text)")
+            for path in [job, "\(job)/log"] {
+                #expect(try await home.get(path, token: trainer).status == 200, "\(path)")
+                #expect(try await home.get(path, token: other).status == 403, "\(path)")
+            }
+            #expect(try await home.post("\(job)/cancel", reason, token: other).status == 403)
+            #expect(try await home.post("\(job)/cancel", reason, token: trainer).status == 200)
+            gate.open()
+            #expect(try await home.post("\(job)/retry", reason, token: trainer).status == 202)
+        }
+    }
+
     @Test("A failed work says why, and what it had made goes")
     func fails() async throws {
         let works = Works { order, _ in

@@ -41,12 +41,15 @@ struct JobRoutes: Sendable {
             .get,
             "/api/v1/jobs/{job}",
             "One job: where it stands, how far it is, what it made",
-            access: .requires(.read),
+            details: "Whoever asked for it may know, and whoever may read.",
+            access: .authenticated,
             path: [Self.job],
             answers: [AnswerRule(200, "The job.", JobDocument.shape)],
-            problems: ["rejected.unknown", "storage"]
+            problems: ["rejected.unknown", "auth.forbidden", "storage"]
         ) { call in
-            .json(try await JobDocument(home: home).json(call.path["job"] ?? ""))
+            let job = call.path["job"] ?? ""
+            try await requireOwn(job, call, or: .read)
+            return .json(try await JobDocument(home: home).json(job))
         }
     }
 
@@ -55,8 +58,9 @@ struct JobRoutes: Sendable {
             .get,
             "/api/v1/jobs/{job}/log",
             "The lines that a job's work said",
-            details: "At most 1 MiB is kept of them, as long as the job's files are.",
-            access: .requires(.read),
+            details:
+                "At most 1 MiB is kept of them, as long as the job's files are. For whoever asked for it, and whoever may read.",
+            access: .authenticated,
             path: [Self.job],
             query: [
                 Parameter("after", .position, "Go on behind so many lines."),
@@ -72,10 +76,10 @@ struct JobRoutes: Sendable {
                     ])
                 )
             ],
-            problems: ["rejected.unknown", "gone", "storage"]
+            problems: ["rejected.unknown", "auth.forbidden", "gone", "storage"]
         ) { call in
             let (job, home) = (call.path["job"] ?? "", home)
-            let status = try await JobDocument(home: home).state(job).status
+            let status = try await requireOwn(job, call, or: .read).status
             let after = call.query["after"].flatMap { Int($0) } ?? 0
             let limit = call.query["limit"].flatMap { Int($0) } ?? 100
             return try await home.blocking {
@@ -99,15 +103,13 @@ struct JobRoutes: Sendable {
             details:
                 "Whoever asked for it may, and whoever may maintain. It counts as cancelled from this event on; its process is "
                 + "ended and what it made is removed. An export that it had already recorded stays recorded.",
-            access: .requires(.export),
+            access: .authenticated,
             path: [Self.job],
-            body: [Writing.reason]
+            body: [Writing.reason],
+            problems: ["auth.forbidden"]
         ) { call in
             let job = call.path["job"] ?? ""
-            let state = try await JobDocument(home: home).state(job)
-            guard call.caller?.actor == state.asked?.actor || Self.holds(.maintain, call) else {
-                throw Self.forbidden(.maintain)
-            }
+            try await requireOwn(job, call, or: .maintain)
             let answer = try await Writing(home: home).send(CancelJob(job: job), call, read: "/api/v1/jobs/\(job)")
             if call.query["dry_run"] != "true" { await home.jobs.cancelled(job) }
             return answer
@@ -120,12 +122,12 @@ struct JobRoutes: Sendable {
             "/api/v1/jobs/{job}/retry",
             "Do an ended job again, with the same parameters",
             details: "It becomes a job of its own that names the old one. Needs what starting that kind needs.",
-            access: .requires(.export),
+            access: .authenticated,
             path: [Self.job],
             headers: Writing.headers,
             body: .json(.object([Writing.reason])),
             answers: JobStart.answers,
-            problems: JobStart.problems
+            problems: JobStart.problems + ["auth.forbidden"]
         ) { call in
             let job = call.path["job"] ?? ""
             let state = try await JobDocument(home: home).state(job)
@@ -155,6 +157,20 @@ struct JobRoutes: Sendable {
             let rows = try Documents.list(db, event: "exported", before: before, limit: request.limit + 1)
             return Listing.Page(rows, limit: request.limit) { "\($0.position)" }
         }
+    }
+
+    /// The job of a caller who asked for it or has a permission; throws for anybody else.
+    @discardableResult
+    private func requireOwn(
+        _ job: String,
+        _ call: Call,
+        or permission: RoutingDomain.Permission
+    ) async throws -> JobState {
+        let state = try await JobDocument(home: home).state(job)
+        guard call.caller?.actor == state.asked?.actor || Self.holds(permission, call) else {
+            throw Self.forbidden(permission)
+        }
+        return state
     }
 
     static func holds(_ permission: RoutingDomain.Permission, _ call: Call) -> Bool {
