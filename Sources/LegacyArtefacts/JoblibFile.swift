@@ -8,8 +8,8 @@ struct JoblibFile {
 
     /// Files above this are refused unread: an encoder has kilobytes, a million part numbers have 30 MB.
     static let greatestFile = 256 << 20
-    /// What a compressed file may become.
-    static let greatestContent = 1 << 30
+    /// What a compressed file of so many bytes may become: part numbers in a row shrink to a twentieth, and zlib can pack a thousandfold.
+    static func greatestContent(of packed: Int) -> Int { min(1 << 30, 16 << 20 + 256 * packed) }
 
     /// Reads a file that joblib wrote, uncompressed or with zlib or gzip; throws ``LegacyFault``.
     static func read(_ path: String) throws(LegacyFault) -> JoblibFile {
@@ -23,7 +23,7 @@ struct JoblibFile {
     }
 
     static func parse(_ bytes: [UInt8]) throws(LegacyFault) -> JoblibFile {
-        var machine = PickleMachine(try content(bytes))
+        var machine = PickleMachine(try content(bytes), packed: bytes.count)
         let value = try machine.document()
         return JoblibFile(value: value, arena: machine.arena)
     }
@@ -41,6 +41,7 @@ struct JoblibFile {
     }
 
     private static func inflated(_ bytes: [UInt8]) throws(LegacyFault) -> [UInt8] {
+        let greatest = greatestContent(of: bytes.count)
         var stream = z_stream()
         // 32: zlib's or gzip's header, whichever is there.
         guard inflateInit2_(&stream, 15 + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
@@ -61,11 +62,11 @@ struct JoblibFile {
                     return (code, to.count - Int(stream.avail_out))
                 }
                 result += part[..<got]
-                guard code == Z_OK, result.count <= greatestContent else { return code }
+                guard code == Z_OK, result.count <= greatest else { return code }
             }
         }
-        guard result.count <= greatestContent else {
-            throw .damaged("more than \(greatestContent) bytes in a compressed file", at: 0)
+        guard result.count <= greatest else {
+            throw .damaged("more than \(greatest) bytes in a compressed file", at: 0)
         }
         guard code == Z_STREAM_END, stream.avail_in == 0 else {
             throw .damaged("compressed bytes that are cut or changed", at: bytes.count - Int(stream.avail_in))

@@ -2,8 +2,8 @@
 ///
 /// It builds and never calls: names are compared with a list, and that is all.
 ///
-/// Every length is compared with the bytes that are left before anything of that size is made, so the values of a file cost
-/// memory in proportion to its size. joblib's array bytes, which stand between the instructions, are read as it writes them.
+/// Every length is compared with the bytes that are left before anything of that size is made, and instructions are counted, so the
+/// values of a file cost memory in proportion to its size, as it lies on the disk. joblib's array bytes, which stand between the instructions, are read as it writes them.
 struct PickleMachine {
     let bytes: [UInt8]
     var offset = 0
@@ -11,6 +11,8 @@ struct PickleMachine {
     var frame = Frame()
     /// Bytes that instructions may still copy out of what was read before, so that no short file makes a large value.
     var copies: Int
+    /// Instructions that may still be done: an empty list has one byte in a file, or less than one in a compressed one, and a hundred here.
+    private var instructions: Int
     private var depth = 0
 
     /// What belongs to one pickle; an array of objects brings its own.
@@ -21,8 +23,10 @@ struct PickleMachine {
         var isNested = false
     }
 
-    init(_ bytes: [UInt8]) {
+    /// A machine for content that came out of a file of `packed` bytes.
+    init(_ bytes: [UInt8], packed: Int) {
         self.bytes = bytes
+        instructions = 1 << 18 + 16 * packed
         copies = 4 * bytes.count + 65_536
     }
 
@@ -47,6 +51,8 @@ struct PickleMachine {
                 guard frame.stack.isEmpty, frame.marks.isEmpty else { throw .damaged("values left over", at: place) }
                 return value
             }
+            guard instructions > 0 else { throw .damaged("more instructions than a file of its size has", at: place) }
+            instructions -= 1
             try step(opcode)
         }
     }

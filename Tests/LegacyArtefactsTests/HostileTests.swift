@@ -126,6 +126,22 @@ struct HostileTests {
         #expect(fault([0x80, 4] + copies + [UInt8(ascii: ".")])?.message.contains("more copies") == true)
     }
 
+    @Test("A compressed file has no more instructions than a file of its size has")
+    func packedBombs() {
+        let bytes: [UInt8] = [0x80, 4] + [UInt8](repeating: UInt8(ascii: "]"), count: 1_000_000)
+        func message(packed: Int) -> String? {
+            var machine = PickleMachine(bytes, packed: packed)
+            do throws(LegacyFault) { _ = try machine.document() } catch { return error.message }
+            return nil
+        }
+        #expect(message(packed: 1_000)?.contains("more instructions") == true)
+        #expect(
+            message(packed: bytes.count)?.contains("more instructions") == false,
+            "the control: it lies there as it is"
+        )
+        #expect(JoblibFile.greatestContent(of: 1_000) < 1 << 25 && JoblibFile.greatestContent(of: 1 << 28) == 1 << 30)
+    }
+
     @Test("Pipelines within each other, and one within itself, end at a depth")
     func recursion() {
         // steps = [("s", pipeline)] of the pipeline itself.
