@@ -45,13 +45,15 @@ struct AccountCommandTests {
         try await home.json(["service-account", "create", "trainer-line-1", "--reason", "the line's trainer"])
         let file = home.folder.path("key")
         let issued = try await home.json([
-            "service-account", "issue", "trainer-line-1", "--scope", "read,train", "--days", "30", "--out", file,
+            "service-account", "issue", "trainer-line-1", "--scope", "read", "--scope", "train", "--days", "30",
+            "--out", file,
             "--reason", "first key",
         ])
         let key = try #require(issued["key_id"]?.text)
         #expect(issued["key"] == nil, "the key stands in its file alone")
         let listed = try await home.json(["service-account", "list"])
         #expect(listed["keys"]?.elements?.first?["key_id"]?.text == key)
+        #expect(listed["keys"]?.elements?.first?["scope"]?.text == "read,train")
         let remote = ["remote", "events", "--url", server.url, "--token-file", file]
         #expect(try await Program.run(remote).exit == 0)
         try await home.json(["service-account", "revoke", key, "--reason", "replaced"])

@@ -70,9 +70,10 @@ struct ServiceAccountCommand: AsyncParsableCommand {
         var name: String
         @Option(
             name: .long,
-            help: "Of read, export, operate, train, maintain and report, with commas between."
+            help:
+                "Of read, observe, export, operate, train, maintain and report; several with commas between, or each with its own --scope."
         )
-        var scope: String
+        var scope: [String]
         @Option(name: .long, help: "How many days it is good.")
         var days = 90
         @Option(name: .long, help: "The key that it replaces, which goes on beside it for --overlap hours.")
@@ -98,7 +99,7 @@ struct ServiceAccountCommand: AsyncParsableCommand {
             let command = IssueServiceKey(
                 keyId: UUID().text,
                 account: account.account,
-                scope: scope.split(separator: ",").map { String($0.trimmingPrefix(" ")) },
+                scope: scope.flatMap { $0.split(separator: ",").map { String($0.trimmingPrefix(" ")) } },
                 days: days,
                 predecessor: replaces,
                 overlapHours: overlap
@@ -115,7 +116,7 @@ struct ServiceAccountCommand: AsyncParsableCommand {
             let (key, id, end) = (try told.secret("key"), try told.secret("key_id"), try told.secret("expires_at"))
             if let out { try DurableFile.write(Array((key + "\n").utf8), to: out, mode: 0o600) }
             home.printer.show(
-                "key \(id), good until \(Words.instant(end))\n\(out ?? key)",
+                "key \(id) for \(command.scope.joined(separator: ", ")), good until \(Words.instant(end))\n\(out ?? key)",
                 [
                     "key_id": .string(id), "expires_at": .string(end), out == nil ? "key" : "file": .string(out ?? key),
                 ]
