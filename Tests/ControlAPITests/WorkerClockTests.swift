@@ -96,11 +96,9 @@ struct WorkerClockTests {
         try await RunningHome.with { home in
             let worker = try await ActivationTests.worker(home, "line-1")
             #expect(try await worker.tell("report", ["instance": .string(worker.run)]).status == 200)
+            let later = UUID().text
             func join(_ host: String) async throws -> Received {
-                try await worker.tell(
-                    "join",
-                    ["instance": .string(UUID().text), "host": .string(host), "program": "p"]
-                )
+                try await worker.tell("join", ["instance": .string(later), "host": .string(host), "program": "p"])
             }
             let size = try home.size
             let refused = try await join("elsewhere")
@@ -108,6 +106,17 @@ struct WorkerClockTests {
             #expect(refused.text.contains("runs on n") && refused.text.contains("--worker"))
             #expect(try home.size == size)
             #expect(try await join("n").status == 200, "the control")
+
+            // Two that run side by side do not take it from each other for ever: the later has it, until it has left.
+            func again() async throws -> Received {
+                try await worker.tell("join", ["instance": .string(worker.run), "host": "n", "program": "p"])
+            }
+            let superseded = try await again()
+            #expect(superseded.status == 409 && superseded.json["rule"] == "worker.name-taken", "\(superseded.text)")
+            #expect(superseded.text.contains("later run"))
+            #expect(try home.size == size + 1)
+            #expect(try await worker.tell("leave", ["instance": .string(later)]).status == 200)
+            #expect(try await again().status == 200)
         }
     }
 }

@@ -16,12 +16,15 @@ package struct WorkerState: CommandState {
     package private(set) var loaded: String?
     /// What it could not load since it last loaded something, and where that stands; nil where nothing failed.
     package private(set) var failure: (event: InferenceLoadFailed, position: UInt64)?
+    /// Runs that had joined when a later one took their name, while that one works.
+    private var superseded: Set<String> = []
 
     package init() {}
 
     package mutating func apply(_ past: HistoricEvent) {
         switch past.event {
         case let event as InferenceJoined:
+            if status == .joined, let instance { superseded.insert(instance) } else { superseded = [] }
             (instance, host) = (event.instance, event.host)
             (status, loaded, failure) = (.joined, nil, nil)
         case is InferenceLeft: status = .left
@@ -34,6 +37,19 @@ package struct WorkerState: CommandState {
 
     /// The stream of a worker.
     package static func stream(_ worker: String) -> String { "inference-\(worker)" }
+
+    /// Rejects a run whose name a later one has, which works now.
+    func requireNotSuperseded(_ worker: String, _ instance: String) throws(Rejection) {
+        guard status == .joined, superseded.contains(instance) else { return }
+        throw Rejection(
+            "worker.name-taken",
+            .conflict,
+            "a later run of the worker \(worker) has joined on \(host ?? "-")",
+            hint: "give one of the two a name of its own with --worker, or stop one",
+            field: "worker",
+            actual: worker
+        )
+    }
 
     /// Rejects what comes from a worker, or a run of it, that does not work now.
     package func requireJoined(_ worker: String, _ instance: String? = nil) throws(Rejection) {
@@ -51,6 +67,9 @@ package struct WorkerState: CommandState {
 }
 
 /// Says that an inference worker begins to work; the same run twice is one.
+///
+/// A later run takes a name over, as a worker that was killed and started again does; the earlier one gets it back only when that one
+/// has left or is lost, or two that run side by side would take it from each other for ever.
 package struct JoinInference: RequestedCommand {
     package static let name = "join-inference"
     package static let permission = Permission.report
@@ -72,6 +91,7 @@ package struct JoinInference: RequestedCommand {
         let worker = try FreeText.identifier(worker, field: "worker")
         let instance = try Pseudonym.checked(instance, field: "instance")
         guard state.status != .joined || state.instance != instance else { return [] }
+        try state.requireNotSuperseded(worker, instance)
         let event = InferenceJoined(
             worker: worker,
             instance: instance,
