@@ -44,6 +44,14 @@ struct InferenceTests {
         let through = try await home.json(["ask", item])["proposals"]
         #expect(through == .array([proposals[0]]))
         #expect(try await home.json(["ask", item, "--here"])["proposals"] == through)
+        worker.child.kill(SIGSTOP)
+        let alone = try await home.run(["ask", item, "--json"])
+        worker.child.kill(SIGCONT)
+        #expect(
+            try JSONReader.plain(alone.output)["proposals"] == through,
+            "a worker that stands still holds nobody up"
+        )
+        #expect(alone.errors.contains("w1.sock does not answer"), "\(alone.errors)")
 
         let similar = try await worker.send(
             "POST",

@@ -61,6 +61,33 @@ struct RemoteWorkerTests {
         _ = try await onThread { worker.child.result() }
     }
 
+    @Test("A worker whose key may not read says so, in its diagnostics too, and holds no activation up")
+    func refusedKey() async throws {
+        let plant = try await Plant.make()
+        let key = try await InferenceTests.key(plant.served, plant.home, ["report"])
+        let words = ["--url", "http://127.0.0.1:\(plant.port)", "--token-file", key]
+        let refused = try await RunningWorker.start(plant.home.folder.path("refused"), "shut-out", words)
+        try await refused.until("it says so") {
+            let health = try await refused.send("GET", "/health")
+            return health.text.contains("permission read") && health.text.contains("the log was not read yet")
+        }
+        #expect(refused.child.errorText.contains("refuses this worker's service key"), "\(refused.child.errorText)")
+        let ready = try await refused.send("GET", "/health/ready")
+        #expect(ready.status == 503 && ready.text.contains("not known"), "\(ready.text)")
+
+        // The control: one with both scopes joins, and the activation waits for it alone.
+        let worker = try await plant.worker()
+        try await worker.until("it joined") {
+            try await plant.home.json(["inference", "list"]).elements?.map { $0["worker"]?.text } == ["far"]
+        }
+        try await InferenceTests.activate(plant.home, plant.versions[0])
+        try await worker.until("it serves") { try await worker.version() == plant.versions[0] }
+        #expect(try await plant.home.json(["inference", "list"]).elements?.count == 1)
+        try await Self.end(refused)
+        try await Self.end(worker)
+        _ = try await plant.served.stop()
+    }
+
     @Test("A file altered at the control service is told once by name; what came whole is not brought a second time")
     func altered() async throws {
         let plant = try await Plant.make()

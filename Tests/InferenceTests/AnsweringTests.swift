@@ -47,6 +47,13 @@ struct AnsweringTests {
             await #expect(throws: AnsweringFault.self) {
                 try await Self.similar(#"{"OUTER_DIA_MM":20,"DIA":20}"#, by: worker)
             }
+            // A column by the name of another attribute: who asked by attributes is answered as before.
+            let both = #"{"ITEM_GRP":"SHAFT","OUTER_DIA_MM":20,"LENGTH_MM":90}"#
+            let before = try await Self.similar(both, by: worker)
+            let clash: JSONValue = ["mapping_overrides": ["OUTER_DIA_MM": "LENGTH_MM"]]
+            _ = try await home.commands.handle(PatchConfig(config: .runtime, patch: clash), by: sender)
+            try await until("it holds") { worker.active.now.settings.attributes["LENGTH_MM"] != nil }
+            #expect(try await Self.similar(both, by: worker) == before)
         }
     }
 

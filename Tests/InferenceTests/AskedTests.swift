@@ -57,7 +57,12 @@ struct AskedTests {
             ("{\"parts\":[{\"item\":\"a\"}],\"neighbours\":1.5}", "neighbours"),
             ("{\"parts\":[{\"item\":\"a\"}],\"ef_search\":70000}", "ef_search"),
             ("{\"parts\":[{\"item\":\"a\"}],\"parts\":[{\"item\":\"b\"}]}", "parts twice"),
-            ("{\"parts\":[{\"features\":7}]}", "no object"), ("{\"parts\":[{\"vector\":[1e39]}]}", "number"),
+            ("{\"parts\":[{\"features\":7}]}", "features of part 1"), ("{\"parts\":[{\"vector\":[1e39]}]}", "number"),
+            ("{\"parts\":[{\"features\":\"a\"}]}", "features of part 1"),
+            ("{\"parts\":[{\"item\":\"a\"},{\"item\":5}]}", "code of part 2"),
+            ("{\"parts\":[{\"item\":null}]}", "code of part 1"),
+            ("{\"parts\":[{\"vector\":[\"1\"]}]}", "number of a vector"),
+            ("{\"parts\":[{\"item\":\"a\"}],\"ef_search\":null}", "ef_search"),
         ]
     )
     func shape(_ text: String, _ word: String) throws {

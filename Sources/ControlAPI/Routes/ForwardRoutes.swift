@@ -61,17 +61,21 @@ struct ForwardRoutes: Sendable {
             } catch WorkerCallFault.unreached(let words) {
                 unreached.append("\(url): \(words)")
             } catch WorkerCallFault.unanswered(let words) {
-                throw Self.unavailable("\(url) was asked, and \(words)")
+                throw Self.unavailable(
+                    "\(url) was asked, and \(words)",
+                    hint: "that worker runs and stands still: `daybook inference list` names it; start it again"
+                )
             }
         }
         throw Self.unavailable(unreached.joined(separator: "; "))
     }
 
-    private static func unavailable(_ why: String) -> Problem {
+    private static func unavailable(_ why: String, hint: String? = nil) -> Problem {
         Problem(
             ControlProblems.noWorker,
             "No inference worker answers: \(why).",
-            headers: ["Retry-After": "2"]
+            headers: ["Retry-After": "2"],
+            hint: hint
         )
     }
 }

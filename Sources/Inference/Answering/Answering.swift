@@ -164,7 +164,7 @@ struct Answering: Sendable {
             guard let item = served.place(of: code) else {
                 throw AnsweringFault(
                     .unknown,
-                    "part \(place + 1): \(served.order.version) knows no part \(code.prefix(60))"
+                    "part \(place + 1): \(served.order.version) knows no part \"\(code.prefix(60))\""
                 )
             }
             switch served.knowledge {
@@ -176,7 +176,11 @@ struct Answering: Sendable {
             let document: JSONValue
             do throws(JSONError) { document = try JSONReader.plain(text) } catch {
                 let at = offset + (error.offset ?? 0)
-                throw AskedFault(isSyntax: true, "has features that cannot be read: \(error)", offset: at)
+                throw AskedFault(
+                    isSyntax: true,
+                    "has features of part \(place + 1) that cannot be read: \(error.message)",
+                    offset: at
+                )
             }
             let made = try seen(try attributes(of: document, place), place)
             if text.count <= Self.longestKept { served.embeddings.keep(made, for: text) }
@@ -192,7 +196,8 @@ struct Answering: Sendable {
         guard !settings.attributes.isEmpty, let members = document.members else { return document }
         var named: [String: JSONValue] = [:]
         for (name, value) in members {
-            let attribute = settings.attributes[name] ?? name
+            // An attribute's own name means itself, whatever the configuration calls another one.
+            let attribute = served.hasAttribute(name) ? name : settings.attributes[name] ?? name
             guard named.updateValue(value, forKey: attribute) == nil else {
                 throw AnsweringFault(
                     .part,

@@ -102,11 +102,15 @@ private struct AskedReader {
         try members { reader, name throws(AskedFault) in
             guard part == nil else { throw reader.wrong("says twice what part \(place + 1) is") }
             switch name {
-            case "item": part = .item(try reader.text())
+            case "item":
+                guard reader.next == UInt8(ascii: "\"") else {
+                    throw reader.unexpected("the code of part \(place + 1)")
+                }
+                part = .item(try reader.text())
             case "features":
                 reader.skipSpace()
                 let offset = reader.at
-                part = .features(try reader.document(), offset: offset)
+                part = .features(try reader.document(of: place), offset: offset)
             case "vector": part = .vector(try reader.numbers())
             default:
                 throw reader.wrong("gives part \(place + 1) as \(name.prefix(60)), not as item, features or vector")
@@ -151,7 +155,7 @@ private struct AskedReader {
         numbers.reserveCapacity(128)
         try elements { reader throws(AskedFault) in
             guard numbers.count < 1 << 16 else { throw reader.wrong("has a vector of more than \(1 << 16) numbers") }
-            let number = Float(try reader.number())
+            let number = Float(try reader.number("a number of a vector"))
             guard number.isFinite else { throw reader.wrong("has a number that no vector can hold") }
             numbers.append(number)
         }
@@ -159,7 +163,7 @@ private struct AskedReader {
     }
 
     private mutating func integer(_ name: String, _ range: ClosedRange<Int>) throws(AskedFault) -> Int {
-        let value = try number()
+        let value = try number(name)
         guard let whole = Int(exactly: value), range.contains(whole) else {
             throw wrong("has \(name) outside of \(range.lowerBound) to \(range.upperBound)")
         }
@@ -184,7 +188,8 @@ private struct AskedReader {
     }
 
     /// The bytes of an object of attributes, whose inside is read only where nobody has read the same before.
-    private mutating func document() throws(AskedFault) -> [UInt8] {
+    private mutating func document(of place: Int) throws(AskedFault) -> [UInt8] {
+        guard next == UInt8(ascii: "{") else { throw unexpected("the object of features of part \(place + 1)") }
         let start = at
         var depth = 0
         while let byte = next {
@@ -202,7 +207,7 @@ private struct AskedReader {
                     }
                     return Array(bytes[start..<at])
                 }
-            default: if depth == 0 { throw wrong("has features that are no object") }
+            default: break
             }
             at += 1
         }
@@ -211,7 +216,8 @@ private struct AskedReader {
 
     private func value(_ range: Range<Int>) throws(AskedFault) -> JSONValue {
         do throws(JSONError) { return try JSONReader.plain(bytes[range]) } catch {
-            throw AskedFault(isSyntax: true, "\(error)", offset: range.lowerBound + (error.offset ?? 0))
+            let place = range.lowerBound + (error.offset ?? 0)
+            throw AskedFault(isSyntax: true, "is no JSON: \(error.message)", offset: place)
         }
     }
 
@@ -225,7 +231,8 @@ private struct AskedReader {
     ///
     /// Up to 15 digits and powers of ten up to 22 are exact in a Double and one operation rounds once (Clinger, 1990); any other
     /// takes the library's way.
-    private mutating func number() throws(AskedFault) -> Double {
+    private mutating func number(_ name: String) throws(AskedFault) -> Double {
+        guard next == UInt8(ascii: "-") || digit != nil else { throw unexpected(name) }
         let start = at
         let isNegative = next == UInt8(ascii: "-")
         if isNegative { at += 1 }
@@ -274,11 +281,7 @@ private struct AskedReader {
 
     private mutating func open(_ byte: UInt8, _ name: String) throws(AskedFault) {
         skipSpace()
-        guard let found = next else { throw syntax("ends where \(name) is expected") }
-        guard found == byte else {
-            let isValue = Array("{[\"-0123456789tfn".utf8).contains(found)
-            throw isValue ? wrong("has something else where \(name) is expected") : syntax("lacks a value")
-        }
+        guard next == byte else { throw unexpected(name) }
         at += 1
     }
 
@@ -296,6 +299,13 @@ private struct AskedReader {
         guard next == UInt8(ascii: ",") else { throw syntax("lacks a comma or an end") }
         at += 1
         return false
+    }
+
+    /// What stands where something else is expected: JSON of another shape, or none.
+    private func unexpected(_ name: String) -> AskedFault {
+        guard let next else { return syntax("ends where \(name) is expected") }
+        let isValue = "{[\"-0123456789tfn".utf8.contains(next)
+        return isValue ? wrong("has something else where \(name) is expected") : syntax("lacks \(name)")
     }
 
     private func syntax(_ message: String) -> AskedFault {

@@ -23,6 +23,9 @@ package final class Worker: Service {
         /// Why reports do not reach the control service; nil while they do.
         package var unheard: String?
         package var hasJoined = false
+
+        /// Whether anything of the log was read: a log has its first event from its creation on.
+        package var knowsLog: Bool { checkpoint > 0 }
     }
 
     package let name: WorkerName
@@ -39,6 +42,7 @@ package final class Worker: Service {
     private let known = Mutex(FollowedState())
     private let state = Mutex(Condition())
     private let orders = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    private let readings = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     private let failures = AsyncStream<FailedAttempt>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     /// A worker over its log, its reports and its files.
@@ -115,6 +119,7 @@ package final class Worker: Service {
             return true
         }
         if isNew { orders.continuation.yield() }
+        readings.continuation.yield()
     }
 
     // MARK: - Loading
@@ -272,6 +277,8 @@ package final class Worker: Service {
     }
 
     private func reporting() async {
+        // Who knows nothing of the log can serve nothing: it holds no activation up.
+        for await _ in readings.stream where condition.knowsLog { break }
         while !Task.isCancelled {
             do {
                 if !condition.hasJoined {

@@ -87,6 +87,14 @@ package final class ServedModel: Sendable {
         }
     }
 
+    /// Whether parts have an attribute of that name.
+    func hasAttribute(_ name: String) -> Bool {
+        switch knowledge {
+        case .routings(let model): model.encoder.blocks.contains { $0.feature.name == name }
+        case .neighbours(let model): model.hasAttribute(name)
+        }
+    }
+
     /// The index over all parts.
     package var index: NeighbourIndex {
         switch knowledge {

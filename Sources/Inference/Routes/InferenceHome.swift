@@ -31,8 +31,11 @@ package struct InferenceHome: Sendable {
         guard let served = now.served else {
             let condition = worker.condition
             let why =
-                condition.fault.map { " (\($0.message))" }
-                ?? (condition.order == nil ? ": none was ever activated" : ": it is being loaded")
+                if let fault = condition.fault { " (\(fault.message))" } else if condition.order != nil {
+                    ": it is being loaded"
+                } else if condition.knowsLog { ": none was ever activated" } else {
+                    ": what is active is not known, as the log was not read yet"
+                }
             throw Problem(InferenceProblems.noModel, "No version is loaded\(why).", headers: ["Retry-After": "1"])
         }
         return Answering(served: served, settings: now.settings)

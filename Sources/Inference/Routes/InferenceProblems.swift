@@ -35,7 +35,7 @@ package enum InferenceProblems {
         "inference.log-behind",
         503,
         "Who may come in is not known yet",
-        hint: "the worker still reads the log; try again in a moment"
+        hint: "the worker still reads the log, or cannot: its diagnostics tell; try again in a moment"
     )
     static let override = ProblemKind(
         "inference.override",
@@ -50,7 +50,12 @@ package enum InferenceProblems {
         case let fault as AskedFault where fault.isSyntax:
             Problem(ProblemCatalogue.json, "The body \(fault.message).", facts: ["offset": .integer(fault.offset)])
         case let fault as AskedFault:
-            Problem(ProblemCatalogue.body, "The body \(fault.message).", facts: ["offset": .integer(fault.offset)])
+            Problem(
+                ProblemCatalogue.body,
+                "The body \(fault.message).",
+                facts: ["offset": .integer(fault.offset)],
+                hint: "`offset` is the byte where; /docs has the shape"
+            )
         case let fault as AnsweringFault:
             Problem(kind(of: fault.code), sentence(fault.message), hint: fault.hint)
         case let fault as RoutingModelFault where fault.code == .badQuery:

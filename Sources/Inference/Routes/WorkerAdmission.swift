@@ -50,7 +50,7 @@ package struct WorkerAdmission: Authenticating {
             if error is TokenRefusal { throw Self.refused }
             throw Problem(
                 InferenceProblems.busy,
-                "The log cannot be read now.",
+                "The log cannot be read now\((error as? LoadFault).map { ": \($0.message)" } ?? "").",
                 headers: ["Retry-After": "1"],
                 cause: error
             )

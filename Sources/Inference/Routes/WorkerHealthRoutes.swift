@@ -128,6 +128,8 @@ struct WorkerPart: Sendable {
         } else if condition.order != nil {
             part.state = .failed
             part.what = "no version is loaded"
+        } else if !condition.knowsLog {
+            (part.state, part.what) = (.degraded, "what is active is not known: the log was not read yet")
         }
         if let fault = condition.fault, let order = condition.order {
             part.state = served == nil ? .failed : .degraded
@@ -146,7 +148,8 @@ struct WorkerPart: Sendable {
             part.state = .degraded
             part.what = "known up to position \(condition.checkpoint), and cannot be followed now: \(trouble)"
             part.toDo =
-                "see that the control service runs, and that both are of one version; what serves serves on, and catches up then"
+                "see that the control service runs, that both are of one version, and that the key has the scopes read and report; "
+                + "what serves serves on, and catches up then"
         }
         return part
     }

@@ -64,6 +64,9 @@ package struct ImportedModel: Sendable {
     /// The place of a part by the plant's code; nil for one that the model has not.
     package func place(of item: String) -> Int? { places[item] }
 
+    /// Whether the encoder knows an attribute of that name.
+    package func hasAttribute(_ name: String) -> Bool { encoder.inputs.contains(name) }
+
     /// The vectors of parts by their attributes, row after row: what Python's encoder makes of them.
     ///
     /// Each part is a JSON object; an attribute that is absent, null or an empty text is missing. A truth or a number stands for the

@@ -53,8 +53,8 @@ package enum AskedParts {
             guard let read = read(value == .string("") ? .null : value) else {
                 throw fault(
                     row,
-                    "has \(name) \((try? value.canonicalText())?.prefix(60) ?? "")",
-                    "that is no value of \(name)"
+                    "has \(name) \(((try? value.canonicalText()) ?? value.prettyText).prefix(60)), which is no value of it",
+                    "give it as the plant's data have it, or leave it out"
                 )
             }
             values.append(read)

@@ -2,6 +2,7 @@ import Accounts
 import EventStore
 import Foundation
 import Inference
+import Logging
 import Observing
 import RoutingDomain
 import SignIn
@@ -39,8 +40,13 @@ struct ControlSide: Sendable {
     }
 
     /// The home of another machine, behind its control service.
-    static func remote(_ server: CommandsOverHTTP, root: String, journal: String) throws -> ControlSide {
-        let log = RemoteLog(server, journal: try FollowedJournal(folder: journal))
+    static func remote(
+        _ server: CommandsOverHTTP,
+        root: String,
+        journal: String,
+        logger: Logger
+    ) throws -> ControlSide {
+        let log = RemoteLog(server, journal: try FollowedJournal(folder: journal), logger: logger)
         return ControlSide(
             follower: log,
             reporter: RemoteReports(server: server),

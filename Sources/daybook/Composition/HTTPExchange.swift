@@ -27,6 +27,14 @@ struct HTTPExchange: Sendable {
         case refused(String)
         /// The request was sent, or begun, and no answer came: what became of it is not known.
         case unanswered(String)
+
+        /// A clause for people.
+        var words: String {
+            switch self {
+            case .notListening: "nobody listens there"
+            case .refused(let words), .unanswered(let words): words
+            }
+        }
     }
 
     let place: Place

@@ -63,9 +63,10 @@ struct InferenceServer {
             )
         }
         defer { withExtendedLifetime(lock) {} }
-        let side = try await side("\(place)/\(name)")
+        let logger = try Server.logger(settings)
+        let side = try await side("\(place)/\(name)", logger)
         do {
-            try await serve(side, name, socket: "\(place)/\(name).sock")
+            try await serve(side, name, socket: "\(place)/\(name).sock", logger)
         } catch {
             await side.close()
             throw error
@@ -103,10 +104,10 @@ struct InferenceServer {
         )
     }
 
-    private func side(_ place: String) async throws -> ControlSide {
+    private func side(_ place: String, _ logger: Logger) async throws -> ControlSide {
         if let remote {
             try DurableFile.makeDirectory("\(global.folders.root)/models", mode: 0o755)
-            return try .remote(remote, root: global.folders.root, journal: place)
+            return try .remote(remote, root: global.folders.root, journal: place, logger: logger)
         }
         return try await .local(try await OpenHome.open(global), place: place)
     }
@@ -122,8 +123,7 @@ struct InferenceServer {
         )
     }
 
-    private func serve(_ side: ControlSide, _ name: String, socket: String) async throws {
-        let logger = try Server.logger(settings)
+    private func serve(_ side: ControlSide, _ name: String, socket: String, _ logger: Logger) async throws {
         let observation = observation(side, name, logger)
         let (reached, clock) = (WorkerAddress(), SystemClock())
         let worker = worker(side, name, reached, logger)

@@ -20,17 +20,13 @@ struct LocalWorkers: Sendable {
         let asked: [JSONValue] = parts.map { $0.text == nil ? ["features": $0] : ["item": $0] }
         let body = Array(JSONValue.object(["parts": .array(asked)]).prettyText.utf8)
         for socket in sockets {
-            var exchange = HTTPExchange(place: .socket(path: socket))
-            exchange.patience = 120
             let answer: HTTPExchange.Answer
             do {
-                answer = try await exchange.send(
-                    .POST,
-                    "/v1/proposals",
-                    headers: [("Content-Type", "application/json")],
-                    body: body
-                )
+                answer = try await Self.answer(of: socket, body)
             } catch HTTPExchange.Fault.notListening {
+                continue
+            } catch let fault as HTTPExchange.Fault {
+                OpenHome.say("the worker at \(socket) does not answer (\(fault.words)): going on without it")
                 continue
             }
             let document = (try? JSONReader.plain(answer.body)) ?? .null
@@ -40,5 +36,19 @@ struct LocalWorkers: Sendable {
             return document
         }
         return nil
+    }
+
+    /// One that stands still takes connections all the same: it is asked for a sign of life before it is waited for.
+    private static func answer(of socket: String, _ body: [UInt8]) async throws -> HTTPExchange.Answer {
+        var exchange = HTTPExchange(place: .socket(path: socket))
+        exchange.patience = 3
+        _ = try await exchange.send(.GET, "/health/live", headers: [], body: [])
+        exchange.patience = 60
+        return try await exchange.send(
+            .POST,
+            "/v1/proposals",
+            headers: [("Content-Type", "application/json")],
+            body: body
+        )
     }
 }

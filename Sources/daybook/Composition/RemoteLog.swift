@@ -4,6 +4,7 @@ import DurableFiles
 import EventStore
 import Foundation
 import Inference
+import Logging
 import Proofs
 import RoutingDomain
 import Synchronization
@@ -20,13 +21,16 @@ final class RemoteLog: LogFollowing {
 
     private let server: CommandsOverHTTP
     private let journal: FollowedJournal
+    private let logger: Logger
     private let known = Mutex(Known())
 
     /// The event types that concern a worker.
     static let types =
         FollowedState.types.union(AccessState.types).union([LogCreated.about.type, LogKeyRotated.about.type])
 
-    init(_ server: CommandsOverHTTP, journal: FollowedJournal) { (self.server, self.journal) = (server, journal) }
+    init(_ server: CommandsOverHTTP, journal: FollowedJournal, logger: Logger) {
+        (self.server, self.journal, self.logger) = (server, journal, logger)
+    }
 
     func verifierKeys() -> [VerifierKey] { known.withLock { $0.keys } }
 
@@ -47,19 +51,25 @@ final class RemoteLog: LogFollowing {
         while true {
             do {
                 try await catchUp(&next, take)
-                known.withLock { $0.trouble = "the connection was lost" }
+                lacks("the connection was lost")
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
                 let failure = Failure(error)
                 let isRefused = failure?.status == ExitStatus.notAllowed
                 let words = failure?.message ?? "\(error)"
-                known.withLock {
-                    $0.trouble = isRefused ? "the control service refuses this worker's service key: \(words)" : words
-                }
+                lacks(isRefused ? "the control service refuses this worker's service key: \(words)" : words)
             }
             try await Task.sleep(for: .seconds(1))
         }
+    }
+
+    private func lacks(_ words: String) {
+        let before = known.withLock { known in
+            defer { known.trouble = words }
+            return known.trouble
+        }
+        if words != before { logger.warning("the log cannot be followed", metadata: ["error": "\(words)"]) }
     }
 
     /// Takes what was kept; returns where to go on.
