@@ -83,12 +83,15 @@ enum Facts {
         var splits: [String: JSONValue] = [:]
         for evaluation in report.evaluations {
             let scores = evaluation.model
+            func error(_ times: Scores.Times, _ percent: Double) -> JSONValue {
+                decimal(times.count > 0 ? percent : .nan, 2)
+            }
             splits[evaluation.split.rawValue] = [
                 "parts": .integer(scores.parts), "similarity": decimal(scores.similarity, 4),
                 "within_one_edit": decimal(scores.withinOneEdit, 4), "exact": decimal(scores.exact, 4),
-                "median_ape_percent": decimal(scores.operationTimes.medianAPE, 2),
-                "coverage_percent": decimal(scores.operationTimes.coverage, 2),
-                "total_median_ape_percent": decimal(scores.totalTimes.medianAPE, 2),
+                "median_ape_percent": error(scores.operationTimes, scores.operationTimes.medianAPE),
+                "coverage_percent": error(scores.operationTimes, scores.operationTimes.coverage),
+                "total_median_ape_percent": error(scores.totalTimes, scores.totalTimes.medianAPE),
                 "random_similarity": decimal(evaluation.random.similarity, 4),
                 "consensus_similarity": decimal(evaluation.consensus.similarity, 4),
             ]

@@ -180,7 +180,7 @@ struct TrainingTests {
         let child = try await Self.started(home, plant, in: "fit")
         child.kill(SIGINT)
         let outcome = try await onThread { child.result() }
-        #expect(outcome.exit == 130, "\(outcome)")
+        #expect(outcome.exit == 130 && outcome.errors.contains("daybook train --resume "), "\(outcome)")
         let runs = try await home.json(["training", "list"])["items"]?.elements ?? []
         #expect(runs.first?["status"] == "cancelled")
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(home.path)/models").isEmpty)

@@ -53,6 +53,42 @@ struct ModelTests {
         #expect(try Evaluation.of(.newFamily, plain, ModelSettings()) == nil)
     }
 
+    @Test("A report tells no error where no time is known, and why parts were not held out in a way")
+    func reported() throws {
+        let set = try Self.set(300)
+        var timeless = RoutingColumns()
+        for part in set.items.indices {
+            timeless.append(set.routings[part].map { RoutingStep(operation: $0, setup: .nan, run: .nan) })
+        }
+        func report(_ routings: RoutingColumns, without column: String) throws -> QualityReport {
+            var columns = set.parts.columns
+            columns[column] = nil
+            let set = TrainingSet(
+                items: set.items,
+                parts: PlantTable("ItemMaster", rowCount: set.items.count, columns: columns),
+                operations: set.operations,
+                routings: routings,
+                report: set.report
+            )
+            let evaluations = try Evaluation.Split.allCases.compactMap {
+                try Evaluation.of($0, set, ModelSettings())
+            }
+            let fitted = try FittedModel.fit(set, ModelSettings())
+            return QualityReport(
+                evaluations,
+                presets: [],
+                set,
+                fitted,
+                plan: FeaturePlan(of: set.parts, textDimensions: ModelSettings().textDimensions)
+            )
+        }
+        let without = try report(timeless, without: "REG_DT").markdown
+        #expect(without.contains("and of no operation is a time known.") && !without.contains(" 0.0 % |"))
+        #expect(without.contains("Not held out: the newest, as no part has a date (REG_DT)."))
+        let with = try report(set.routings, without: "REMARK").markdown
+        #expect(with.contains("half of the minutes were told within") && !with.contains("Not held out"), "the control")
+    }
+
     @Test("The same data and seed give the same bytes; another seed of the plant gives others")
     func deterministic() throws {
         func bytes(_ seed: UInt64) throws -> [[UInt8]] {

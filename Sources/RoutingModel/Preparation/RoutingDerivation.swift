@@ -162,15 +162,20 @@ struct RoutingDerivation {
                 report.count(.noMinutes)
                 continue
             }
-            if let booked = setup?[row], booked > 0 { path[place].setup += booked }
-            if kind == "S" { path[place].setup += minutes[row] } else { path[place].run += minutes[row] }
+            let taken = Preparation.reasonable(minutes[row], &report)
+            if let booked = setup?[row], booked > 0 {
+                let booked = Preparation.reasonable(booked, &report)
+                if booked > 0 { path[place].setup += booked }
+            }
+            guard taken > 0 else { continue }
+            if kind == "S" { path[place].setup += taken } else { path[place].run += taken }
         }
         return path.map { step in
             // A set-up that nobody booked is not a set-up of no minutes.
             RoutingStep(
                 operation: step.operation,
-                setup: step.setup > 0 ? step.setup : .nan,
-                run: pieces > 0 && step.run > 0 ? step.run / pieces : .nan
+                setup: step.setup > 0 ? Preparation.reasonable(step.setup, &report) : .nan,
+                run: pieces > 0 && step.run > 0 ? Preparation.reasonable(step.run / pieces, &report) : .nan
             )
         }
     }

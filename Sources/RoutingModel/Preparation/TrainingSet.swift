@@ -143,6 +143,7 @@ package struct PreparationReport: Sendable, Equatable, Codable {
         case otherRouting = "routing rows of further routings of a part, left out"
         case outsourced = "outsourced operations, their times not used"
         case noTime = "operations without a time above zero"
+        case unreasonable = "minutes below a millionth or beyond a year, not used"
         case orphanResult = "results of orders or parts that are not known, left out"
         case resultTwice = "results that stand twice, left out"
         case noMinutes = "results without minutes above zero, left out"

@@ -122,6 +122,20 @@ package struct Evaluation: Sendable, Equatable, Codable {
 
     // MARK: - Splits
 
+    /// Why the data do not allow a split, a clause; for one that was not made.
+    static func obstacle(to split: Split, _ set: TrainingSet) -> String {
+        switch split {
+        case .heldOut, .leaveOneOut: return "too few parts have a routing"
+        case .byTime:
+            guard let registered = set.parts.moments("REG_DT") else { return "no part has a date (REG_DT)" }
+            let days = Set(registered.filter { $0 != PlantColumn.noMoment })
+            return days.count > 1 ? "too few parts have a routing" : "the parts' dates (REG_DT) do not differ"
+        case .newFamily:
+            guard let groups = set.parts.texts("ITEM_GRP") else { return "no part has a group (ITEM_GRP)" }
+            return groups.words.count > 2 ? "one group has half of the parts" : "there are fewer than three groups"
+        }
+    }
+
     private static func held(_ split: Split, _ set: TrainingSet, _ usable: [Int], _ seed: UInt64) -> [Int]? {
         var random = SeededRandom(seed &+ 3)
         let wanted = min(max(usable.count * 15 / 100, 1), mostParts)

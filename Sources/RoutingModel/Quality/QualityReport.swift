@@ -23,6 +23,8 @@ package struct QualityReport: Sendable, Equatable, Codable {
     package let operationErrors: [String: OperationError]
     package let weights: [String: Double]
     package let leftOut: [String: String]
+    /// Why parts were not held out in a way, by the split's name; nil in reports from before it was told.
+    package let notHeldOut: [String: String]?
 
     /// How well the minutes of one operation are told.
     package struct OperationError: Sendable, Equatable, Codable {
@@ -48,6 +50,10 @@ package struct QualityReport: Sendable, Equatable, Codable {
             uniqueKeysWithValues: zip(model.encoder.blocks.map(\.feature.name), model.encoder.weights)
         )
         leftOut = Dictionary(uniqueKeysWithValues: plan.leftOut.map { ($0.name, $0.reason) })
+        let missing = Evaluation.Split.allCases.filter { split in !evaluations.contains { $0.split == split } }
+        notHeldOut = Dictionary(
+            uniqueKeysWithValues: missing.map { ($0.rawValue, Evaluation.obstacle(to: $0, set)) }
+        )
         var errors: [String: OperationError] = [:]
         for (operation, line) in model.times.run.enumerated() {
             guard let line else { continue }
@@ -87,6 +93,10 @@ package struct QualityReport: Sendable, Equatable, Codable {
                 )
             }
         }
+        for split in Evaluation.Split.allCases {
+            guard let reason = notHeldOut?[split.rawValue] else { continue }
+            lines += ["", "Not held out: \(Self.words[split] ?? ""), as \(reason)."]
+        }
         if let first = evaluations.first {
             lines += [
                 "",
@@ -108,9 +118,14 @@ package struct QualityReport: Sendable, Equatable, Codable {
             ]
             for (place, (name, scores)) in rows.enumerated() {
                 let times = scores.operationTimes
-                lines.append(
+                let first =
                     "| \(place == 0 ? "**\(Self.words[evaluation.split] ?? "")**" : "") | \(name) | \(times.count) | "
-                        + "\(Self.number(times.medianAPE, 1)) % | \(Self.number(times.meanAPE, 0)) % | "
+                guard times.count > 0 else {
+                    lines.append(first + "- | - | - | - | \(place == 0 ? "-" : "") | - | \(times.excluded) |")
+                    continue
+                }
+                lines.append(
+                    first + "\(Self.number(times.medianAPE, 1)) % | \(Self.number(times.meanAPE, 0)) % | "
                         + "\(Self.number(times.meanAbsolute, 2)) | \(Self.number(times.weightedAPE, 1)) % | "
                         + "\(place == 0 ? "\(Self.number(times.coverage, 1)) %" : "") | "
                         + "\(Self.number(scores.totalTimes.medianAPE, 1)) % | \(times.excluded) |"
@@ -133,12 +148,14 @@ package struct QualityReport: Sendable, Equatable, Codable {
         let gain = held.model.similarity - floor
         var lines = [
             "Trained on \(parts) parts; of \(held.model.parts) held out, \(Self.percent(held.model.withinOneEdit)) got a routing that needs one edit "
-                + "at most, and half of the minutes were told within \(Self.number(held.model.operationTimes.medianAPE, 0)) %."
+                + "at most, and \(held.model.operationTimes.words)."
         ]
         if gain < 0.05 {
+            let place = "\(Self.number(abs(gain), 3)) \(gain < 0 ? "below" : "above")"
             lines += [
                 "",
-                "**Similar parts tell little here.** The model lies \(Self.number(gain, 3)) above the better floor. Parts need attributes that decide how they "
+                "**Similar parts tell little here.** The model lies \(place) the better floor"
+                    + "\(gain > 0 ? "" : ": it is of no use"). Parts need attributes that decide how they "
                     + "are made (sizes, material, surface, holes): map them, and train again.",
             ]
         }
@@ -193,7 +210,15 @@ package struct QualityReport: Sendable, Equatable, Codable {
             .map { "\($0.element) x \($0.offset)\($0.offset == last ? " or more" : "")" }.joined(separator: ", ")
     }
 
-    private static func cell(_ text: String) -> String { text.replacingOccurrences(of: "|", with: "\\|") }
+    /// A text of the plant in a cell: what would end the row or steer a terminal becomes a blank.
+    private static func cell(_ text: String) -> String {
+        var clean = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            let isControl = [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
+            clean.append(isControl ? " " : scalar)
+        }
+        return String(clean).replacingOccurrences(of: "|", with: "\\|")
+    }
 
     private static func percent(_ share: Double, _ digits: Int = 0) -> String { "\(number(share * 100, digits)) %" }
 

@@ -1,8 +1,10 @@
+internal import Foundation
+
 /// How far proposals lie from what is true.
 package struct Scores: Sendable, Equatable, Codable {
     /// Errors of minutes.
     package struct Times: Sendable, Equatable, Codable {
-        /// Times compared.
+        /// Times compared; where there are none the errors are 0 and mean nothing.
         package var count = 0
         /// Left out: the true time is not above zero or not known, or no time could be told.
         package var excluded = 0
@@ -15,6 +17,13 @@ package struct Scores: Sendable, Equatable, Codable {
         package var weightedAPE = 0.0
         /// Share within the interval that is to hold four of five, in percent.
         package var coverage = 0.0
+
+        /// The median error as a clause; without a time there is none.
+        package var words: String {
+            guard count > 0 else { return "of no operation is a time known" }
+            let error = medianAPE.isFinite ? String(format: "%.0f", medianAPE) : "-"
+            return "half of the minutes were told within \(error) %"
+        }
     }
 
     /// Parts compared.

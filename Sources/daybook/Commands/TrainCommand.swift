@@ -97,7 +97,7 @@ struct TrainCommand: HomeCommand {
             limits: ExtractionLimits(),
             cache: try ExtractionCache(folder: "\(home.folders.data)/extracted")
         )
-        let outcome = try await withSignals {
+        let outcome = try await calledOff(request.run) {
             try await run.run {
                 let found: Extracted
                 do {
@@ -119,6 +119,17 @@ struct TrainCommand: HomeCommand {
         progress.finish()
         try await home.catchUp()
         show(outcome, request.run, home)
+    }
+
+    /// Runs a body until a signal calls it off, and then says how to go on.
+    private func calledOff<Value: Sendable>(
+        _ run: String,
+        _ body: @Sendable @escaping () async throws -> Value
+    ) async throws -> Value {
+        do { return try await withSignals(body) } catch is CancellationError {
+            OpenHome.say("run \(run) was called off: `daybook train --resume \(run)` goes on from its last good step")
+            throw CancellationError()
+        }
     }
 
     /// The mapping of the file that is named, else the one in force; and what the run records of it.
@@ -203,8 +214,7 @@ struct TrainCommand: HomeCommand {
             words +=
                 "\nheld out \(held.model.parts) parts: \(Int((held.model.withinOneEdit * 100).rounded())) % need one edit at most "
                 + "(chance \(Int((held.random.withinOneEdit * 100).rounded())) %, one routing "
-                + "\(Int((held.consensus.withinOneEdit * 100).rounded())) %); half of the minutes within "
-                + "\(Int(held.model.operationTimes.medianAPE.rounded())) %"
+                + "\(Int((held.consensus.withinOneEdit * 100).rounded())) %); \(held.model.operationTimes.words)"
         }
         words += "\nthe report: \(home.folders.models)/\(outcome.version)/\(ModelFiles.qualityText)\n\(steps)"
         home.printer.show(
