@@ -169,7 +169,10 @@ let package = Package(
         library("LegacyArtefacts", ["CZLIB", "CanonicalJSON", "IndexFiles", "DurableFiles"]),
 
         // A plant's database on its way in: typed columns out of Access, SQLite, PostgreSQL and CSV, in a process of its own.
-        library("Extraction", ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", crypto]),
+        library(
+            "Extraction",
+            ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", "RoutingDomain", crypto]
+        ),
 
         // Model folders on disk, and the people who act.
         library(

@@ -1,4 +1,5 @@
 package import CanonicalJSON
+internal import RoutingDomain
 
 /// Where a plant's database is and how it is read.
 ///
@@ -145,6 +146,11 @@ extension SourceDescription {
     /// A folder or a `.csv` file is CSV; of other files the first bytes tell the kind. Nothing but those is read.
     /// Throws ``ExtractionFault`` where the words name no source, or name a password.
     package init(words: String, password: String? = nil, driverLibrary: String? = nil) throws(ExtractionFault) {
+        do {
+            try DatabaseLocation.check(words)
+        } catch {
+            throw ExtractionFault(.badDescription, error.message, hint: error.hint)
+        }
         guard let scheme = words.firstRange(of: "://") else {
             try self.init(SourceHeader.kind(of: words), at: words, driverLibrary: driverLibrary)
             return
@@ -159,15 +165,7 @@ extension SourceDescription {
         var rest = words[scheme.upperBound...]
         var keywords: [String: String] = [:]
         if let at = rest.lastIndex(of: "@") {
-            let user = rest[..<at]
-            guard !user.contains(":") else {
-                throw ExtractionFault(
-                    .badDescription,
-                    "the source names a password",
-                    hint: "every user of the machine could read it: put it into DAYBOOK_SOURCE_PASSWORD or ~/.pgpass"
-                )
-            }
-            keywords["Uid"] = String(user)
+            keywords["Uid"] = String(rest[..<at])
             rest = rest[rest.index(after: at)...]
         }
         let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)

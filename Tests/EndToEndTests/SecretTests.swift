@@ -62,4 +62,37 @@ struct SecretTests {
             #expect(after.count > before && after.contains { $0.hasSuffix("data.mdb") }, "the control: it is found")
         }
     }
+    @Test("A password in the words of a source is refused by every door, and is in no file of the home")
+    func sourcePasswords() async throws {
+        let home = try await TestHome.make()
+        let secret = "canary-of-the-source"
+        func refuse(_ location: String) async throws {
+            let patch: JSONValue = ["source.location": .string(location)]
+            let words = ["config", "patch", "trainer", try patch.canonicalText(), "--reason", "r"]
+            for refused in [["train", "--source", location], words, words + ["--request-approval"]] {
+                let said = try await home.run(refused)
+                #expect(said.exit != 0 && said.errors.contains("DAYBOOK_SOURCE_PASSWORD"), "\(said)")
+                #expect(!(said.output + said.errors).contains(secret), "\(said)")
+            }
+        }
+        let locations = ["app@127.0.0.1:1/p?password=\(secret)", "app:\(secret)@127.0.0.1:1/p"].map {
+            "postgresql://\($0)"
+        }
+        for location in locations { try await refuse(location) }
+        // With a server the same words go over HTTP.
+        let served = try await ServedHome.start(home)
+        for location in locations { try await refuse(location) }
+        let control = #"{"source.location": "postgresql://app@127.0.0.1:1/p"}"#
+        try await home.succeed(["config", "patch", "trainer", control, "--reason", "r"])
+        #expect(try await served.stop().exit == 0)
+        func hits() throws -> [String] {
+            try ByteSearch.files(in: home.folder.path).filter { file in
+                ByteSearch.forms(of: secret).contains { !ByteSearch.offsets(of: $0, in: file.value).isEmpty }
+            }.map(\.key)
+        }
+        let found = try hits()
+        #expect(found.isEmpty, "\(found)")
+        try await home.succeed(["task", "open", secret, "--id", "t1", "--reason", "the control"])
+        #expect(try hits().contains { $0.hasSuffix("data.mdb") }, "the control: it is found")
+    }
 }

@@ -187,7 +187,21 @@ struct RefusalTests {
         )
         #expect(!shown.shown.contains("hidden"))
         #expect(!shown.json.prettyText.contains("hidden"))
-        #expect(try await fault { try SourceDescription(words: "postgresql://a:hidden@db/p") }.code == .badDescription)
+    }
+
+    @Test(
+        arguments: [
+            "postgresql://a:hidden@db/p", "postgresql://a@db:1/p?password=hidden", "postgres://a@db/p?x=hidden",
+            "postgresql://a@db/p#hidden", "postgresql://a%3Ahidden@db/p", "postgresql://a@db:hidden/p",
+            "postgresql:a:hidden@db/p", "Driver=x;Server=db;Pwd = hidden", "host=db password=hidden",
+        ]
+    )
+    func `a password in the words of a source is refused and not repeated`(_ words: String) async throws {
+        let found = try await fault { try SourceDescription(words: words) }
+        #expect(found.code == .badDescription && found.hint.contains("DAYBOOK_SOURCE_PASSWORD"), "\(found)")
+        #expect(!found.json.prettyText.contains("hidden"))
+        let control = try SourceDescription(words: "postgresql://a@db:5432/p", password: "hidden")
+        #expect(control.keywords == ["Uid": "a", "Port": "5432", "Database": "p", "Pwd": "hidden"])
     }
 
     @Test func `a driver that is absent, of another width, or no library is explained before anything is loaded`()

@@ -68,6 +68,36 @@ struct ConfigSpecs {
         #expect(rejection?.field == field)
     }
 
+    @Test(
+        "A location with a place for a password is refused and not repeated; nor does a request for approval hold one",
+        arguments: ["postgresql://a:hidden@db/p", "postgresql://a@db/p?password=hidden", "Server=db;PWD=hidden"]
+    )
+    func secretLocations(location: String) throws {
+        let scenario = try initialised(PatchConfig.self, .trainer)
+        func patch(_ location: String) -> PatchConfig {
+            PatchConfig(config: .trainer, patch: ["source": ["location": .string(location)]])
+        }
+        let rejection = try #require(scenario.rejection(of: patch(location)))
+        #expect(rejection.rule == "config.secret" && rejection.field == "source.location" && rejection.actual == nil)
+        #expect(!"\(rejection)".contains("hidden"))
+        func request(_ location: String) -> RequestApproval {
+            let target = #"{"source.location":"\#(location)"}"#
+            return RequestApproval(
+                approval: "a1",
+                subject: ApprovalAction.configTrainer.rawValue,
+                statement: "please",
+                sprint: nil,
+                action: .configTrainer,
+                target: target
+            )
+        }
+        #expect(Scenario(RequestApproval.self).rejection(of: request(location))?.rule == "config.secret")
+        for control in ["postgresql://a@db:5432/p", "/data/a:b@c.accdb", "plant.db"] {
+            #expect(try scenario.when(patch(control)).count == 1)
+            #expect(try Scenario(RequestApproval.self).when(request(control)).count == 1)
+        }
+    }
+
     @Test("Several broken fields are all named in one rejection")
     func allBrokenFields() throws {
         let patch: JSONValue = ["ef_search": 1000, "top_k": 0]

@@ -20,7 +20,7 @@ enum Imports {
             "CanonicalJSON", "CommandHandling", "DurableFiles", "EventStore", "IndexFiles", "LegacyArtefacts",
             "ModelFolders", "ModelIntake", "PlantTables", "RoutingDomain", "RoutingModel", "Crypto",
         ],
-        "Extraction": ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", "Crypto"],
+        "Extraction": ["CODBC", "CPOSIX", "CanonicalJSON", "DurableFiles", "PlantTables", "RoutingDomain", "Crypto"],
         "Observing": ["CPOSIX", "CanonicalJSON", "DurableFiles", "CoreMetrics"],
         "EventStore": ["CLMDB", "CPOSIX", "CanonicalJSON", "DurableFiles", "Crypto", "Logging"],
         "EventStoreTesting": ["EventStore", "CanonicalJSON", "DurableFiles", "Crypto"],

@@ -47,6 +47,8 @@ package struct Setting: Sendable {
     package let effect: SettingEffect
     /// What it is for, with its unit.
     package let note: String
+    /// Refuses a text for more than its length, and repeats nothing of it; nil where any text will do.
+    var check: (@Sendable (String) throws(Rejection) -> Void)?
 
     /// The limit in words, for messages and the reference: `16 to 512`.
     package var limit: String {
@@ -87,6 +89,7 @@ package struct Setting: Sendable {
             guard texts.contains(text) else { throw broken(text) }
             return value
         case (.text(let bytes), .string(let text)):
+            try check?(text)
             guard text.utf8.count <= bytes, !Self.hasControlCharacter(text) else { throw broken(text) }
             return value
         case (.boolean, .bool):

@@ -18,7 +18,8 @@ extension SettingsSchema {
                 kind: .text(maximumBytes: 500),
                 initial: "",
                 effect: .nextRun,
-                note: "file or server of the plant's database, without credentials"
+                note: "file or server of the plant's database, without credentials",
+                check: DatabaseLocation.check
             ),
             Setting(
                 name: "source.columns",

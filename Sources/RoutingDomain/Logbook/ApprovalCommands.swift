@@ -176,6 +176,10 @@ package struct RequestApproval: RequestedCommand {
                 actual: action.rawValue
             )
         }
+        // The texts of a patch, each by itself: a request is in the log before anybody looks at the patch.
+        if action == .configTrainer {
+            for text in target.split(separator: "\"") { try DatabaseLocation.check(String(text)) }
+        }
         return try FreeText.checked(target, field: "target", maximumBytes: 16_384)
     }
 }
