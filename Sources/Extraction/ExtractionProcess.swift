@@ -203,7 +203,8 @@ private struct Listening {
     var tail: String {
         var lines = String(decoding: errorBytes.suffix(Self.tailSize), as: UTF8.self)
         while lines.last?.isWhitespace == true { lines.removeLast() }
-        return lines
+        // A driver that prints its connection string prints its password.
+        return lines.replacing(/(?i)((?:pwd|password)\s*=\s*)[^;\s]+/) { "\($0.output.1)…" }
     }
 
     mutating func run(

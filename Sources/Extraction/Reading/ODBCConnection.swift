@@ -60,6 +60,13 @@ final class ODBCConnection {
         return parts.joined(separator: "; ")
     }
 
+    /// Whether the last failure is that the server is no longer there: it went, or its administrator ended the session.
+    private static func isLost(_ kind: Int16, _ handle: SQLHANDLE?) -> Bool {
+        var state = [UInt8](repeating: 0, count: 6)
+        guard isGood(SQLGetDiagRec(kind, handle, 1, &state, nil, nil, 0, nil)) else { return false }
+        return ["08", "57P"].contains { state.starts(with: $0.utf8) }
+    }
+
     /// The words of a driver without the password, which some repeat.
     func redacted(_ words: String) -> String {
         guard let password = source.keywords["Pwd"], !password.isEmpty else { return words }
@@ -90,12 +97,14 @@ final class ODBCConnection {
         let code = SQLExecDirect(statement.handle, &text, SQL_NTS)
         guard Self.isGood(code) else {
             let words = redacted(Self.diagnosis(Int16(SQL_HANDLE_STMT), statement.handle))
+            let isLost = Self.isLost(Int16(SQL_HANDLE_STMT), statement.handle)
             throw fault(
                 .statement,
                 "the driver refused `\(sql.prefix(200))`\(words.isEmpty ? "" : ": \(words)")",
                 hint: source.isLocal
                     ? "the file is damaged or protected: copy it again, or open it in its own program"
-                    : "check that the user may read the table"
+                    : isLost
+                        ? "the server ended the connection: try again" : "check that the user may read the table"
             )
         }
         return statement
