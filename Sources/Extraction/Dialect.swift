@@ -21,6 +21,17 @@ struct Dialect {
     /// Whether the driver shows a sign outside the basic plane as `??`.
     var losesSigns: Bool { kind == .access }
 
+    /// What to do where texts of the source are no UTF-8.
+    var textHint: String {
+        switch kind {
+        case .csv: "save it as CSV UTF-8"
+        case .access: "save it in Access in the format of Access 2007 to 2019"
+        case .sqlite:
+            "the program that filled it wrote another code page: have it write UTF-8, or take its tables as CSV UTF-8"
+        case .postgresql: "the database keeps bytes without a code page: have it converted to the encoding UTF8"
+        }
+    }
+
     /// Whether a column is fetched as doubles by its type.
     ///
     /// Those of the Access driver come out as garbage, with success; SQLite's columns hold what was put in, whatever their type.

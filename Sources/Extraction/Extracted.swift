@@ -18,6 +18,24 @@ package struct Extracted: Sendable, Equatable {
     /// Whether the tables came out of the cache, and not out of the source.
     package var isFromCache: Bool
 
+    /// What was lost on the way from the source, and what a profile names that it has not; one line each, the losses first.
+    ///
+    /// Follows from the source's content and the profile alone: no path and no driver is in it.
+    package func lacked(by profile: SourceProfile) -> [String] {
+        // What a driver wrote depends on the machine.
+        let lost = issues.filter { $0.kind != .driverWords }.map { issue in
+            "\([issue.table, issue.column].compactMap(\.self).joined(separator: ".")): \(issue.told)"
+        }
+        let left = leftOut.sorted { $0.key < $1.key }.map { "the table \($0.key): the source lacks \($0.value)" }
+        let names = profile.tables.map(\.name).filter { tables[$0] == nil && leftOut[$0] == nil }
+        let missing = names.map { "the table \($0): the source has none" }
+        let columns = facts.flatMap { table in
+            table.absent.map { "\(table.name).\($0): the source has no such column" }
+                + table.unreadable.map { "\(table.name).\($0): of a type that the driver does not read" }
+        }
+        return lost + left + missing + columns
+    }
+
     /// Everything but the values, for an event, a document or a program.
     package var json: JSONValue {
         var members: [String: JSONValue] = [

@@ -36,6 +36,8 @@ package struct ExtractionFault: Error, Sendable, Equatable, CustomStringConverti
         case rowsMissing
         /// A value that may not be missing is.
         case valueMissing
+        /// A code that joins tables, or the name of a column, is no UTF-8.
+        case badText
         /// The process of the extraction died of a signal: the driver's fault, or the memory limit.
         case crashed
         /// The process did not come on in time.

@@ -68,6 +68,17 @@ package struct ExtractionIssue: Sendable, Equatable {
     package let count: Int
     package let places: [Place]
 
+    /// How many, what, and one of the places, on one line.
+    ///
+    /// Follows from the source's rows alone.
+    package var told: String {
+        let place = places.first.map { place in
+            let text = place.text.map { ": \($0.split { $0.isWhitespace || $0.isNewline }.joined(separator: " "))" }
+            return " (row \(place.row)\(text ?? ""))"
+        }
+        return "\(count) x \(kind.words)\(place ?? "")"
+    }
+
     /// The issue as JSON.
     package var json: JSONValue {
         var members: [String: JSONValue] = [

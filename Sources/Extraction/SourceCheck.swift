@@ -29,7 +29,7 @@ package struct SourceCheck: Sendable {
     /// Whether an extraction can be tried.
     package var isGood: Bool { !findings.contains { $0.state == .bad } }
 
-    /// Looks at the driver, the place, the file and the mapping, in this order, as far as each lets one come.
+    /// Looks at the driver, the place, the file, the mapping and every row, in this order, as far as each lets one come.
     package static func run(
         _ source: SourceDescription,
         _ profile: SourceProfile,
@@ -52,6 +52,7 @@ package struct SourceCheck: Sendable {
                 )
             } else {
                 try check.mapping(profile, catalogue, source)
+                check.rows(try await extraction.run(source, profile), source)
             }
         } catch let fault as ExtractionFault {
             check.note(fault, subject: "reading")
@@ -153,8 +154,22 @@ package struct SourceCheck: Sendable {
                 )
             }
         }
+        for table in profile.tables where resolved.leftOut[table.name] == nil {
+            guard !resolved.tables.contains(where: { $0.mapping.name == table.name }) else { continue }
+            note(.note, table.name, "the source has no such table", "map it by a profile where it is needed")
+        }
         for (name, why) in resolved.leftOut.sorted(by: { $0.key < $1.key }) {
             note(.note, name, "left out: the source lacks \(why)", "map it by a profile where it is needed")
+        }
+    }
+
+    private mutating func rows(_ found: Extracted, _ source: SourceDescription) {
+        note(.good, "rows", found.facts.map { "\($0.rows) of \($0.name)" }.joined(separator: ", "))
+        for issue in found.issues {
+            let subject = [issue.table, issue.column].compactMap(\.self).joined(separator: ".")
+            let fix =
+                issue.kind == .badText ? Dialect(source.kind).textHint : "correct it in the source where it matters"
+            note(.note, subject.isEmpty ? "driver" : subject, issue.told, fix)
         }
     }
 

@@ -76,6 +76,11 @@ package struct ColumnMapping: Sendable, Equatable {
     /// The numbers that are possible, after conversion to ``unit``; others are missing and counted.
     package var range: ClosedRange<Double>?
 
+    /// Whether its texts join tables: of two codes none may become the other.
+    var isKey: Bool { kind == .text && (isRequired || Self.keys.contains(name)) }
+
+    private static let keys: Set = ["ITEM_CD", "OP_CD", "WC_CD", "MACHINE_CD", "ROUTING_NO", "WO_NO"]
+
     /// A column, by default under its internal name and optional.
     package init(
         _ name: String,

@@ -18,7 +18,7 @@ extension TrainingRun {
         let source = try await source(&steps, extract)
         let set = try await set(&steps, source)
         let fitted = try await fitted(&steps, set)
-        let (trained, report) = try await evaluated(&steps, set, fitted)
+        let (trained, report) = try await evaluated(&steps, source, set, fitted)
         let package = ModelPackage(request, source: source, set: set, model: trained, report: report)
         let registered = try await registered(&steps, package)
         let duration = Int((ContinuousClock.now - began) / .milliseconds(1))
@@ -81,6 +81,7 @@ extension TrainingRun {
     /// The steps `index` and `evaluate`: the index is built on one thread, and parts are held out and proposed for meanwhile.
     private func evaluated(
         _ steps: inout Steps,
+        _ source: TrainingSource,
         _ set: TrainingSet,
         _ fitted: FittedModel
     ) async throws -> (TrainedModel, QualityReport) {
@@ -90,7 +91,7 @@ extension TrainingRun {
         do {
             let trained = try await trained(&steps, set, fitted)
             splits.tell()
-            return (trained, try await report(&steps, set, fitted, trained, splits))
+            return (trained, try await report(&steps, source, set, fitted, trained, splits))
         } catch {
             // A run that ended does nothing any more.
             try? await offPool { splits.callOff() }
@@ -112,6 +113,7 @@ extension TrainingRun {
 
     private func report(
         _ steps: inout Steps,
+        _ source: TrainingSource,
         _ set: TrainingSet,
         _ fitted: FittedModel,
         _ trained: TrainedModel,
@@ -120,7 +122,7 @@ extension TrainingRun {
         let report = try await steps.take(.evaluate, progress, again: { $1.report(digest: $0.digest) }) {
             try await offPool {
                 if request.resumes != nil { splits.start() }
-                let (report, facts) = try qualityReport(splits.evaluations(), set, fitted, trained)
+                let (report, facts) = try qualityReport(splits.evaluations(), source, set, fitted, trained)
                 let bytes = try ModelFiles.json(report)
                 kept.keep(report: bytes)
                 return (report, Digests.of(bytes), facts)
@@ -189,6 +191,7 @@ extension TrainingRun {
 
     private func qualityReport(
         _ evaluations: [Evaluation],
+        _ source: TrainingSource,
         _ set: TrainingSet,
         _ fitted: FittedModel,
         _ trained: TrainedModel
@@ -197,7 +200,14 @@ extension TrainingRun {
             !isCancelled
         }
         let plan = FeaturePlan(of: set.parts, textDimensions: request.settings.model.textDimensions)
-        let report = QualityReport(evaluations, presets: presets, set, fitted, plan: plan)
+        let report = QualityReport(
+            evaluations,
+            presets: presets,
+            set,
+            fitted,
+            plan: plan,
+            lacked: source.lacked
+        )
         return (report, Facts.of(report, latencies: latencies))
     }
 

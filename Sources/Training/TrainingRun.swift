@@ -16,7 +16,7 @@ package struct TrainingSource: Sendable {
     package let tables: [String: PlantTable]
     /// What is to be recorded of the source: its digest and size, driver, rows and issues by table.
     package var facts: JSONValue
-    /// What of that follows from the source's content alone: it stands in the version's files.
+    /// What of that follows from the source's content alone: it stands in the version's files, and what is in `lacked` in the report.
     package var lineage: JSONValue
 
     /// SHA-256 of every value of every table: the identity of the training data.
@@ -26,6 +26,9 @@ package struct TrainingSource: Sendable {
         (self.tables, self.facts, self.lineage) = (tables, facts, lineage)
         digest = TableFile(tables: tables).digest.hexadecimal
     }
+
+    /// What the source lacked and what was lost on the way from it, a line each.
+    var lacked: [String] { (lineage["lacked"]?.elements ?? []).compactMap(\.text) }
 
     /// What the log is told of it: its facts, and the digest of its lineage, which the facts need not hold.
     var told: JSONValue {

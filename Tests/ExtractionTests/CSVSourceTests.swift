@@ -9,10 +9,15 @@ struct CSVSourceTests {
 
     private func extract(_ files: [String: String]) async throws -> Extracted {
         let setting = try ExtractionSetting()
+        let source = try Self.source(files.mapValues { Array($0.utf8) }, setting)
+        return try await setting.extraction().run(source, .plantSchema)
+    }
+
+    private static func source(_ files: [String: [UInt8]], _ setting: ExtractionSetting) throws -> SourceDescription {
         let folder = "\(setting.folder)/plant"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-        for (name, text) in files { try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
-        return try await setting.extraction().run(SourceDescription(words: folder), .plantSchema)
+        for (name, bytes) in files { try Data(bytes).write(to: URL(filePath: "\(folder)/\(name)")) }
+        return try SourceDescription(words: folder)
     }
 
     @Test func `a folder of files is read, each with its own sign between fields`() async throws {
@@ -49,6 +54,58 @@ struct CSVSourceTests {
             #expect([.truncated, .wrongFormat].contains(found.code))
             #expect(found.table == "ItemMaster")
         }
+    }
+
+    /// Two parts and their names in Hangul, as a file of one code page or another.
+    private static func hangul(code: String, name: String, _ bytes: (String) -> [UInt8]) -> [String: [UInt8]] {
+        let items = bytes("ITEM_CD,ITEM_NM\n\(code)1,\(name)1\nB,\(name)2\n")
+        return ["ItemMaster.csv": items, "RoutingOperation.csv": Array(operations.utf8)]
+    }
+
+    /// CP949 of the one syllable that these tests use, and of nothing else beyond ASCII.
+    private static func cp949(_ text: String) -> [UInt8] {
+        text.unicodeScalars.flatMap { $0 == "가" ? [0xb0, 0xa1] : Array(String($0).utf8) }
+    }
+
+    @Test func `a code that is no UTF-8 is refused with its place, in another text it is counted`() async throws {
+        let refused = try ExtractionSetting()
+        let source = try Self.source(Self.hangul(code: "가", name: "x", Self.cp949), refused)
+        let found = try await fault { try await refused.extraction().run(source, .plantSchema) }
+        #expect(found.code == .badText && found.table == "ItemMaster" && found.column == "ITEM_CD", "\(found)")
+        #expect(found.message.contains("row 1, and in 1 of 2") && found.hint.contains("CSV UTF-8"), "\(found)")
+        let check = try await SourceCheck.run(source, .plantSchema, by: refused.extraction())
+        #expect(!check.isGood && check.findings.last?.fix.contains("CSV UTF-8") == true, "\(check.findings)")
+        let named = try ExtractionSetting()
+        let names = try Self.source(Self.hangul(code: "A", name: "가", Self.cp949), named)
+        let taken = try await named.extraction().run(names, .plantSchema)
+        #expect(taken.issue("ITEM_NM", .badText)?.count == 2)
+        let noted = try await SourceCheck.run(names, .plantSchema, by: named.extraction())
+        #expect(noted.isGood && noted.findings.contains { $0.subject == "ItemMaster.ITEM_NM" && $0.state == .note })
+        let control = try ExtractionSetting()
+        let whole = try Self.source(Self.hangul(code: "가", name: "가") { Array($0.utf8) }, control)
+        let read = try await control.extraction().run(whole, .plantSchema)
+        #expect(read.tables["ItemMaster"]?.texts("ITEM_CD")?.words == ["가1", "B"] && read.issues.isEmpty)
+    }
+
+    @Test func `a name of a column that is no UTF-8 is refused`() async throws {
+        let setting = try ExtractionSetting()
+        let files = [
+            "ItemMaster.csv": Self.cp949("ITEM_CD,가\nA,1\n"), "RoutingOperation.csv": Array(Self.operations.utf8),
+        ]
+        let source = try Self.source(files, setting)
+        let found = try await fault { try await setting.extraction().run(source, .plantSchema) }
+        #expect(found.code == .badText && found.message.contains("column 2") && found.hint.contains("CSV UTF-8"))
+    }
+
+    @Test func `what was lost and what is not there is told, without a path`() async throws {
+        let found = try await extract([
+            "ItemMaster.csv": "ITEM_CD,OUTER_DIA_MM\nA,abc\nB,abc\n", "RoutingOperation.csv": Self.operations,
+        ])
+        let lacked = found.lacked(by: .plantSchema)
+        #expect(lacked.first == "ItemMaster.OUTER_DIA_MM: 2 x no number, taken as no value (row 1: abc)", "\(lacked)")
+        #expect(lacked.contains("the table WorkOrder: the source has none"))
+        #expect(lacked.contains("ItemMaster.WIDTH_MM: the source has no such column"))
+        #expect(!lacked.contains { $0.contains("/") })
     }
 
     @Test func `numbers and moments are read in every form that stands for one, and in no other`() async throws {

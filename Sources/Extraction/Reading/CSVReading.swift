@@ -52,7 +52,13 @@ struct CSVReading {
             throw text.fault(.empty, "there is no row of names", 1, hint: "put the columns' names into the first row")
         }
         var names: [String] = []
-        repeat { names.append(String(decoding: try text.field(row: 1).bytes, as: UTF8.self)) } while !text.isRowDone
+        repeat {
+            guard let name = String(validating: try text.field(row: 1).bytes, as: UTF8.self) else {
+                let what = "the name of column \(names.count + 1) is no UTF-8"
+                throw text.fault(.badText, what, 1, hint: Dialect(.csv).textHint)
+            }
+            names.append(name)
+        } while !text.isRowDone
         return names
     }
 
@@ -100,6 +106,6 @@ struct CSVReading {
             if sinks[0].isFull { ReadingFrames.send(sinks, rows: ColumnSink.chunk, writer) }
         }
         if row % ColumnSink.chunk > 0 { ReadingFrames.send(sinks, rows: row % ColumnSink.chunk, writer) }
-        try ReadingFrames.finish(table, sinks, rows: row, counted: nil, began: began, writer)
+        try ReadingFrames.finish(table, sinks, Dialect(.csv), rows: row, counted: nil, began: began, writer)
     }
 }

@@ -166,7 +166,7 @@ private struct TableReading {
         statement.close()
         let rest = row % ColumnSink.chunk
         if rest > 0 { ReadingFrames.send(sinks, rows: rest, writer) }
-        try ReadingFrames.finish(table, sinks, rows: row, counted: counted, began: began, writer)
+        try ReadingFrames.finish(table, sinks, dialect, rows: row, counted: counted, began: began, writer)
     }
 
     /// Takes every value of every row and gives the number of rows.
@@ -235,6 +235,7 @@ enum ReadingFrames {
     static func finish(
         _ table: ResolvedTable,
         _ sinks: [ColumnSink],
+        _ dialect: Dialect,
         rows: Int,
         counted: Int?,
         began: Int64,
@@ -259,6 +260,18 @@ enum ReadingFrames {
             )
         }
         var issues = sinks.flatMap { $0.issues.issues(table: table.mapping.name, column: $0.mapping.name) }
+        for (sink, column) in zip(sinks, table.columns) where column.mapping.isKey {
+            let name = sink.mapping.name
+            guard let bad = issues.first(where: { $0.column == name && $0.kind == .badText }) else { continue }
+            throw ExtractionFault(
+                .badText,
+                "\(table.source.fullName).\(column.source.name) is no UTF-8 in row \(bad.places.first?.row ?? 0), and in \(bad.count) "
+                    + "of \(rows) in all: codes that cannot be read would be taken for one another",
+                hint: dialect.textHint,
+                table: table.source.fullName,
+                column: column.source.name
+            )
+        }
         if let counted, rows > counted {
             issues.append(
                 ExtractionIssue(

@@ -25,6 +25,8 @@ package struct QualityReport: Sendable, Equatable, Codable {
     package let leftOut: [String: String]
     /// Why parts were not held out in a way, by the split's name; nil in reports from before it was told.
     package let notHeldOut: [String: String]?
+    /// What the source lacked and what was lost on the way from it, a line each; nil in reports from before it was told.
+    package let lacked: [String]?
 
     /// How well the minutes of one operation are told.
     package struct OperationError: Sendable, Equatable, Codable {
@@ -39,8 +41,10 @@ package struct QualityReport: Sendable, Equatable, Codable {
         presets: [Preset],
         _ set: TrainingSet,
         _ model: FittedModel,
-        plan: FeaturePlan
+        plan: FeaturePlan,
+        lacked: [String] = []
     ) {
+        self.lacked = lacked
         self.evaluations = evaluations
         self.presets = presets
         preparation = set.report
@@ -201,7 +205,8 @@ package struct QualityReport: Sendable, Equatable, Codable {
         let found = PreparationReport.Finding.allCases.compactMap { kind in
             preparation.findings[kind].map { "- \($0) \(kind.rawValue)" }
         }
-        return lines + (found.isEmpty ? ["", "Nothing was left out."] : [""] + found)
+        let lost = (lacked ?? []).map { "- `\($0.replacing("`", with: "'"))`" }
+        return lines + [""] + (found.isEmpty && lost.isEmpty ? ["Nothing was left out."] : found + lost)
     }
 
     private static func distribution(_ scores: Scores) -> String {

@@ -40,6 +40,9 @@ struct SourceOptions: ParsableArguments {
     )
     var driver: String?
 
+    /// The variable of the environment in which a server's password stands.
+    static let passwordVariable = "DAYBOOK_SOURCE_PASSWORD"
+
     /// The source that is meant; its first bytes are read.
     func description() throws -> SourceDescription {
         try Self.description(source, driver: driver)
@@ -59,7 +62,7 @@ struct SourceOptions: ParsableArguments {
     ///
     /// A file is meant from the current folder on; the password is taken from the environment.
     static func description(_ words: String, driver: String?) throws -> SourceDescription {
-        let password = ProcessInfo.processInfo.environment["DAYBOOK_SOURCE_PASSWORD"]
+        let password = ProcessInfo.processInfo.environment[passwordVariable]
         let isFile = !words.contains("://")
         let path = isFile ? URL(filePath: words).standardizedFileURL.path(percentEncoded: false) : words
         return try SourceDescription(words: path, password: password, driverLibrary: driver)
@@ -70,7 +73,8 @@ struct SourceOptions: ParsableArguments {
 struct SourceCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check driver, path, permission, protection, header, tables and columns; each finding with its fix."
+        abstract:
+            "Check driver, path, permission, protection, header, tables, columns and rows; each finding with its fix."
     )
     @OptionGroup var global: GlobalOptions
     @OptionGroup var options: SourceOptions

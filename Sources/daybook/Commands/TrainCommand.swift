@@ -113,7 +113,7 @@ struct TrainCommand: HomeCommand {
                     try await Self.record(fault, request.run, home, sender)
                     throw fault
                 }
-                return TrainingSource(tables: found.tables, facts: found.json, lineage: Self.lineage(found))
+                return TrainingSource(tables: found.tables, facts: found.json, lineage: Self.lineage(found, mapping))
             }
         }
         progress.finish()
@@ -190,7 +190,7 @@ struct TrainCommand: HomeCommand {
     }
 
     /// What identifies the source's content, and nothing of this reading of it.
-    private static func lineage(_ found: Extracted) -> JSONValue {
+    private static func lineage(_ found: Extracted, _ mapping: SourceProfile) -> JSONValue {
         [
             "sha256": .string(found.source.sha256), "driver": .string(found.source.driver),
             "driver_version": .string(found.source.driverVersion), "profile_sha256": .string(found.profileDigest),
@@ -202,6 +202,7 @@ struct TrainCommand: HomeCommand {
                 )
             ),
             "issues": .array(found.issues.map(\.json)),
+            "lacked": .array(found.lacked(by: mapping).map { .string($0) }),
         ]
     }
 
@@ -216,6 +217,13 @@ struct TrainCommand: HomeCommand {
                 + "(chance \(Int((held.random.withinOneEdit * 100).rounded())) %, one routing "
                 + "\(Int((held.consensus.withinOneEdit * 100).rounded())) %); \(held.model.operationTimes.words)"
         }
+        let lacked = outcome.report.lacked ?? []
+        if !lacked.isEmpty {
+            let rest = lacked.count > 5 ? "\n  and \(lacked.count - 5) more in the report" : ""
+            words +=
+                "\nwhat the source lacked:\n"
+                + lacked.prefix(5).map { "  \(Words.short($0, 160))" }.joined(separator: "\n") + rest
+        }
         words += "\nthe report: \(home.folders.models)/\(outcome.version)/\(ModelFiles.qualityText)\n\(steps)"
         home.printer.show(
             words,
@@ -225,6 +233,7 @@ struct TrainCommand: HomeCommand {
                 "digests": .object(
                     Dictionary(uniqueKeysWithValues: outcome.digests.map { ($0.step.rawValue, .string($0.digest)) })
                 ),
+                "lacked": .array(lacked.map { .string($0) }),
             ]
         )
     }
