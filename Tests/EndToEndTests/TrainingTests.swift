@@ -33,6 +33,28 @@ struct TrainingTests {
         try await home.succeed(["verify"])
     }
 
+    @Test("What was lost on the way from the source is told at the end of a training, and stands in its report")
+    func lost() async throws {
+        let home = try await TestHome.make()
+        let folder = home.folder.path("tables")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        let items = (0..<40).map { "P\($0),\(["SHAFT", "BUSH"][$0 % 2]),\(10 + $0),abc" }
+        let steps = (0..<40).flatMap { ["P\($0),10,OP1", "P\($0),20,OP\(2 + $0 % 2)"] }
+        let tables = [
+            "ItemMaster": ["ITEM_CD,ITEM_GRP,WIDTH_MM,OUTER_DIA_MM"] + items,
+            "RoutingOperation": ["ITEM_CD,OP_SEQ,OP_CD"] + steps,
+        ]
+        for (name, lines) in tables {
+            try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: "\(folder)/\(name).csv"))
+        }
+        let words = "ItemMaster.OUTER_DIA_MM: 40 x no number, taken as no value (row 1: abc)"
+        let said = try await home.succeed(["train", "--source", folder, "--version", "2026.03.01_1"])
+        #expect(said.output.contains(words), "\(said)")
+        let report = try String(contentsOfFile: "\(home.path)/models/2026.03.01_1/quality_report.md", encoding: .utf8)
+        #expect(report.contains(words) && report.contains("the table WorkOrder: the source has none"), "\(report)")
+        #expect(!report.contains(folder))
+    }
+
     @Test("A plant without orders has routings and their planned minutes, which suffice for a model")
     func planned() async throws {
         let home = try await TestHome.make()
@@ -98,6 +120,27 @@ struct TrainingTests {
         let asked = try await home.events().filter { $0["type"] == "training.requested" }
         #expect(asked.count == 3 && asked.allSatisfy { $0["payload"]?["job"] == $0["payload"]?["run"] })
         try await home.succeed(["verify"])
+    }
+
+    @Test(
+        "A training that is a job gets the password of the source from the environment of the server"
+    )
+    func passwordOfJob() async throws {
+        guard let database = try PasswordedServer(password: "sesame-of-the-job") else { return }
+        let home = try await TestHome.make()
+        let patch: JSONValue = ["source.location": .string("postgresql://app@127.0.0.1:\(database.port)/postgres")]
+        try await home.succeed(["config", "patch", "trainer", patch.canonicalText(), "--reason", "a plant"])
+        func ended(_ environment: [String: String]) async throws -> String {
+            let served = try await ServedHome.start(home, environment: environment)
+            let job = try await served.ended(served.start("/api/v1/trainings"))
+            #expect(job["status"] == "failed", "\(job)")
+            #expect(try await served.stop().exit == 0)
+            return job.prettyText
+        }
+        let opened = try await ended(["DAYBOOK_SOURCE_PASSWORD": "sesame-of-the-job"])
+        #expect(opened.contains("the source lacks the table ItemMaster") && !opened.contains("sesame"), "\(opened)")
+        let control = try await ended([:])
+        #expect(control.contains("cannot open"), "the control: without it the server refuses: \(control)")
     }
 
     @Test("What cannot be trained on is refused with its reason, is an event, and leaves no version")

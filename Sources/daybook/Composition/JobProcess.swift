@@ -18,6 +18,8 @@ final class JobProcess: Sendable {
     /// The process's own folder.
     let folder: String
     private let listener: JobListener
+    /// Variables of the server's environment that this work gets beside those of every work.
+    private let variables: [String]
     /// How long the process has after SIGTERM.
     static let patience = 5
 
@@ -28,8 +30,9 @@ final class JobProcess: Sendable {
 
     private let state = Mutex(State())
 
-    init(_ words: [String], in folder: String, _ listener: JobListener) {
+    init(_ words: [String], in folder: String, variables: [String] = [], _ listener: JobListener) {
         self.words = words
+        self.variables = variables
         self.folder = folder
         self.listener = listener
     }
@@ -86,11 +89,12 @@ final class JobProcess: Sendable {
         defer { close(errors[1]) }
         let arguments = [Self.program] + words
         let (ends, folder) = (errors, folder)
+        let environment = Self.environment(variables)
         let code = state.withLock { state -> Int32 in
             guard !state.isStopped else { return ECANCELED }
             var process: Int32 = 0
             let code = WordList.with(arguments) { arguments in
-                WordList.with(Self.environment) { environment in
+                WordList.with(environment) { environment in
                     cposix_spawn(&process, Self.program, arguments, environment, folder, life[0], file, ends[1])
                 }
             }
@@ -147,9 +151,9 @@ final class JobProcess: Sendable {
         return FileManager.default.isExecutableFile(atPath: path) ? path : link.path
     }
 
-    /// What a work needs of the environment: no setting, no credential.
-    private static var environment: [String] {
-        let kept = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"]
+    /// What a work needs of the environment: no setting, and no credential but those that are named.
+    private static func environment(_ variables: [String]) -> [String] {
+        let kept = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"] + variables
         let own = ProcessInfo.processInfo.environment
         return kept.compactMap { name in own[name].map { "\(name)=\($0)" } } + ["SWIFT_BACKTRACE=enable=no"]
     }

@@ -17,7 +17,9 @@ struct JobWorks: Sendable {
 
     private func run(_ order: JobOrder, _ listener: JobListener) async throws -> JSONValue {
         if order.kind == .rebuild { return try await rebuild(order, listener) }
-        let process = JobProcess(try words(order), in: order.folder, listener)
+        // Only a training reads the plant's database, and no other work is to know its password.
+        let variables = order.kind == .training ? [SourceOptions.passwordVariable] : []
+        let process = JobProcess(try words(order), in: order.folder, variables: variables, listener)
         do {
             let result = try await withTaskCancellationHandler {
                 try await onThread { try process.run() }
