@@ -26,7 +26,9 @@ package struct Extracted: Sendable, Equatable {
         let lost = issues.filter { $0.kind != .driverWords }.map { issue in
             "\([issue.table, issue.column].compactMap(\.self).joined(separator: ".")): \(issue.told)"
         }
-        let left = leftOut.sorted { $0.key < $1.key }.map { "the table \($0.key): the source lacks \($0.value)" }
+        let left = leftOut.sorted { $0.key < $1.key }.map {
+            "the table \($0.key): left out, the source lacks \($0.value)"
+        }
         let names = profile.tables.map(\.name).filter { tables[$0] == nil && leftOut[$0] == nil }
         let missing = names.map { "the table \($0): the source has none" }
         let columns = facts.flatMap { table in

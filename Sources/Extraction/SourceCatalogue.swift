@@ -117,7 +117,7 @@ extension SourceProfile {
                 if place.column == nil { place = (source.fullName, lacking.first?.sourceNames[0]) }
             } else {
                 found.leftOut[table.name] =
-                    words.isEmpty ? "it has no column of the profile" : words.joined(separator: "; ")
+                    words.isEmpty ? "every column of the profile" : words.joined(separator: "; ")
             }
         }
         if missing.isEmpty, !atLeastOneOf.isEmpty,

@@ -112,6 +112,17 @@ struct PostgreSQLSourceTests {
         #expect(try await fault { try await setting.extraction().run(server.source, missing) }.code == .mapping)
     }
 
+    @Test func `a session that its administrator ends is told as lost`() async throws {
+        let ended = """
+            CREATE VIEW "ItemMaster" AS SELECT 'A' AS "ITEM_CD" WHERE pg_terminate_backend(pg_backend_pid());
+            CREATE TABLE routingoperation ("ITEM_CD" text, "OP_SEQ" int, "OP_CD" text);
+            """
+        guard let server = try Server(ended) else { return }
+        let setting = try ExtractionSetting()
+        let found = try await fault { try await setting.extraction().run(server.source, .plantSchema) }
+        #expect(found.code == .statement && found.hint.contains("ended the connection"), "\(found)")
+    }
+
     @Test func `a server that is not there is named without the password`() async throws {
         guard FileManager.default.fileExists(atPath: "/usr/lib/x86_64-linux-gnu/odbc/psqlodbcw.so") else {
             print("skipped: no ODBC driver for PostgreSQL (apt-get install odbc-postgresql)")
