@@ -84,7 +84,9 @@ struct ModelTests {
         }
         let without = try report(timeless, without: "REG_DT").markdown
         #expect(without.contains("and of no operation is a time known.") && !without.contains(" 0.0 % |"))
-        #expect(without.contains("Not held out: the newest, as no part has a date (REG_DT)."))
+        #expect(
+            without.contains("Not held out: the newest, as no part has a date (REG_DT, or a START_DT of its work).")
+        )
         let with = try report(set.routings, without: "REMARK").markdown
         #expect(with.contains("half of the minutes were told within") && !with.contains("Not held out"), "the control")
     }

@@ -127,6 +127,7 @@ struct PreparationTests {
         #expect(codes(0) == ["OP1", "OP2"] && codes(1) == ["OP1"])
         #expect(set.routings.steps(of: 0).map(\.run) == [2, 8] && set.routings.steps(of: 0)[0].setup == 6)
         #expect(set.parts.numbers("ORDER_QTY") == [10, 4])
+        #expect(set.parts.moments("REG_DT") == [0, hour], "undated parts are as old as their first work")
         #expect(set.report.findings == [.resultTwice: 1, .stopReport: 1, .orphanResult: 1])
         #expect(set.report.fromResults == 2)
     }

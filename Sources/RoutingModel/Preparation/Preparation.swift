@@ -68,6 +68,11 @@ package struct Preparation: Sendable {
         if let quantities = orders.medianQuantities(parts: rows.count) {
             parts = parts.with("ORDER_QTY", .numbers(quantities))
         }
+        // Where the plant dates no part, a part is as old as its first work.
+        let isDated = parts.moments("REG_DT")?.contains { $0 != PlantColumn.noMoment } ?? false
+        if !isDated, let first = tables["WorkResult"].flatMap({ orders.firstWork($0, parts: rows.count) }) {
+            parts = parts.with("REG_DT", .moments(first))
+        }
         guard report.fromMaster + report.fromResults >= 2 else {
             throw RoutingModelFault(
                 .unusableData,

@@ -22,6 +22,19 @@ struct WorkOrders {
         }
     }
 
+    /// When each part was first worked on, by reports with a moment; nil where none tells one.
+    func firstWork(_ results: PlantTable, parts count: Int) -> [Int64]? {
+        guard let numbers = results.texts("WO_NO"), let started = results.moments("START_DT") else { return nil }
+        let partOfWord = numbers.words.map { word in places[word].map { Int(parts[$0]) } ?? -1 }
+        var first = [Int64](repeating: PlantColumn.noMoment, count: count)
+        for row in numbers.codes.indices where numbers.codes[row] >= 0 && started[row] != PlantColumn.noMoment {
+            let part = partOfWord[Int(numbers.codes[row])]
+            guard part >= 0 else { continue }
+            if first[part] == PlantColumn.noMoment || started[row] < first[part] { first[part] = started[row] }
+        }
+        return first.contains { $0 != PlantColumn.noMoment } ? first : nil
+    }
+
     /// The median lot of each part, NaN for one without orders; nil where no order tells a quantity.
     func medianQuantities(parts count: Int) -> [Double]? {
         guard quantities.contains(where: { $0 > 0 }) else { return nil }

@@ -127,9 +127,11 @@ package struct Evaluation: Sendable, Equatable, Codable {
         switch split {
         case .heldOut, .leaveOneOut: return "too few parts have a routing"
         case .byTime:
-            guard let registered = set.parts.moments("REG_DT") else { return "no part has a date (REG_DT)" }
+            guard let registered = set.parts.moments("REG_DT") else {
+                return "no part has a date (REG_DT, or a START_DT of its work)"
+            }
             let days = Set(registered.filter { $0 != PlantColumn.noMoment })
-            return days.count > 1 ? "too few parts have a routing" : "the parts' dates (REG_DT) do not differ"
+            return days.count > 1 ? "too few parts have a routing" : "the parts' dates do not differ"
         case .newFamily:
             guard let groups = set.parts.texts("ITEM_GRP") else { return "no part has a group (ITEM_GRP)" }
             return groups.words.count > 2 ? "one group has half of the parts" : "there are fewer than three groups"
