@@ -232,9 +232,11 @@ struct FolderCheck {
             return
         }
         look(.medianError) {
-            let error = scores.operationTimes.medianAPE
-            guard scores.operationTimes.count > 0, error.isFinite else {
+            guard scores.operationTimes.count > 0, let error = scores.operationTimes.medianAPE else {
                 return GateFinding(.medianError, .unknown, "no minutes of held-out parts are known")
+            }
+            guard error.isFinite else {
+                return GateFinding(.medianError, .failed, "the median error of held-out minutes is beyond all bounds")
             }
             return held(
                 .medianError,

@@ -83,15 +83,12 @@ enum Facts {
         var splits: [String: JSONValue] = [:]
         for evaluation in report.evaluations {
             let scores = evaluation.model
-            func error(_ times: Scores.Times, _ percent: Double) -> JSONValue {
-                decimal(times.count > 0 ? percent : .nan, 2)
-            }
             splits[evaluation.split.rawValue] = [
                 "parts": .integer(scores.parts), "similarity": decimal(scores.similarity, 4),
                 "within_one_edit": decimal(scores.withinOneEdit, 4), "exact": decimal(scores.exact, 4),
-                "median_ape_percent": error(scores.operationTimes, scores.operationTimes.medianAPE),
-                "coverage_percent": error(scores.operationTimes, scores.operationTimes.coverage),
-                "total_median_ape_percent": error(scores.totalTimes, scores.totalTimes.medianAPE),
+                "median_ape_percent": decimal(scores.operationTimes.medianAPE, 2),
+                "coverage_percent": decimal(scores.operationTimes.coverage, 2),
+                "total_median_ape_percent": decimal(scores.totalTimes.medianAPE, 2),
                 "random_similarity": decimal(evaluation.random.similarity, 4),
                 "consensus_similarity": decimal(evaluation.consensus.similarity, 4),
             ]
@@ -100,14 +97,18 @@ enum Facts {
         for (preset, latency) in zip(report.presets, latencies) {
             presets[preset.name] = [
                 "ef_search": .integer(preset.ef), "recall": decimal(preset.recall, 4),
-                "p50_us": .integer(Int(latency.p50)), "p95_us": .integer(Int(latency.p95)),
+                "p50_us": .integer(Int(exactly: latency.p50.rounded()) ?? 0),
+                "p95_us": .integer(Int(exactly: latency.p95.rounded()) ?? 0),
             ]
         }
-        return ["splits": .object(splits), "presets": .object(presets)]
+        var members: [String: JSONValue] = ["splits": .object(splits), "presets": .object(presets)]
+        members["splits_not_made"] = report.notMade.map { .object($0.mapValues { .string($0) }) }
+        return .object(members)
     }
 
-    static func decimal(_ value: Double, _ digits: Int) -> JSONValue {
-        .string(value.isFinite ? String(format: "%.\(digits)f", value) : "unknown")
+    static func decimal(_ value: Double?, _ digits: Int) -> JSONValue {
+        guard let value, value.isFinite else { return .string("unknown") }
+        return .string(String(format: "%.\(digits)f", value))
     }
 }
 

@@ -33,6 +33,36 @@ struct TrainingTests {
         try await home.succeed(["verify"])
     }
 
+    @Test(
+        "Minutes beyond all bounds, or none at all, leave a version with a report that says so, and a gate that does not know"
+    )
+    func unmeasured() async throws {
+        let home = try await TestHome.make()
+        let plant = try await Self.plant(home, items: 120)
+        func trained(_ change: String) async throws -> (version: String, report: String) {
+            let altered = try Child(["/usr/bin/sqlite3", plant, change], environment: Program.environment()).result()
+            #expect(altered.exit == 0, "\(altered)")
+            let told = try await home.run(["train", "--source", plant])
+            #expect(told.exit == 0, "\(told)")
+            let rows = try await home.json(["model", "list"]).elements ?? []
+            let versions = rows.compactMap { $0["version"]?.text }.sorted()
+            let version = try #require(versions.last)
+            let report = "\(home.path)/models/\(version)/quality_report.md"
+            return (version, told.output + (try String(contentsOfFile: report, encoding: .utf8)))
+        }
+        let huge = try await trained("update RoutingOperation set RUN_MIN_PER_EA = 1e160 where rowid % 7 = 0")
+        #expect(huge.report.contains("half of the minutes were told within"), "\(huge.report)")
+        #expect(huge.report.contains("or beyond 525,600 minutes (a year), not used"))
+        let none = try await trained("update RoutingOperation set RUN_MIN_PER_EA = NULL, SETUP_MIN = NULL")
+        #expect(none.report.contains("no minutes of held-out parts are known"), "\(none.report)")
+        #expect(!none.report.contains("half of the minutes"))
+        func gate(_ version: String) async throws -> JSONValue? {
+            try await home.json(["model", "check", version])["gates"]?.elements?.first { $0["gate"] == "median_ape" }
+        }
+        #expect(try await gate(none.version)?["state"] == "unknown")
+        #expect(try await gate(huge.version)?["state"] == "passed")
+    }
+
     @Test("What was lost on the way from the source is told at the end of a training, and stands in its report")
     func lost() async throws {
         let home = try await TestHome.make()
@@ -223,9 +253,11 @@ struct TrainingTests {
         let child = try await Self.started(home, plant, in: "fit")
         child.kill(SIGINT)
         let outcome = try await onThread { child.result() }
-        #expect(outcome.exit == 130 && outcome.errors.contains("daybook train --resume "), "\(outcome)")
+        #expect(outcome.exit == 130, "\(outcome)")
         let runs = try await home.json(["training", "list"])["items"]?.elements ?? []
         #expect(runs.first?["status"] == "cancelled")
+        let run = try #require(runs.first?["run"]?.text)
+        #expect(outcome.errors.contains("called off: run \(run); the same command with --resume \(run)"), "\(outcome)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(home.path)/models").isEmpty)
     }
 

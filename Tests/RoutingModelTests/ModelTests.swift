@@ -26,8 +26,10 @@ struct ModelTests {
         let floors = [evaluation.random.similarity, evaluation.consensus.similarity]
         #expect(floors.allSatisfy { evaluation.model.similarity > $0 + 0.1 }, "\(evaluation)")
         #expect(evaluation.model.withinOneEdit > 2 * evaluation.consensus.withinOneEdit)
-        #expect(75...85 ~= evaluation.model.operationTimes.coverage, "\(evaluation.model.operationTimes)")
-        #expect(evaluation.model.operationTimes.medianAPE < evaluation.consensus.operationTimes.medianAPE)
+        let times = evaluation.model.operationTimes
+        #expect(75...85 ~= (try #require(times.coverage)), "\(times)")
+        let floor = try #require(evaluation.consensus.operationTimes.medianAPE)
+        #expect(try #require(times.medianAPE) < floor)
         #expect(evaluation.model.bestOfAlternatives > evaluation.model.similarity)
         #expect(evaluation.model.edits.reduce(0, +) == evaluation.model.parts)
     }
@@ -53,42 +55,71 @@ struct ModelTests {
         #expect(try Evaluation.of(.newFamily, plain, ModelSettings()) == nil)
     }
 
-    @Test("A report tells no error where no time is known, and why parts were not held out in a way")
-    func reported() throws {
-        let set = try Self.set(300)
-        var timeless = RoutingColumns()
-        for part in set.items.indices {
-            timeless.append(set.routings[part].map { RoutingStep(operation: $0, setup: .nan, run: .nan) })
-        }
-        func report(_ routings: RoutingColumns, without column: String) throws -> QualityReport {
-            var columns = set.parts.columns
-            columns[column] = nil
-            let set = TrainingSet(
-                items: set.items,
-                parts: PlantTable("ItemMaster", rowCount: set.items.count, columns: columns),
-                operations: set.operations,
-                routings: routings,
-                report: set.report
-            )
-            let evaluations = try Evaluation.Split.allCases.compactMap {
-                try Evaluation.of($0, set, ModelSettings())
-            }
-            let fitted = try FittedModel.fit(set, ModelSettings())
-            return QualityReport(
-                evaluations,
-                presets: [],
-                set,
-                fitted,
-                plan: FeaturePlan(of: set.parts, textDimensions: ModelSettings().textDimensions)
+    @Test(
+        "Where no time is known there is no error of times, and the report says so; a split that was not made is named"
+    )
+    func unmeasured() throws {
+        let made = try Self.set(120)
+        var routings = RoutingColumns()
+        for part in made.items.indices {
+            routings.append(
+                made.routings.steps(of: part).map { RoutingStep(operation: $0.operation, setup: .nan, run: .nan) }
             )
         }
-        let without = try report(timeless, without: "REG_DT").markdown
-        #expect(without.contains("and of no operation is a time known.") && !without.contains(" 0.0 % |"))
-        #expect(
-            without.contains("Not held out: the newest, as no part has a date (REG_DT, or a START_DT of its work).")
+        var columns = made.parts.columns
+        columns["REG_DT"] = nil
+        let set = TrainingSet(
+            items: made.items,
+            parts: PlantTable("ItemMaster", rowCount: made.items.count, columns: columns),
+            operations: made.operations,
+            routings: routings,
+            report: made.report
         )
-        let with = try report(set.routings, without: "REMARK").markdown
-        #expect(with.contains("half of the minutes were told within") && !with.contains("Not held out"), "the control")
+        let odd = TrainingSet(
+            items: made.items,
+            parts: made.parts,
+            operations: OperationList(
+                codes: made.operations.codes,
+                names: made.operations.names.map { "\($0)\n\u{1b}[31m" },
+                groups: made.operations.groups
+            ),
+            routings: made.routings,
+            report: made.report
+        )
+        let (without, control) = (try Self.report(set), try Self.report(odd))
+        let times = try #require(without.heldOut).model.operationTimes
+        #expect(times.count == 0 && times.medianAPE == nil && times.coverage == nil)
+        #expect(
+            without.markdown.contains("no minutes of held-out parts are known") && !without.markdown.contains("0.0 %")
+        )
+        #expect(without.notMade?.keys.sorted() == ["time_split"])
+        #expect(without.markdown.contains("Not held out, the newest: no part has a date"))
+        #expect(try #require(control.heldOut).model.operationTimes.count > 0 && control.notMade == nil)
+        #expect(control.markdown.contains("  [31m | ") && !control.markdown.contains("\u{1b}"), "no control character")
+        #expect(control.markdown.contains("half of the minutes were told within"))
+    }
+
+    @Test("Errors without end, and zeros that an older report holds for no times, are told in words")
+    func words() throws {
+        let older = #"{"count":0,"excluded":9,"medianAPE":0,"meanAPE":0,"meanAbsolute":0,"weightedAPE":0,"coverage":0}"#
+        var times = try JSONDecoder().decode(Scores.Times.self, from: Data(older.utf8))
+        #expect(times.words == "no minutes of held-out parts are known")
+        times.count = 3
+        #expect(times.words == "half of the minutes were told within 0 %")
+        times.medianAPE = Double.infinity
+        times.medianAPE = 1e300
+        #expect(times.words == "half of the minutes were told within 1.0e+300 %")
+        times.medianAPE = 16.9
+        #expect(times.words == "half of the minutes were told within 17 %")
+    }
+
+    private static func report(_ set: TrainingSet) throws -> QualityReport {
+        let settings = ModelSettings()
+        let fitted = try FittedModel.fit(set, settings)
+        let evaluations = try Evaluation.Split.allCases.compactMap {
+            try Evaluation.of($0, set, settings, fitted: fitted)
+        }
+        return QualityReport(evaluations, presets: [], set, fitted, plan: FeaturePlan(of: set.parts, textDimensions: 0))
     }
 
     @Test("The same data and seed give the same bytes; another seed of the plant gives others")

@@ -51,42 +51,6 @@ struct PreparationTests {
         #expect(set.routings.steps(of: 0)[1].setup == 0, "no set-up is a set-up of no minutes")
     }
 
-    @Test(
-        "Minutes that nothing takes are not used, and counted: mistyped ones, and those of a clock that nobody had set"
-    )
-    func unreasonable() throws {
-        var tables = tables
-        var columns = try #require(tables["RoutingOperation"]).columns
-        columns["RUN_MIN_PER_EA"] = .numbers([1e160, 525_600, 2, 9, 1, 1e-300, .infinity, 1, 1])
-        columns["SETUP_MIN"] = .numbers([0, 1e308, 0, 1, 1, 525_600, 2, .nan, 1])
-        tables["RoutingOperation"] = PlantTable("RoutingOperation", rowCount: 9, columns: columns)
-        let set = try Preparation.prepare(tables, Preparation.Settings(zLimit: nil))
-        let (first, second) = (set.routings.steps(of: 0), set.routings.steps(of: 1))
-        #expect(first[0].run == 525_600 && second[2].setup == 525_600, "the control: a year")
-        #expect(first[0].setup.isNaN && first[1].run.isNaN && second[1].run.isNaN && second[2].run.isNaN)
-        #expect(set.report.findings[.unreasonable] == 4)
-
-        let day: Int64 = 86_400_000_000
-        let derived = try Preparation.prepare([
-            "ItemMaster": PlantTable("ItemMaster", rowCount: 2, columns: ["ITEM_CD": texts("A", "B")]),
-            "WorkOrder": PlantTable(
-                "WorkOrder",
-                rowCount: 2,
-                columns: ["WO_NO": texts("1", "2"), "ITEM_CD": texts("A", "B"), "ORDER_QTY": .numbers([1, 1])]
-            ),
-            "WorkResult": PlantTable(
-                "WorkResult",
-                rowCount: 2,
-                columns: [
-                    "WO_NO": texts("1", "2"), "OP_CD": texts("OP1", "OP1"),
-                    "START_DT": .moments([-700_000 * day, 0]), "END_DT": .moments([2_900_000 * day, day]),
-                ]
-            ),
-        ])
-        #expect(derived.routings.steps(of: 0)[0].run.isNaN && derived.routings.steps(of: 1)[0].run == 1_440)
-        #expect(derived.report.findings[.unreasonable] == 1)
-    }
-
     @Test("What a model cannot do without is named")
     func refused() {
         #expect(throws: RoutingModelFault.self) { try Preparation.prepare([:]) }
@@ -130,6 +94,53 @@ struct PreparationTests {
         #expect(set.parts.moments("REG_DT") == [0, hour], "undated parts are as old as their first work")
         #expect(set.report.findings == [.resultTwice: 1, .stopReport: 1, .orphanResult: 1])
         #expect(set.report.fromResults == 2)
+    }
+
+    @Test(
+        "Minutes of next to nothing or beyond a year and orders beyond all bounds are not used, and counted; a year to the minute is"
+    )
+    func implausible() throws {
+        let year = 525_600.0
+        var master = tables
+        master["RoutingOperation"] = PlantTable(
+            "RoutingOperation",
+            rowCount: 4,
+            columns: [
+                "ITEM_CD": texts("A", "A", "B", "B"), "OP_SEQ": .numbers([1, 2, 1, 2]),
+                "OP_CD": texts("OP1", "OP2", "OP1", "OP2"),
+                "RUN_MIN_PER_EA": .numbers([1e160, year, 1e-300, .infinity]),
+                "SETUP_MIN": .numbers([1e308, year, year + 1, 0]),
+            ]
+        )
+        let set = try Preparation.prepare(master, Preparation.Settings(zLimit: nil))
+        let (first, second) = (set.routings.steps(of: 0), set.routings.steps(of: 1))
+        #expect(first[0].run.isNaN && first[0].setup.isNaN && first[1].run == year && first[1].setup == year)
+        #expect(second[0].setup.isNaN && second[0].run.isNaN && second[1].run.isNaN && second[1].setup == 0)
+        #expect(set.report.findings[.implausibleTime] == 5)
+
+        let day: Int64 = 86_400_000_000
+        let derived = try Preparation.prepare([
+            "ItemMaster": PlantTable("ItemMaster", rowCount: 3, columns: ["ITEM_CD": texts("A", "B", "C")]),
+            "WorkOrder": PlantTable(
+                "WorkOrder",
+                rowCount: 3,
+                columns: [
+                    "WO_NO": texts("1", "2", "3"), "ITEM_CD": texts("A", "B", "C"),
+                    "ORDER_QTY": .numbers([1, 1, 1e300]),
+                ]
+            ),
+            "WorkResult": PlantTable(
+                "WorkResult",
+                rowCount: 3,
+                columns: [
+                    "WO_NO": texts("1", "2", "3"), "OP_CD": texts("OP1", "OP1", "OP1"),
+                    "START_DT": .moments([0, 0, 0]), "END_DT": .moments([365 * day, 366 * day, day]),
+                ]
+            ),
+        ])
+        #expect(derived.routings.steps(of: 0).map(\.run) == [year])
+        #expect(derived.routings.steps(of: 1)[0].run.isNaN && derived.routings.steps(of: 2)[0].run.isNaN)
+        #expect(derived.report.findings[.implausibleTime] == 1 && derived.report.findings[.implausibleQuantity] == 1)
     }
 
     @Test("A made plant with every trap is prepared, and each trap is counted")

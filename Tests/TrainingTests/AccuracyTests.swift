@@ -43,7 +43,7 @@ struct AccuracyTests {
         )
     }
 
-    private static func rounded(_ value: Double) -> String { String(format: "%.3f", value) }
+    private static func rounded(_ value: Double?) -> String { String(format: "%.3f", value ?? .nan) }
 
     @Test("The made plant's 400 held-out parts: similarity 0.87, one edit 0.77, operation median APE 26 % and better")
     func made() async throws {
@@ -61,8 +61,8 @@ struct AccuracyTests {
         Self.tell("made plant", evaluation)
         #expect(evaluation.model.parts == 400)
         #expect(evaluation.model.similarity >= 0.87 && evaluation.model.withinOneEdit >= 0.77)
-        #expect(evaluation.model.operationTimes.medianAPE <= 26)
-        #expect(75...85 ~= evaluation.model.operationTimes.coverage)
+        #expect(try #require(evaluation.model.operationTimes.medianAPE) <= 26)
+        #expect(75...85 ~= (try #require(evaluation.model.operationTimes.coverage)))
         #expect(evaluation.model.similarity > max(evaluation.random.similarity, evaluation.consensus.similarity))
     }
 
@@ -84,7 +84,8 @@ struct AccuracyTests {
         )
         Self.tell("real shop", evaluation)
         #expect(evaluation.model.parts == 148)
-        #expect(evaluation.model.similarity >= 0.67 && evaluation.model.totalTimes.medianAPE <= 36)
+        #expect(evaluation.model.similarity >= 0.67)
+        #expect(try #require(evaluation.model.totalTimes.medianAPE) <= 36)
         #expect(evaluation.model.similarity > max(evaluation.random.similarity, evaluation.consensus.similarity))
     }
 }

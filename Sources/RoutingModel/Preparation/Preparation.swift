@@ -103,15 +103,6 @@ package struct Preparation: Sendable {
         return table
     }
 
-    /// Minutes that are used: NaN for those that nothing takes, which are counted.
-    ///
-    /// Such come of a column that holds something else, and of a clock that nobody had set. None and less than none stay as they are.
-    static func reasonable(_ minutes: Double, _ report: inout PreparationReport) -> Double {
-        guard minutes > 0, !(0.000_001...525_600).contains(minutes) else { return minutes }
-        report.count(.unreasonable)
-        return .nan
-    }
-
     static func lacks(_ table: String, _ column: String) -> RoutingModelFault {
         RoutingModelFault(
             .unusableData,

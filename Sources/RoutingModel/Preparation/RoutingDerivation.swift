@@ -40,7 +40,9 @@ struct WorkOrders {
         guard quantities.contains(where: { $0 > 0 }) else { return nil }
         let grouping = Grouping(parts, count: count)
         return (0..<count).map { part in
-            Quantiles.median(grouping[part].map { quantities[Int($0)] }.filter { $0 > 0 })
+            Quantiles.median(
+                grouping[part].map { quantities[Int($0)] }.filter { $0 > 0 && $0 <= PreparationReport.mostPieces }
+            )
         }
     }
 }
@@ -147,8 +149,13 @@ struct RoutingDerivation {
 
     /// One order as a routing; empty where nothing usable was reported.
     private func path(of order: Int, _ report: inout PreparationReport) -> [RoutingStep] {
-        let pieces = orders.quantities[order]
-        if !(pieces > 0) { report.count(.orderWithoutQuantity) }
+        var pieces = orders.quantities[order]
+        if pieces > PreparationReport.mostPieces {
+            report.count(.implausibleQuantity)
+            pieces = .nan
+        } else if !(pieces > 0) {
+            report.count(.orderWithoutQuantity)
+        }
         let rows = grouping[order].map { Int($0) }.filter { operation[$0] >= 0 }
             .sorted { started[$0] == started[$1] ? $0 < $1 : started[$0] < started[$1] }
         var path: [RoutingStep] = []
@@ -175,20 +182,17 @@ struct RoutingDerivation {
                 report.count(.noMinutes)
                 continue
             }
-            let taken = Preparation.reasonable(minutes[row], &report)
-            if let booked = setup?[row], booked > 0 {
-                let booked = Preparation.reasonable(booked, &report)
-                if booked > 0 { path[place].setup += booked }
-            }
-            guard taken > 0 else { continue }
-            if kind == "S" { path[place].setup += taken } else { path[place].run += taken }
+            // What is too long is not cut to the limit: nothing says how long it was.
+            if let booked = setup?[row], report.plausible(booked) > 0 { path[place].setup += booked }
+            guard report.plausible(minutes[row]) > 0 else { continue }
+            if kind == "S" { path[place].setup += minutes[row] } else { path[place].run += minutes[row] }
         }
         return path.map { step in
             // A set-up that nobody booked is not a set-up of no minutes.
             RoutingStep(
                 operation: step.operation,
-                setup: step.setup > 0 ? Preparation.reasonable(step.setup, &report) : .nan,
-                run: pieces > 0 && step.run > 0 ? Preparation.reasonable(step.run / pieces, &report) : .nan
+                setup: step.setup > 0 ? step.setup : .nan,
+                run: pieces > 0 && step.run > 0 ? report.plausible(step.run / pieces) : .nan
             )
         }
     }

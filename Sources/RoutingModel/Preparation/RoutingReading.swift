@@ -86,8 +86,8 @@ private struct StepTimes {
             return RoutingStep(operation: operation, setup: .nan, run: .nan)
         }
         // No set-up is a set-up of no minutes; a run of none was not recorded.
-        let setup = Preparation.reasonable(setup?[row] ?? .nan, &report)
-        let run = Preparation.reasonable(run?[row] ?? .nan, &report)
+        let setup = report.plausible(setup?[row] ?? .nan)
+        let run = report.plausible(run?[row] ?? .nan)
         return RoutingStep(operation: operation, setup: setup >= 0 ? setup : .nan, run: run > 0 ? run : .nan)
     }
 }

@@ -143,10 +143,11 @@ package struct PreparationReport: Sendable, Equatable, Codable {
         case otherRouting = "routing rows of further routings of a part, left out"
         case outsourced = "outsourced operations, their times not used"
         case noTime = "operations without a time above zero"
-        case unreasonable = "minutes below a millionth or beyond a year, not used"
         case orphanResult = "results of orders or parts that are not known, left out"
         case resultTwice = "results that stand twice, left out"
         case noMinutes = "results without minutes above zero, left out"
+        case implausibleTime = "times below a millionth of a minute or beyond 525,600 minutes (a year), not used"
+        case implausibleQuantity = "orders of more than 1,000,000,000 pieces, their times not used"
         case stopReport = "reports of stops, left out"
         case orderWithoutQuantity = "orders without a quantity above zero, left out"
         case cutOrder = "orders that the period cuts, left out"
@@ -173,5 +174,20 @@ package struct PreparationReport: Sendable, Equatable, Codable {
     mutating func count(_ finding: Finding, _ number: Int = 1) {
         guard number > 0 else { return }
         findings[finding, default: 0] += number
+    }
+
+    /// The most minutes that one piece, one set-up or one report of work can take: a year.
+    static let mostMinutes = 525_600.0
+    /// The most pieces that one order can ask for.
+    static let mostPieces = 1e9
+
+    /// The fewest minutes that anything takes, beside none.
+    static let leastMinutes = 1e-6
+
+    /// These minutes, or NaN for what nothing takes, which is counted; none and less than none stay as they are.
+    mutating func plausible(_ minutes: Double) -> Double {
+        guard minutes > 0, !(Self.leastMinutes...Self.mostMinutes).contains(minutes) else { return minutes }
+        count(.implausibleTime)
+        return .nan
     }
 }

@@ -122,19 +122,20 @@ package struct Evaluation: Sendable, Equatable, Codable {
 
     // MARK: - Splits
 
-    /// Why the data do not allow a split, a clause; for one that was not made.
-    static func obstacle(to split: Split, _ set: TrainingSet) -> String {
+    /// Why a split of a set gave nothing, for the report.
+    static func whyNot(_ split: Split, _ set: TrainingSet) -> String {
         switch split {
-        case .heldOut, .leaveOneOut: return "too few parts have a routing"
         case .byTime:
-            guard let registered = set.parts.moments("REG_DT") else {
-                return "no part has a date (REG_DT, or a START_DT of its work)"
-            }
-            let days = Set(registered.filter { $0 != PlantColumn.noMoment })
-            return days.count > 1 ? "too few parts have a routing" : "the parts' dates do not differ"
+            let dates = set.parts.moments("REG_DT")?.filter { $0 != PlantColumn.noMoment } ?? []
+            if dates.isEmpty { return "no part has a date (ItemMaster.REG_DT, or WorkResult.START_DT)" }
+            return Set(dates).count == 1
+                ? "all parts have the same date" : "too few parts have a routing"
         case .newFamily:
-            guard let groups = set.parts.texts("ITEM_GRP") else { return "no part has a group (ITEM_GRP)" }
-            return groups.words.count > 2 ? "one group has half of the parts" : "there are fewer than three groups"
+            guard let groups = set.parts.texts("ITEM_GRP"), !groups.words.isEmpty else {
+                return "no part has a group (ItemMaster.ITEM_GRP)"
+            }
+            return "there are too few groups, or one is half of the plant (ItemMaster.ITEM_GRP)"
+        case .heldOut, .leaveOneOut: return "too few parts have a routing"
         }
     }
 

@@ -15,6 +15,8 @@ package struct QualityReport: Sendable, Equatable, Codable {
     }
 
     package let evaluations: [Evaluation]
+    /// Why a split could not be made, by its name; nil where all were, as in a report of before.
+    package let notMade: [String: String]?
     package let presets: [Preset]
     package let preparation: PreparationReport
     package let parts: Int
@@ -23,8 +25,6 @@ package struct QualityReport: Sendable, Equatable, Codable {
     package let operationErrors: [String: OperationError]
     package let weights: [String: Double]
     package let leftOut: [String: String]
-    /// Why parts were not held out in a way, by the split's name; nil in reports from before it was told.
-    package let notHeldOut: [String: String]?
     /// What the source lacked and what was lost on the way from it, a line each; nil in reports from before it was told.
     package let lacked: [String]?
 
@@ -46,6 +46,11 @@ package struct QualityReport: Sendable, Equatable, Codable {
     ) {
         self.lacked = lacked
         self.evaluations = evaluations
+        let missing = Evaluation.Split.allCases.filter { split in !evaluations.contains { $0.split == split } }
+        notMade =
+            missing.isEmpty
+            ? nil
+            : Dictionary(uniqueKeysWithValues: missing.map { ($0.rawValue, Evaluation.whyNot($0, set)) })
         self.presets = presets
         preparation = set.report
         parts = set.items.count
@@ -54,10 +59,6 @@ package struct QualityReport: Sendable, Equatable, Codable {
             uniqueKeysWithValues: zip(model.encoder.blocks.map(\.feature.name), model.encoder.weights)
         )
         leftOut = Dictionary(uniqueKeysWithValues: plan.leftOut.map { ($0.name, $0.reason) })
-        let missing = Evaluation.Split.allCases.filter { split in !evaluations.contains { $0.split == split } }
-        notHeldOut = Dictionary(
-            uniqueKeysWithValues: missing.map { ($0.rawValue, Evaluation.obstacle(to: $0, set)) }
-        )
         var errors: [String: OperationError] = [:]
         for (operation, line) in model.times.run.enumerated() {
             guard let line else { continue }
@@ -98,8 +99,8 @@ package struct QualityReport: Sendable, Equatable, Codable {
             }
         }
         for split in Evaluation.Split.allCases {
-            guard let reason = notHeldOut?[split.rawValue] else { continue }
-            lines += ["", "Not held out: \(Self.words[split] ?? ""), as \(reason)."]
+            guard let why = notMade?[split.rawValue] else { continue }
+            lines += ["", "Not held out, \(Self.words[split] ?? ""): \(why)."]
         }
         if let first = evaluations.first {
             lines += [
@@ -122,17 +123,12 @@ package struct QualityReport: Sendable, Equatable, Codable {
             ]
             for (place, (name, scores)) in rows.enumerated() {
                 let times = scores.operationTimes
-                let first =
-                    "| \(place == 0 ? "**\(Self.words[evaluation.split] ?? "")**" : "") | \(name) | \(times.count) | "
-                guard times.count > 0 else {
-                    lines.append(first + "- | - | - | - | \(place == 0 ? "-" : "") | - | \(times.excluded) |")
-                    continue
-                }
                 lines.append(
-                    first + "\(Self.number(times.medianAPE, 1)) % | \(Self.number(times.meanAPE, 0)) % | "
-                        + "\(Self.number(times.meanAbsolute, 2)) | \(Self.number(times.weightedAPE, 1)) % | "
-                        + "\(place == 0 ? "\(Self.number(times.coverage, 1)) %" : "") | "
-                        + "\(Self.number(scores.totalTimes.medianAPE, 1)) % | \(times.excluded) |"
+                    "| \(place == 0 ? "**\(Self.words[evaluation.split] ?? "")**" : "") | \(name) | \(times.count) | "
+                        + "\(Self.error(times.medianAPE, 1)) | \(Self.error(times.meanAPE, 0)) | "
+                        + "\(Self.number(times.meanAbsolute, 2)) | \(Self.error(times.weightedAPE, 1)) | "
+                        + "\(place == 0 ? Self.error(times.coverage, 1) : "") | "
+                        + "\(Self.error(scores.totalTimes.medianAPE, 1)) | \(times.excluded) |"
                 )
             }
         }
@@ -156,10 +152,10 @@ package struct QualityReport: Sendable, Equatable, Codable {
         ]
         if gain < 0.05 {
             let place = "\(Self.number(abs(gain), 3)) \(gain < 0 ? "below" : "above")"
+            let use = gain > 0 ? "" : " It is of no use here."
             lines += [
                 "",
-                "**Similar parts tell little here.** The model lies \(place) the better floor"
-                    + "\(gain > 0 ? "" : ": it is of no use"). Parts need attributes that decide how they "
+                "**Similar parts tell little here.** The model lies \(place) the better floor.\(use) Parts need attributes that decide how they "
                     + "are made (sizes, material, surface, holes): map them, and train again.",
             ]
         }
@@ -175,7 +171,7 @@ package struct QualityReport: Sendable, Equatable, Codable {
             guard let error = operationErrors[code] else { continue }
             lines.append(
                 "| \(Self.cell(name == code ? code : "\(code) \(name)")) | \(error.times) | \(Self.number(error.medianMinutes, 2)) | "
-                    + "\(Self.number(error.medianError, 0)) % |"
+                    + "\(Self.error(error.medianError, 0)) |"
             )
         }
         return lines
@@ -191,7 +187,7 @@ package struct QualityReport: Sendable, Equatable, Codable {
         let ordered = weights.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }
         var lines = ["", "## What makes parts alike", "", "| attribute | weight |", "|---|---:|"]
         lines += ordered.map { "| \(Self.cell($0.key)) | \(Self.number($0.value, 2)) |" }
-        lines += leftOut.sorted { $0.key < $1.key }.map { "\nNot used: \($0.key), \($0.value)." }
+        lines += leftOut.sorted { $0.key < $1.key }.map { "\nNot used: \(Self.cell($0.key)), \($0.value)." }
         return lines
     }
 
@@ -215,19 +211,39 @@ package struct QualityReport: Sendable, Equatable, Codable {
             .map { "\($0.element) x \($0.offset)\($0.offset == last ? " or more" : "")" }.joined(separator: ", ")
     }
 
-    /// A text of the plant in a cell: what would end the row or steer a terminal becomes a blank.
+    /// Text in a cell of a table, which no control character of it can break.
     private static func cell(_ text: String) -> String {
-        var clean = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            let isControl = [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
-            clean.append(isControl ? " " : scalar)
-        }
-        return String(clean).replacingOccurrences(of: "|", with: "\\|")
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar -> Unicode.Scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .lineSeparator, .paragraphSeparator, .format: " "
+                    default: scalar
+                    }
+                }
+            )
+        ).replacingOccurrences(of: "|", with: "\\|")
     }
 
     private static func percent(_ share: Double, _ digits: Int = 0) -> String { "\(number(share * 100, digits)) %" }
 
-    private static func number(_ value: Double, _ digits: Int) -> String {
-        value.isFinite ? String(format: "%.\(digits)f", value) : "-"
+    private static func error(_ percent: Double?, _ digits: Int) -> String {
+        guard let percent, percent.isFinite else { return "-" }
+        return "\(number(percent, digits)) %"
+    }
+
+    /// A measure as text, whatever it is; a dash for none.
+    package static func number(_ value: Double?, _ digits: Int) -> String {
+        guard let value, value.isFinite else { return "-" }
+        return String(format: abs(value) < 1e9 ? "%.\(digits)f" : "%.1e", value)
+    }
+}
+
+extension Scores.Times {
+    /// How well minutes were told, for people; says so where none were compared, as a report of before does with zeros.
+    package var words: String {
+        guard count > 0, let medianAPE else { return "no minutes of held-out parts are known" }
+        guard medianAPE.isFinite else { return "half of the minutes were told beyond all bounds" }
+        return "half of the minutes were told within \(QualityReport.number(medianAPE, 0)) %"
     }
 }

@@ -1,29 +1,20 @@
-internal import Foundation
-
 /// How far proposals lie from what is true.
 package struct Scores: Sendable, Equatable, Codable {
-    /// Errors of minutes.
+    /// Errors of minutes; an error is nil where no time was compared, which is no error of nothing.
     package struct Times: Sendable, Equatable, Codable {
-        /// Times compared; where there are none the errors are 0 and mean nothing.
+        /// Times compared.
         package var count = 0
         /// Left out: the true time is not above zero or not known, or no time could be told.
         package var excluded = 0
         /// Median and mean of |told - true| / true, in percent.
-        package var medianAPE = 0.0
-        package var meanAPE = 0.0
+        package var medianAPE: Double?
+        package var meanAPE: Double?
         /// Mean of |told - true|, in minutes.
-        package var meanAbsolute = 0.0
+        package var meanAbsolute: Double?
         /// Sum of |told - true| / sum of true, in percent.
-        package var weightedAPE = 0.0
+        package var weightedAPE: Double?
         /// Share within the interval that is to hold four of five, in percent.
-        package var coverage = 0.0
-
-        /// The median error as a clause; without a time there is none.
-        package var words: String {
-            guard count > 0 else { return "of no operation is a time known" }
-            let error = medianAPE.isFinite ? String(format: "%.0f", medianAPE) : "-"
-            return "half of the minutes were told within \(error) %"
-        }
+        package var coverage: Double?
     }
 
     /// Parts compared.

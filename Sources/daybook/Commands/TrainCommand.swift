@@ -97,7 +97,10 @@ struct TrainCommand: HomeCommand {
             limits: ExtractionLimits(),
             cache: try ExtractionCache(folder: "\(home.folders.data)/extracted")
         )
-        let outcome = try await calledOff(request.run) {
+        let isJob = global.job != nil
+        let calledOff =
+            "called off: run \(request.run); the same command with --resume \(request.run) goes on from its last good step\n"
+        let outcome = try await withSignals({ if !isJob { StandardStream.error.write(calledOff) } }) {
             try await run.run {
                 let found: Extracted
                 do {
@@ -119,17 +122,6 @@ struct TrainCommand: HomeCommand {
         progress.finish()
         try await home.catchUp()
         show(outcome, request.run, home)
-    }
-
-    /// Runs a body until a signal calls it off, and then says how to go on.
-    private func calledOff<Value: Sendable>(
-        _ run: String,
-        _ body: @Sendable @escaping () async throws -> Value
-    ) async throws -> Value {
-        do { return try await withSignals(body) } catch is CancellationError {
-            OpenHome.say("run \(run) was called off: `daybook train --resume \(run)` goes on from its last good step")
-            throw CancellationError()
-        }
     }
 
     /// The mapping of the file that is named, else the one in force; and what the run records of it.
@@ -213,9 +205,9 @@ struct TrainCommand: HomeCommand {
             "\(outcome.version) trained and registered, inactive, in \(outcome.durationMs / 100 * 100) ms (run \(run.prefix(8)))"
         if let held {
             words +=
-                "\nheld out \(held.model.parts) parts: \(Int((held.model.withinOneEdit * 100).rounded())) % need one edit at most "
-                + "(chance \(Int((held.random.withinOneEdit * 100).rounded())) %, one routing "
-                + "\(Int((held.consensus.withinOneEdit * 100).rounded())) %); \(held.model.operationTimes.words)"
+                "\nheld out \(held.model.parts) parts: \(QualityReport.number(held.model.withinOneEdit * 100, 0)) % need one edit at most "
+                + "(chance \(QualityReport.number(held.random.withinOneEdit * 100, 0)) %, one routing "
+                + "\(QualityReport.number(held.consensus.withinOneEdit * 100, 0)) %); \(held.model.operationTimes.words)"
         }
         let lacked = outcome.report.lacked ?? []
         if !lacked.isEmpty {
@@ -271,8 +263,11 @@ private final class StepProgress: Sendable {
     func finish() { state.withLock { $0.bar?.finish() } }
 }
 
-/// Runs a body; SIGINT and SIGTERM cancel it, and what it throws then is thrown on.
-private func withSignals<Value: Sendable>(_ body: @Sendable @escaping () async throws -> Value) async throws -> Value {
+/// Runs a body; SIGINT and SIGTERM cancel it, which `told` is to tell, and what it throws then is thrown on.
+private func withSignals<Value: Sendable>(
+    _ told: () -> Void,
+    _ body: @Sendable @escaping () async throws -> Value
+) async throws -> Value {
     let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
     let sources = [SIGINT, SIGTERM].map { number in
         signal(number, SIG_IGN)
@@ -293,6 +288,7 @@ private func withSignals<Value: Sendable>(_ body: @Sendable @escaping () async t
             continuation.finish()
             return value
         }
+        told()
         group.cancelAll()
         guard let value = try await group.next(), let value else { throw CancellationError() }
         return value
